@@ -1,0 +1,29 @@
+"""Ciao: a notebook cell becomes a distributed training job.
+
+Importing this package costs nothing: everything else is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+__version__ = "0.1.0"
+
+__all__ = ["__version__", "load_ipython_extension", "unload_ipython_extension"]
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Make job cells and ``%ciao`` known to any IPython (``%load_ext ciao``)."""
+    from ciao.frontends import extension
+
+    extension.load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Undo :func:`load_ipython_extension`; running jobs go on."""
+    from ciao.frontends import extension
+
+    extension.unload(shell)

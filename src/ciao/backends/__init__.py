@@ -1,0 +1,1 @@
+"""Backends: where the replicas of a job run."""

@@ -1,0 +1,55 @@
+"""The seam between the pipeline and the place where jobs run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Protocol
+
+from ciao.model import Bundle, Event, Job, JobSpec, Notice, Outcome, Summary
+
+__all__ = ["Backend"]
+
+
+class Backend(Protocol):
+    """Creates jobs, watches them, ends them and finds them again.
+
+    Every method may raise BackendError; those that take a name raise JobNotFound.
+    """
+
+    @property
+    def name(self) -> str:
+        """``local`` or ``kubeflow``, as in ``%backend=``."""
+
+    @property
+    def where(self) -> str:
+        """What the first line of the output names: ``local``, or context and namespace."""
+
+    def check(self, spec: JobSpec) -> tuple[Notice, ...]:
+        """What this backend does otherwise than asked. Raises CreateRefused for what would change the run."""
+
+    def plan(self, spec: JobSpec, job: Job) -> str:
+        """What :meth:`create` would create, as YAML. Pure: touches nothing."""
+
+    async def create(self, spec: JobSpec, job: Job, bundle: Bundle) -> None:
+        """Start the job. It then lives on its own: the death of this process does not end it."""
+
+    def watch(self, name: str) -> AsyncGenerator[Event, None]:
+        """All that happens to a job, from its first line, exactly once; follows it to its end.
+
+        Yields ReplicaChanged, Lines, Attempt and Notice, then Finished as the last. Close it with ``aclosing``.
+        """
+
+    async def cancel(self, name: str) -> Outcome:
+        """End the job and return when no replica is left (at most the grace period and a little).
+
+        Of a job that has ended already, the outcome it had. The log stays.
+        """
+
+    async def delete(self, name: str) -> None:
+        """Cancel the job if it runs, and remove all that is known of it."""
+
+    async def jobs(self) -> Sequence[Summary]:
+        """Every job that is known, newest first."""
+
+    async def job(self, name: str) -> Summary:
+        """One job."""

@@ -1,0 +1,20 @@
+"""The frameworks that Ciao knows, one frozen value each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ciao.frameworks.base import Framework
+from ciao.frameworks.jax import JAX
+from ciao.frameworks.paddle import PADDLE
+from ciao.frameworks.pytorch import PYTORCH
+from ciao.frameworks.tensorflow import TENSORFLOW
+from ciao.frameworks.xgboost import XGBOOST
+
+__all__ = ["FRAMEWORKS", "Framework"]
+
+FRAMEWORKS: Mapping[str, Framework] = MappingProxyType(
+    {f.name: f for f in (TENSORFLOW, PYTORCH, JAX, XGBOOST, PADDLE)}
+)
+"""By the name that ``%framework=`` takes."""

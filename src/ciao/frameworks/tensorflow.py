@@ -1,0 +1,47 @@
+"""TensorFlow: TF_CONFIG."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from ciao.frameworks.base import Framework, Topology
+from ciao.model import Replica, Role
+
+__all__ = ["TENSORFLOW"]
+
+
+def _variables(topology: Topology, replica: Replica) -> Mapping[str, str]:
+    """The operator's TF_CONFIG. A job of one replica gets none: TensorFlow then trains alone.
+
+    The operator calls a master ``chief``, as TensorFlow does, so that is what TF_CONFIG says.
+    """
+    if len(topology.replicas) == 1:
+        return {}
+    cluster: dict[str, list[str]] = {}
+    for r in topology.replicas:
+        cluster.setdefault(_task_type(r.role), []).append(str(topology.addresses[r]))
+    task = {"type": _task_type(replica.role), "index": replica.index}
+    return {"TF_CONFIG": json.dumps({"cluster": cluster, "task": task, "environment": "cloud"})}
+
+
+def _task_type(role: Role) -> str:
+    return Role.CHIEF.value if role is Role.MASTER else role.value
+
+
+def _decisive(replicas: tuple[Replica, ...]) -> tuple[Replica, ...]:
+    """The chief (or master); without one, worker-0. Parameter servers and evaluators never end by themselves."""
+    chiefs = tuple(r for r in replicas if r.role in (Role.CHIEF, Role.MASTER))
+    return chiefs or (Replica(Role.WORKER, 0),)
+
+
+TENSORFLOW = Framework(
+    name="tensorflow",
+    title="TensorFlow",
+    roles=(Role.CHIEF, Role.MASTER, Role.WORKER, Role.PS, Role.EVALUATOR),
+    default_role=Role.WORKER,
+    single=frozenset({Role.CHIEF, Role.MASTER, Role.EVALUATOR}),
+    port=2222,
+    variables=_variables,
+    decisive=_decisive,
+)

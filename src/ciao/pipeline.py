@@ -1,0 +1,48 @@
+"""The path of a cell: interpreter, S2IClient, backend, and back.
+
+This function prints nothing. Every frontend listens to the same events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from ciao.backends.base import Backend
+from ciao.model import Bundled, Created, Event, Finished, Job, JobSpec, SpecRead
+from ciao.s2i.base import S2IClient
+
+__all__ = ["attach", "run"]
+
+
+async def run(spec: JobSpec, *, s2i: S2IClient, backend: Backend) -> AsyncGenerator[Event, None]:
+    """Run the job of a cell; yield all that happens, Finished last.
+
+    A cancellation, at whatever stage, ends the job and yields its outcome.
+    """
+    notices = backend.check(spec)
+    yield SpecRead(spec=spec)
+    for notice in notices:
+        yield notice
+    job = Job.named(spec, backend=backend.name, now=time.time())  # named first: a cancellation finds it
+    try:
+        bundle = await s2i.build(spec, job)
+        yield Bundled(bundle=bundle)
+        await backend.create(spec, job, bundle)
+        yield Created(job=job)
+        async with aclosing(backend.watch(job.name)) as events:
+            async for event in events:
+                yield event
+    except asyncio.CancelledError:
+        yield Finished(outcome=await asyncio.shield(backend.cancel(job.name)))
+
+
+async def attach(name: str, *, backend: Backend) -> AsyncGenerator[Event, None]:
+    """Follow a job that exists, from its first line. A cancellation lets go of it; the job goes on."""
+    summary = await backend.job(name)
+    yield Created(job=summary.job)
+    async with aclosing(backend.watch(name)) as events:
+        async for event in events:
+            yield event

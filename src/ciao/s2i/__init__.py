@@ -1,0 +1,1 @@
+"""S2IClient: the code of a cell becomes a bundle."""

@@ -145,7 +145,8 @@ class JobSpec:
         return hashlib.sha256(self.code.encode()).hexdigest()
 
 
-class Replica(NamedTuple):
+@dataclass(frozen=True, order=True)
+class Replica:
     """One running copy; its text is its name, such as ``worker-0``."""
 
     role: Role

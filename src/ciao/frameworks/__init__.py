@@ -14,7 +14,5 @@ from ciao.frameworks.xgboost import XGBOOST
 
 __all__ = ["FRAMEWORKS", "Framework"]
 
-FRAMEWORKS: Mapping[str, Framework] = MappingProxyType(
-    {f.name: f for f in (TENSORFLOW, PYTORCH, JAX, XGBOOST, PADDLE)}
-)
+FRAMEWORKS: Mapping[str, Framework] = MappingProxyType({f.name: f for f in (TENSORFLOW, PYTORCH, JAX, XGBOOST, PADDLE)})
 """By the name that ``%framework=`` takes."""

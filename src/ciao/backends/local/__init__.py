@@ -1,0 +1,1 @@
+"""The local backend: replicas are processes of this machine."""

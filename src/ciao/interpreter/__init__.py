@@ -1,0 +1,1 @@
+"""The language of a cell: magics and code, to a spec. Pure."""

@@ -1,0 +1,1 @@
+"""Lines of logs. Knows neither Kubernetes nor processes."""

@@ -21,6 +21,8 @@ frontend raises as the user's own exception.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 __all__ = [
     "BackendError",
     "BackendUnavailable",
@@ -34,6 +36,7 @@ __all__ = [
     "OptionError",
     "SettingsError",
     "StateError",
+    "did_you_mean",
 ]
 
 
@@ -116,3 +119,12 @@ class JobNotFound(BackendError):
 
 class EngineError(CiaoError):
     """The thread in which jobs live has stopped."""
+
+
+def did_you_mean(word: str, known: Iterable[str], *, before: str = "") -> str:
+    """``Did you mean 'jobs'?`` after ``before``; empty if no word is near. Capitals do not count."""
+    from difflib import get_close_matches  # only on the way to an error
+
+    by_small = {k.lower(): k for k in known}
+    near = get_close_matches(word.lower(), by_small, n=1)
+    return f"{before}Did you mean {by_small[near[0]]!r}?" if near else ""

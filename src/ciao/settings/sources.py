@@ -1,0 +1,127 @@
+"""Where settings come from: two files and the environment.
+
+The config.yaml of the first Ciao (kubeconfig, namespace, s2i, and cpu and memory by role) is read as it is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, cast
+
+from ciao.errors import SettingsError, did_you_mean
+from ciao.model import Resources, Role
+from ciao.settings.table import BY_KEY, SETTINGS, Given, Setting, Settings
+
+__all__ = ["SYSTEM_FILE", "load"]
+
+SYSTEM_FILE = Path("/etc/ciao/config.yaml")
+
+
+def load(environ: Mapping[str, str] = os.environ, *, system: Path = SYSTEM_FILE) -> Settings:
+    """Everything the user set. Raises SettingsError, which names the file or variable, the key and what is allowed.
+
+    A variable or key without a value counts as not set.
+    """
+    values: dict[str, object] = {}
+    given: dict[str, Given] = {}
+
+    def take(setting: Setting, text: str, *, source: str) -> None:
+        values[setting.key] = _read(setting, text, source=source)
+        given[setting.key] = Given("(set)" if setting.secret else text, source)
+
+    home = _home(environ)
+    for file in (system, home / "config.yaml"):
+        for setting, text in _from_file(file):
+            take(setting, text, source=str(file))
+    for setting in SETTINGS:
+        if text := environ.get(setting.variable, ""):
+            take(setting, text, source=setting.variable)
+    return _settings({"home": home} | values, given)
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    return cast("Path", _read(BY_KEY["home"], environ.get("CIAO_HOME") or "~/.ciao", source="CIAO_HOME"))
+
+
+def _settings(values: Mapping[str, object], given: Mapping[str, Given]) -> Settings:
+    roles: dict[str, dict[str, Any]] = {}
+    plain: dict[str, Any] = {}
+    for key, value in values.items():
+        role, _, resource = key.rpartition(".")
+        if role in tuple(Role):
+            roles.setdefault(role, {})[resource] = value
+        else:
+            plain[BY_KEY[key].field] = value
+    resources = {role: Resources(**asked) for role, asked in roles.items()}
+    return Settings(**plain, resources=MappingProxyType(resources), given=MappingProxyType(dict(given)))
+
+
+def _read(setting: Setting, text: str, *, source: str) -> object:
+    try:
+        return setting.read(text)
+    except ValueError as error:
+        where = source if source == setting.variable else f"{source}: {setting.key}"
+        rule, _, hint = str(error).partition(". ")
+        raise SettingsError(f"{where} is {text!r}, but {rule}", hint=hint) from None
+
+
+def _from_file(file: Path) -> Iterator[tuple[Setting, str]]:
+    for key, value in _flat(_parsed(file), file=file):
+        setting = BY_KEY.get(key.lower())  # the first Ciao did not mind capitals
+        if setting is None:
+            raise _unknown(key, file=file)
+        if not setting.in_files:
+            raise SettingsError(f"{file}: {key} cannot be set in a file", hint=f"Set the variable {setting.variable}")
+        if isinstance(value, list):
+            raise SettingsError(f"{file}: {key} is a list, but must be one value")
+        if value:
+            yield setting, value
+
+
+def _parsed(file: Path) -> dict[str, Any]:
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        words = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise SettingsError(f"{file} cannot be read: {words}", hint="Correct it or remove it") from None
+    import yaml  # only who has a file pays for it
+
+    try:
+        # Every value stays the text it is: 0123 in a password, 0.10 in a quantity, `no` as a name.
+        tree = yaml.load(text, Loader=yaml.BaseLoader)  # builds text, lists and mappings only
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "special characters are not allowed"
+        raise SettingsError(f"{file}{place}: not valid YAML: {problem}") from None
+    if tree in (None, ""):
+        return {}
+    if not isinstance(tree, dict):
+        raise SettingsError(f"{file}: must hold settings such as 'backend: local'")
+    return tree
+
+
+def _flat(tree: Mapping[Any, Any], *, file: Path, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        key = f"{prefix}{name}"
+        if isinstance(value, dict):
+            if key.lower() in BY_KEY:
+                raise SettingsError(f"{file}: {key} is a section, but must be one value")
+            yield from _flat(value, file=file, prefix=f"{key}.")
+        elif value or key.lower() in BY_KEY:
+            yield key, value
+
+
+def _unknown(key: str, *, file: Path) -> SettingsError:
+    inside = [s.key for s in SETTINGS if s.key.startswith(f"{key.lower()}.")]
+    if inside:
+        names = ", ".join(k.rpartition(".")[2] for k in inside)
+        return SettingsError(f"{file}: {key} must be a section", hint=f"Write below it: {names}")
+    known = [s.key for s in SETTINGS if s.in_files]
+    nearest = did_you_mean(key, known)
+    return SettingsError(f"{file}: unknown setting {key!r}", hint=nearest or "'ciao config' lists all settings")

@@ -11,7 +11,8 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from ciao.backends.base import Backend
-from ciao.model import Bundled, Created, Event, Finished, Job, JobSpec, SpecRead
+from ciao.errors import JobNotFound
+from ciao.model import Bundled, Created, Event, Finished, Job, JobSpec, Outcome, Phase, SpecRead
 from ciao.s2i.base import S2IClient
 
 __all__ = ["attach", "run"]
@@ -36,7 +37,7 @@ async def run(spec: JobSpec, *, s2i: S2IClient, backend: Backend) -> AsyncGenera
             async for event in events:
                 yield event
     except asyncio.CancelledError:
-        yield Finished(outcome=await asyncio.shield(backend.cancel(job.name)))
+        yield Finished(outcome=await asyncio.shield(_cancel(job.name, backend)))
 
 
 async def attach(name: str, *, backend: Backend) -> AsyncGenerator[Event, None]:
@@ -46,3 +47,10 @@ async def attach(name: str, *, backend: Backend) -> AsyncGenerator[Event, None]:
     async with aclosing(backend.watch(name)) as events:
         async for event in events:
             yield event
+
+
+async def _cancel(name: str, backend: Backend) -> Outcome:
+    try:
+        return await backend.cancel(name)
+    except JobNotFound:  # nothing was created yet
+        return Outcome(phase=Phase.CANCELLED, ended=time.time())

@@ -1,0 +1,154 @@
+"""One replica as the supervisor holds it: a process group, its two pipes, its log.
+
+Imported by the supervisor alone, which starts with every job: standard library only, and little of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+
+from ciao.logs.lines import stamp, stamped
+from ciao.runner.pump import Pump
+
+__all__ = ["Child"]
+
+PIPE_BYTES = 1 << 20  # a writer should rarely wait for us
+READ_BYTES = 1 << 18
+RECORD_LIMIT = 1 << 20  # of records that a replica may send; the rest is dropped
+F_SETPIPE_SZ = 1031  # Linux
+F_SETSIG = 10  # Linux
+
+
+class Child:
+    """A replica's process. ``code`` is None while it runs, then its exit code, negative for a signal."""
+
+    def __init__(self, name: str, log_path: str) -> None:
+        self.name = name
+        self.pid = 0
+        self.code: int | None = None
+        self.ended_by_us = False
+        self.failed = False
+        self.secondary = False
+        self.user_code = False
+        self.lost_bytes = 0
+        self.output = -1
+        self.records = -1
+        self._log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._pump = Pump()
+        self._record_rest = b""
+        self._record_bytes = 0
+        self._lifeline = -1
+
+    def start(self, argv: list[str], env: Mapping[str, str], cwd: str) -> None:
+        """Start the process; OSError if it cannot be."""
+        self.output, out = _pipe()
+        self.records, record = _pipe()
+        lifeline, self._lifeline = os.pipe()
+        try:
+            process = subprocess.Popen(
+                argv,
+                env={**env, "CIAO_RECORD_FD": str(record)},
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                pass_fds=(record, lifeline),
+                start_new_session=True,
+            )
+            self.pid = process.pid
+            process.returncode = 0  # the supervisor reaps all children itself
+            _kill_group_when_closed(lifeline, self.pid)
+        finally:
+            for fd in (out, record, lifeline):
+                os.close(fd)
+
+    @property
+    def running(self) -> bool:
+        """It was started and has not been reaped."""
+        return self.pid != 0 and self.code is None
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the whole group; nothing happens if it is gone."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+
+    def reaped(self, code: int) -> None:
+        """The main process has ended: so do those it left behind, as in a container."""
+        self.code = code
+        self.signal(signal.SIGKILL)
+
+    def read_output(self) -> bool:
+        """Move what is in the pipe to the log; False at its end."""
+        data = _read(self.output)
+        if data:
+            self._write(self._pump.feed(data))
+        return data != b""
+
+    def read_records(self) -> tuple[list[bytes], bool]:
+        """Records that have arrived whole, and whether there may be more."""
+        data = _read(self.records)
+        if data:
+            self._record_bytes += len(data)
+            *whole, self._record_rest = (self._record_rest + data).split(b"\n")
+            return (whole if self._record_bytes <= RECORD_LIMIT else []), True
+        return [], data is None
+
+    def close(self) -> None:
+        """Write the last unfinished line and let go of everything."""
+        self._write(self._pump.flush())
+        for fd in (self.output, self.records, self._log, self._lifeline):
+            if fd >= 0:
+                os.close(fd)
+        self.output = self.records = -1
+
+    def _write(self, lines: bytes) -> None:
+        """Append lines to the log. A full disk costs lines, never the training: what was lost is counted."""
+        if not lines:
+            return
+        data = memoryview(stamped(lines, stamp(time.time_ns()).encode()))
+        while data:
+            try:
+                data = data[os.write(self._log, data) :]
+            except OSError as e:
+                if e.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS):
+                    raise
+                self.lost_bytes += len(data)
+                return
+
+
+def _pipe() -> tuple[int, int]:
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # beyond the user's pipe quota: the default size does
+            fcntl.fcntl(writer, F_SETPIPE_SZ, PIPE_BYTES)
+    return reader, writer
+
+
+def _read(fd: int) -> bytes | None:
+    """Bytes; b"" at the end; None if there are none now."""
+    try:
+        return os.read(fd, READ_BYTES)
+    except BlockingIOError:
+        return None
+
+
+def _kill_group_when_closed(lifeline: int, group: int) -> None:
+    """Let the operating system kill the group when we die, however we die.
+
+    The replica holds the reading end of a pipe whose writing end is only ours. When that is closed, Linux sends the
+    signal chosen here to the group: no thread and no library in the user's process is needed for it. Elsewhere a
+    supervisor that is killed leaves replicas behind, and the next look at the job says so.
+    """
+    if sys.platform == "linux":
+        fcntl.fcntl(lifeline, fcntl.F_SETOWN, -group)
+        fcntl.fcntl(lifeline, F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)

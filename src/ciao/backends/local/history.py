@@ -1,0 +1,132 @@
+"""The journal of a job, read as the story of what happened: a fold, one entry after the other. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ciao.backends.cause import first_by_cause
+from ciao.backends.records import exception_failure, exit_failure, signal_failure
+from ciao.model import (
+    Attempt,
+    Event,
+    Failure,
+    Finished,
+    Job,
+    Notice,
+    Outcome,
+    Phase,
+    ReplicaChanged,
+    ReplicaState,
+    ReplicaStatus,
+    Summary,
+)
+
+__all__ = ["History"]
+
+
+class History:
+    """What is known of a job after the entries added so far."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.started: float | None = None
+        self.outcome: Outcome | None = None
+        self.processes: dict[str, int] = {}
+        self._attempt = 1
+        self._attempts = 1
+        self._failures: dict[str, Failure] = {}
+        self._previous: list[Failure] = []
+        self._replicas = {
+            name: ReplicaStatus(replica=name, state=ReplicaState.WAITING, since=job.created) for name in job.replicas
+        }
+
+    def add(self, entry: Mapping[str, Any]) -> Iterator[Event]:
+        """Take in one entry; yield the events that it means. Finished is among them: drain the logs before it."""
+        match entry.get("event"):
+            case "attempt":
+                yield from self._attempt_began(entry)
+            case "replica":
+                yield from self._replica(entry)
+            case "record":
+                self._record(entry)
+            case "finished":
+                yield from self._finished(entry)
+            case "lost":
+                yield from self._lost(entry)
+
+    def summary(self) -> Summary:
+        """What a list of jobs shows."""
+        phase = self.outcome.phase if self.outcome else Phase.RUNNING if self.started else Phase.PENDING
+        return Summary(
+            job=self.job,
+            phase=phase,
+            replicas=tuple(self._replicas.values()),
+            started=self.started,
+            outcome=self.outcome,
+        )
+
+    def _attempt_began(self, entry: Mapping[str, Any]) -> Iterator[Event]:
+        self._attempt, self._attempts = int(entry["number"]), int(entry["of"])
+        self.started = self.started or float(entry["time"])
+        first, _ = first_by_cause(tuple(self._failures.values()))
+        self._failures = {}
+        if first is not None:
+            self._previous.append(first)
+            yield Attempt(number=self._attempt, of=self._attempts, failure=first)
+
+    def _record(self, entry: Mapping[str, Any]) -> None:
+        failure = exception_failure(str(entry["replica"]), entry["record"], seen=float(entry["time"]))
+        if failure is not None:
+            self._failures.setdefault(failure.replica, failure)
+
+    def _replica(self, entry: Mapping[str, Any]) -> Iterator[Event]:
+        name, state, when = str(entry["replica"]), ReplicaState(entry["state"]), float(entry["time"])
+        if state is ReplicaState.RUNNING:
+            self.processes[name] = int(entry["pid"])
+        reason = ""
+        if state is ReplicaState.FAILED:
+            failure = self._failures.setdefault(name, _died(name, entry, when))
+            reason = f"{failure.ename}: {failure.evalue}" if failure.evalue else failure.ename
+        yield from self._changed(name, state, when, reason)
+
+    def _changed(self, name: str, state: ReplicaState, when: float, reason: str) -> Iterator[Event]:
+        status = ReplicaStatus(replica=name, state=state, since=when, reason=reason)
+        self._replicas[name] = status
+        yield ReplicaChanged(status=status)
+
+    def _finished(self, entry: Mapping[str, Any]) -> Iterator[Event]:
+        when, phase = float(entry["time"]), Phase(entry["phase"])
+        if lost := int(entry.get("lost_bytes", 0)):
+            yield Notice(level="warning", text=f"{lost:,} bytes of the log were lost: the disk was full")
+        first, others = first_by_cause(tuple(self._failures.values()))
+        if entry.get("reason") == "timeout":
+            words = f"the job ran longer than its timeout of {float(entry['timeout']):g} s"
+            first, others = Failure(replica="", kind="timeout", time=when, ename="DeadlineExceeded", evalue=words), ()
+        yield from self._end(phase, first if phase is Phase.FAILED else None, others, when)
+
+    def _lost(self, entry: Mapping[str, Any]) -> Iterator[Event]:
+        when = float(entry["time"])
+        for status in tuple(self._replicas.values()):
+            if status.state in (ReplicaState.WAITING, ReplicaState.RUNNING):
+                yield from self._changed(status.replica, ReplicaState.ENDED, when, "its supervisor is gone")
+        failure = Failure(replica="", kind="lost", time=when, ename="JobLost", evalue=str(entry["words"]))
+        yield from self._end(Phase.LOST, failure, (), when)
+
+    def _end(self, phase: Phase, failure: Failure | None, others: tuple[Failure, ...], when: float) -> Iterator[Event]:
+        self.outcome = Outcome(
+            phase=phase,
+            ended=when,
+            failure=failure,
+            others=others if failure else (),
+            attempts=self._attempt,
+            previous=tuple(self._previous),
+        )
+        yield Finished(outcome=self.outcome)
+
+
+def _died(name: str, entry: Mapping[str, Any], when: float) -> Failure:
+    code = int(entry["code"])
+    if words := entry.get("words"):
+        return Failure(replica=name, kind="start", time=when, ename="StartError", evalue=str(words))
+    return signal_failure(name, -code, when=when) if code < 0 else exit_failure(name, code, when=when)

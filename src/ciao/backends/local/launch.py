@@ -1,0 +1,136 @@
+"""What the supervisor starts, as a value made of other values: pure."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ciao.frameworks import FRAMEWORKS
+from ciao.frameworks.base import Address, Topology
+from ciao.home import RUNNER
+from ciao.model import JobSpec, Replica, RoleSpec
+
+__all__ = ["Launch", "Process", "base_environment", "launch"]
+
+HOST = "127.0.0.1"
+
+_NOT_FOR_REPLICAS = ("JPY_", "PYDEVD_", "IPY_", "COLAB_", "CIAO_")
+"""Variables that tell a kernel about its frontend; a replica has none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Process:
+    """One replica: its name, command and the variables that it gets beside the inherited ones."""
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """All that a supervisor must know.
+
+    ``decisive`` names the replicas that must all succeed; the others are then ended, whatever the clean policy: nobody
+    would delete them later, as on a cluster. ``timeout`` and ``grace`` are in seconds.
+    """
+
+    processes: tuple[Process, ...]
+    decisive: tuple[str, ...]
+    retries: int
+    timeout: float | None
+    grace: float
+    cwd: str
+
+    def as_json(self) -> dict[str, Any]:
+        """For the supervisor's launch file."""
+        return {"schema": 1, **asdict(self), "processes": [{**asdict(p), "env": dict(p.env)} for p in self.processes]}
+
+
+def launch(
+    spec: JobSpec, *, job: str, code: Path, work: Path, ports: Sequence[int], python: str, grace: float
+) -> Launch:
+    """The processes of a job. ``ports`` has one port a replica; ``code`` holds the cell's file and the runner."""
+    framework = FRAMEWORKS[spec.framework]
+    replicas = _ranked(spec)
+    topology = Topology(
+        job=job, addresses={r: Address(host=HOST, port=p) for r, p in zip(replicas, ports, strict=True)}
+    )
+    argv = (python, str(code / RUNNER), "cell", str(code / spec.cell.filename))
+    threads = {role.role: _threads(role, len(replicas)) for role in spec.roles}
+    processes = tuple(
+        Process(
+            name=str(r),
+            argv=argv,
+            env={
+                **threads[r.role],
+                **_network(),
+                **spec.env,
+                **framework.variables(topology, r),  # last, as the operators do: the job must find itself
+                **_identity(spec, job, r),
+            },
+        )
+        for r in replicas
+    )
+    return Launch(
+        processes=processes,
+        decisive=tuple(map(str, framework.decisive(replicas))),
+        retries=spec.retries,
+        timeout=spec.timeout,
+        grace=grace,
+        cwd=str(work),
+    )
+
+
+def base_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """What replicas inherit from the kernel: all but what makes sense only there."""
+    env = {k: v for k, v in environ.items() if not k.startswith(_NOT_FOR_REPLICAS)}
+    if env.get("MPLBACKEND", "").startswith("module://"):
+        env["MPLBACKEND"] = "Agg"  # the notebook's inline backend cannot draw outside of a kernel
+    return env
+
+
+def _ranked(spec: JobSpec) -> tuple[Replica, ...]:
+    order = FRAMEWORKS[spec.framework].roles
+    return tuple(sorted(spec.replicas, key=lambda r: (order.index(r.role), r.index)))
+
+
+def _identity(spec: JobSpec, job: str, replica: Replica) -> dict[str, str]:
+    folder = Path(spec.cell.notebook).absolute().parent if spec.cell.notebook else Path.cwd()
+    return {
+        "CIAO_JOB": job,
+        "CIAO_REPLICA": str(replica),
+        "CIAO_ROLE": replica.role.value,
+        "CIAO_INDEX": str(replica.index),
+        "CIAO_FRAMEWORK": spec.framework,
+        "CIAO_NOTEBOOK_DIR": str(folder),
+    }
+
+
+def _network() -> dict[str, str]:
+    """All replicas are on this machine: gloo and tensorpipe must not look for another interface."""
+    interface = "lo0" if sys.platform == "darwin" else "lo"
+    return {"GLOO_SOCKET_IFNAME": interface, "TP_SOCKET_IFNAME": interface}
+
+
+def _threads(role: RoleSpec, replicas: int) -> dict[str, str]:
+    """Threads of a replica's numeric libraries: the CPUs it asked for, else an equal share of the machine."""
+    cpus = _cpus(role.resources.cpu) or max(1, (os.cpu_count() or 1) // replicas)
+    return dict.fromkeys(
+        ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"), str(cpus)
+    )
+
+
+def _cpus(quantity: str | None) -> int | None:
+    if quantity is None:
+        return None
+    try:
+        cores = float(quantity[:-1]) / 1000 if quantity.endswith("m") else float(quantity)
+    except ValueError:
+        return None  # an unusual unit such as 1k: no machine of ours has so many
+    return max(1, math.ceil(cores))

@@ -1,0 +1,120 @@
+"""Following a job through its folder: the journal and the logs, polled.
+
+Polling works on every system, for the kernel that started the job as for one that finds it later, and costs a stat a
+file. It is quick while something happens and slow when nothing does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Iterator
+
+from ciao.backends.local.history import History
+from ciao.backends.local.journal import Journal, append
+from ciao.home import JobFolder
+from ciao.logs.archive import Tail
+from ciao.logs.merge import Merge
+from ciao.model import Event, Finished, Lines
+
+__all__ = ["history", "watch"]
+
+QUICK, SLOW = 0.01, 0.1
+"""Seconds between two looks: right after news, and after a long silence."""
+
+PATIENCE = 0.5
+"""Seconds between two checks that the supervisor lives, while the job is silent."""
+
+
+async def watch(folder: JobFolder) -> AsyncGenerator[Event, None]:
+    """All that happens to the job, from its first line to Finished."""
+    seen = Watcher(folder)
+    pause = QUICK
+    while True:
+        events = list(seen.look())
+        for event in events:
+            yield event
+            if isinstance(event, Finished):
+                return
+        pause = QUICK if events else min(SLOW, pause * 1.3)
+        await asyncio.sleep(pause if not seen.behind else 0)
+
+
+def history(folder: JobFolder) -> History:
+    """All that the journal says now. A job whose supervisor is gone is lost, and its journal then says so."""
+    past, journal = History(folder.read_job()), Journal(folder.journal_file)
+    supervised = folder.supervised()  # asked before the last entry is read: it may end between the two
+    for entry in journal.read():
+        _ = list(past.add(entry))
+    if past.outcome is None and not supervised:
+        _mourn(folder, past)
+    return past
+
+
+class Watcher:
+    """One look after the other at a job's folder."""
+
+    def __init__(self, folder: JobFolder) -> None:
+        self.folder = folder
+        self.history = History(folder.read_job())
+        self.behind = False
+        self._journal = Journal(folder.journal_file)
+        self._tails = [Tail(name, folder.log_file(name)) for name in self.history.job.replicas]
+        self._merge = Merge()
+        self._alive_at = time.monotonic()
+        self._finished: Finished | None = None
+
+    def look(self) -> Iterator[Event]:
+        """What is new. The end comes last: after every line that was written before it."""
+        entries = self._journal.read()
+        yield from self._lines()
+        for entry in entries:
+            yield from self._told(self.history.add(entry))
+        if self._finished is not None and not self.behind:
+            yield self._finished
+        elif not entries and self._finished is None:
+            yield from self._told(self._check_supervisor())
+
+    def _told(self, events: Iterator[Event]) -> Iterator[Event]:
+        for event in events:
+            if isinstance(event, Finished):
+                self._finished, self.behind = event, True  # one more look, for what was written meanwhile
+            else:
+                yield event
+
+    def _lines(self) -> Iterator[Event]:
+        ended = self._finished is not None
+        for tail in self._tails:
+            if not self._merge.holds(tail.replica):
+                self._merge.add(tail.replica, tail.read(ended=ended), more=tail.more)
+        lines = self._merge.take()
+        self.behind = any(t.more or self._merge.holds(t.replica) for t in self._tails)
+        if lines:
+            yield Lines(lines=tuple(lines))
+
+    def _check_supervisor(self) -> Iterator[Event]:
+        now = time.monotonic()
+        if now - self._alive_at < PATIENCE:
+            return
+        if self.folder.supervised():
+            self._alive_at = now
+            return
+        for entry in self._journal.read():  # it may have ended between our two looks
+            yield from self.history.add(entry)
+        if self.history.outcome is None:
+            yield from _mourn(self.folder, self.history)
+
+
+def _mourn(folder: JobFolder, past: History) -> list[Event]:
+    """The job is lost: write that down, so that it is said the same way ever after."""
+    entry = {"event": "lost", "time": time.time(), "words": _last_words(folder)}
+    append(folder.journal_file, entry)
+    return list(past.add(entry))
+
+
+def _last_words(folder: JobFolder) -> str:
+    try:
+        said = folder.supervisor_log.read_text(errors="replace").strip().splitlines()
+    except OSError:
+        said = []
+    return f"its supervisor ended: {said[-1][:500]}" if said else "its supervisor was killed; so were its replicas"

@@ -1,0 +1,115 @@
+"""What the runner recorded, read as data from a less trusted place.
+
+The runner's records (:mod:`ciao.runner`) come out of the user's own process, so any of it may be missing, of
+another type or far too large. Nothing here raises: what does not fit is left out.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from typing import Any
+
+from ciao.backends.cause import looks_secondary
+from ciao.model import Failure, Frame, RemoteError
+
+__all__ = ["error_of", "exception_failure", "exit_failure", "signal_failure"]
+
+MAX_TEXT = 64 * 1024
+MAX_FRAMES = 120
+MAX_SOURCE = 300
+MAX_CAUSES = 8
+
+_SIGNAL_WORDS = {
+    "SIGABRT": "the process aborted itself; its last lines say why",
+    "SIGBUS": "bus error: a memory-mapped file that was cut, or a full /dev/shm",
+    "SIGFPE": "floating-point exception in native code",
+    "SIGILL": "illegal instruction: a library built for another processor",
+    "SIGINT": "interrupted",
+    "SIGKILL": "out of memory, or killed by hand",
+    "SIGSEGV": "segmentation fault in native code; the replica's log has the stack",
+    "SIGTERM": "ended by hand",
+}
+
+
+def error_of(data: object) -> RemoteError | None:
+    """The exception in a record's ``error``; None if there is none in it."""
+    return _error(data, depth=0)
+
+
+def exception_failure(replica: str, record: Mapping[str, Any], *, seen: float) -> Failure | None:
+    """The failure that a record of type ``error`` or ``exit`` tells; ``seen`` stands in for a time it lacks."""
+    when = _number(record.get("time"), seen)
+    if record.get("type") == "exit":
+        return exit_failure(replica, _integer(record.get("code"), 1), when=when)
+    error = error_of(record.get("error"))
+    if error is None:
+        return None
+    return Failure(
+        replica=replica,
+        kind="exception",
+        time=when,
+        ename=error.ename,
+        evalue=error.evalue,
+        error=error,
+        secondary=looks_secondary(error.ename, error.evalue),
+    )
+
+
+def exit_failure(replica: str, code: int, *, when: float) -> Failure:
+    """A process that ended with a code of its own choice."""
+    return Failure(replica=replica, kind="exit", time=when, ename="SystemExit", evalue=f"exit code {code}")
+
+
+def signal_failure(replica: str, number: int, *, when: float) -> Failure:
+    """A process that a signal ended."""
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"
+    words = _SIGNAL_WORDS.get(name, "ended by a signal")
+    return Failure(
+        replica=replica, kind="signal", time=when, ename=name, evalue=words, secondary=looks_secondary(name, "")
+    )
+
+
+def _error(data: object, *, depth: int) -> RemoteError | None:
+    if not isinstance(data, Mapping) or depth > MAX_CAUSES:
+        return None
+    notes, frames = data.get("notes"), data.get("frames")
+    return RemoteError(
+        ename=_text(data.get("ename"))[:200] or "Exception",
+        evalue=_text(data.get("evalue")),
+        frames=tuple(map(_frame, [f for f in _list(frames) if isinstance(f, Mapping)][:MAX_FRAMES])),
+        notes=tuple(map(_text, _list(notes)[:20])),
+        cause=_error(data.get("cause"), depth=depth + 1),
+        by_from=data.get("by_from") is True,
+    )
+
+
+def _frame(data: Mapping[str, Any]) -> Frame:
+    first = max(1, _integer(data.get("first"), 1))
+    return Frame(
+        file=_text(data.get("file"))[:4096],
+        line=max(1, _integer(data.get("line"), first)),
+        function=_text(data.get("name"))[:200] or "?",
+        first_line=first,
+        source=tuple(_text(line)[:2000] for line in _list(data.get("source"))[:MAX_SOURCE]),
+        in_cell=data.get("cell") is True,
+    )
+
+
+def _text(value: object) -> str:
+    return value[:MAX_TEXT] if isinstance(value, str) else ""
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _integer(value: object, otherwise: int) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**31 else otherwise
+
+
+def _number(value: object, otherwise: float) -> float:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else otherwise

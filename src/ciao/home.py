@@ -1,0 +1,190 @@
+"""``$CIAO_HOME``: where jobs live on this machine, one folder each below ``jobs``.
+
+::
+
+    jobs/pytorch-x2v9q/
+        job.json          what the job is (schema version in it); its presence makes the folder a job
+        launch.json       what the supervisor starts: commands, environment, rules
+        lock              held by the supervisor for as long as it lives; contains its process id
+        cancel            present once the job was cancelled
+        journal.jsonl     what happened, one JSON object a line, written by the supervisor alone
+        supervisor.log    what the supervisor itself had to say
+        code/             the cell's file and the runner
+        work/             the replicas' working directory
+        logs/worker-0.log every line of a replica, stamped
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ciao.errors import StateError
+from ciao.model import Job
+
+__all__ = ["RUNNER", "SCHEMA", "JobFolder", "make_private", "writing"]
+
+SCHEMA = 1
+"""Version of the folder's layout and files."""
+
+RUNNER = "ciao_runner"
+"""What the runner's folder is called beside the cell's file."""
+
+
+@dataclass(frozen=True)
+class JobFolder:
+    """The paths of one job, and what is in its small files."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, home: Path, name: str) -> JobFolder:
+        """The folder of a job by its name, whether it exists or not."""
+        return cls(home / "jobs" / name)
+
+    @classmethod
+    def all(cls, home: Path) -> list[JobFolder]:
+        """Every folder that holds a job."""
+        try:
+            return [f for p in sorted((home / "jobs").iterdir()) if (f := cls(p)).job_file.exists()]
+        except FileNotFoundError:
+            return []
+
+    @property
+    def job_file(self) -> Path:
+        """What the job is."""
+        return self.path / "job.json"
+
+    @property
+    def launch_file(self) -> Path:
+        """What the supervisor starts."""
+        return self.path / "launch.json"
+
+    @property
+    def lock_file(self) -> Path:
+        """Held by the supervisor while it lives."""
+        return self.path / "lock"
+
+    @property
+    def cancel_file(self) -> Path:
+        """Present once the job was cancelled."""
+        return self.path / "cancel"
+
+    @property
+    def journal_file(self) -> Path:
+        """What happened."""
+        return self.path / "journal.jsonl"
+
+    @property
+    def supervisor_log(self) -> Path:
+        """What the supervisor itself had to say."""
+        return self.path / "supervisor.log"
+
+    @property
+    def code(self) -> Path:
+        """The cell's file and the runner."""
+        return self.path / "code"
+
+    @property
+    def work(self) -> Path:
+        """The replicas' working directory."""
+        return self.path / "work"
+
+    @property
+    def logs(self) -> Path:
+        """The replicas' logs."""
+        return self.path / "logs"
+
+    def log_file(self, replica: str) -> Path:
+        """The log of one replica."""
+        return self.logs / f"{replica}.log"
+
+    def read_job(self) -> Job:
+        """The job this folder holds; StateError if a later or damaged version wrote it."""
+        try:
+            data = json.loads(self.job_file.read_bytes())
+            if data["schema"] != SCHEMA:
+                raise StateError(
+                    f"{self.job_file} has schema {data['schema']}, this version reads {SCHEMA}",
+                    hint="Use the version of Ciao that made it, or delete the folder",
+                )
+            fields = {k: data["job"][k] for k in Job.__dataclass_fields__}
+            return Job(**{**fields, "replicas": tuple(fields["replicas"])})
+        except (OSError, ValueError, KeyError, TypeError) as e:
+            raise StateError(f"{self.job_file} cannot be read ({e})", hint="Delete the folder") from e
+
+    def write(self, path: Path, data: Mapping[str, Any]) -> None:
+        """Write a small file of JSON, whole or not at all."""
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(data, indent=1) + "\n")
+        part.replace(path)
+
+    def supervised(self) -> bool:
+        """Whether a supervisor lives: it holds the lock. Two askers do not disturb each other."""
+        try:
+            with self.lock_file.open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except OSError as e:
+            if e.errno in (errno.EWOULDBLOCK, errno.EACCES):
+                return True
+            raise
+        return False
+
+    def supervisor_pid(self) -> int | None:
+        """The supervisor's process id, while it lives."""
+        try:
+            return int(self.lock_file.read_text()) if self.supervised() else None
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def size(self) -> int:
+        """Bytes of all files in it, as far as they can be read."""
+        total = 0
+        for folder, _, files in os.walk(self.path):
+            for file in files:
+                try:
+                    total += os.lstat(os.path.join(folder, file)).st_size  # noqa: PTH118  # os.walk gives text
+                except OSError:
+                    continue
+        return total
+
+    def remove(self) -> None:
+        """Delete the folder and all that is in it; what cannot be deleted stays."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def make_private(folder: Path) -> None:
+    """Create a folder, and those above it that are missing, for this user alone."""
+    missing = [p for p in (folder, *folder.parents) if not p.exists()]
+    for path in reversed(missing):
+        path.mkdir(mode=0o700, exist_ok=True)
+
+
+_DISK_WORDS = {
+    errno.ENOSPC: ("the disk is full", "Free some space, or set CIAO_HOME to a folder on another disk"),
+    errno.EDQUOT: ("your disk quota is used up", "Free some space, or set CIAO_HOME to a folder on another disk"),
+    errno.EROFS: ("the file system is read-only", "Set CIAO_HOME to a folder that can be written"),
+    errno.EACCES: ("permission denied", "Set CIAO_HOME to a folder that can be written"),
+    errno.EPERM: ("permission denied", "Set CIAO_HOME to a folder that can be written"),
+}
+
+
+@contextmanager
+def writing(folder: JobFolder) -> Iterator[None]:
+    """Turn what the disk says into a StateError, and leave nothing half-written behind."""
+    try:
+        yield
+    except OSError as e:
+        folder.remove()
+        words, hint = _DISK_WORDS.get(e.errno or 0, (e.strerror or str(e), "Set CIAO_HOME to another folder"))
+        raise StateError(f"the job's folder {folder.path} cannot be written: {words}", hint=hint) from e

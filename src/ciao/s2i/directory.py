@@ -1,0 +1,41 @@
+"""The strategy of the local backend: the code goes into a folder."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import ciao.runner
+from ciao.home import RUNNER, JobFolder, make_private, writing
+from ciao.model import Folder, Job, JobSpec
+from ciao.settings import Settings
+
+__all__ = ["Directory"]
+
+
+class Directory:
+    """Writes the cell's file and a copy of the runner into the job's own ``code`` folder.
+
+    A copy, so that a job that outlives an upgrade of Ciao keeps the runner it was started with.
+    """
+
+    name = "directory"
+
+    def __init__(self, settings: Settings) -> None:
+        self._home = settings.home
+
+    async def build(self, spec: JobSpec, job: Job) -> Folder:
+        """Raises StateError if the folder cannot be written; nothing is left then."""
+        folder = JobFolder.of(self._home, job.name)
+        with writing(folder):
+            make_private(folder.path)
+            folder.code.mkdir()
+            (folder.code / spec.cell.filename).write_bytes(spec.code.encode())
+            _copy_runner(folder.code / RUNNER)
+        return Folder(path=folder.code, entry=spec.cell.filename)
+
+
+def _copy_runner(target: Path) -> None:
+    target.mkdir()
+    for source in Path(ciao.runner.__file__).parent.glob("*.py"):
+        shutil.copyfile(source, target / source.name)

@@ -1,0 +1,82 @@
+# Everything that is done with a clone of this repository. Each target sets up what it needs, once, in .venv.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+ARGS :=
+
+# Python 3.11 or later that can make a virtual environment; `make PYTHON=/path/to/python ...` decides otherwise.
+CANDIDATES := python3.13 python3.12 python3.11 python3
+USABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+
+# What is installed is known by the content of what asks for it, not by times: a second call costs nothing.
+KEY := $(shell cat pyproject.toml constraints.txt kernelspec/* src/ciao/__init__.py | cksum | cut -d' ' -f1)
+READY := $(VENV)/ready-$(KEY)
+
+##@ Try it
+.PHONY: demo lab
+demo: $(READY)-demo ## Run examples/demo.ipynb on this machine; leaves notebook and page in out/
+	CIAO_BACKEND=local $(PY) tools/run_notebook.py examples/demo.ipynb out
+
+lab: $(READY)-lab ## Open the examples in JupyterLab
+	$(PY) -m jupyterlab --ServerApp.root_dir=examples --LabApp.default_url=/lab/tree/demo.ipynb $(ARGS)
+
+##@ Work on it
+.PHONY: check format test soak bench docs constraints clean help
+check: $(READY)-test ## Format, lint, types, layers, generated pages
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(PY) tools/generate_docs.py --check
+
+format: $(READY)-test ## Put the code into shape
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+test: $(READY)-test ## All tests (ARGS=... for pytest); what was skipped is listed with the reason
+	$(if $(CI),CIAO_TEST_NO_SKIP=1) $(PY) -m pytest $(ARGS)
+
+soak: $(READY)-test ## The long runs: every repeated case as often as promised, ten million inputs for the interpreter
+	$(PY) tests/soak/fuzz_interpreter.py 10000000
+	CIAO_TEST_NO_SKIP=1 $(PY) -m pytest -m soak $(ARGS)
+
+bench: $(READY)-bench ## Measure against ipykernel, ipyparallel and bare python; figures in out/
+	@mkdir -p out
+	@for script in benchmarks/*.py; do echo "== $$script"; $(PY) "$$script"; done | tee out/bench.txt
+
+docs: $(READY)-demo ## Write the pages that come from the code: docs/magics.md, docs/settings.md
+	$(PY) tools/generate_docs.py
+
+constraints: $(READY)-test ## Pin the newest versions of everything in constraints.txt
+	$(PY) -m pip install --quiet uv
+	printf '%s\n' hatchling editables | $(BIN)/uv pip compile pyproject.toml - --all-extras --universal --python-version 3.11 \
+	  --upgrade --no-annotate --no-header --quiet --output-file constraints.txt
+
+clean: ## Remove the environment and everything that was produced
+	rm -rf $(VENV) out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@ / {print "\n" substr($$0, 5)} /^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@echo
+
+$(PY):
+	@python="$(PYTHON)"; for name in $(CANDIDATES); do \
+	  [ -n "$$python" ] || ! "$$name" -c '$(USABLE)' 2>/dev/null || python="$$name"; done; \
+	if [ -z "$$python" ]; then \
+	  echo "make: no Python 3.11 or later with venv was found among: $(CANDIDATES)." >&2; \
+	  echo "      Install one (Debian: apt-get install python3-venv), or say which: make PYTHON=/path/to/python" >&2; exit 1; fi; \
+	echo "Making $(VENV) with $$("$$python" --version)"; "$$python" -m venv $(VENV)
+
+# One environment, one stamp an extra. The kernelspec is installed by hand because an editable install leaves it out.
+$(READY)-%: | $(PY)
+	@echo "Installing what \`make $(firstword $(MAKECMDGOALS))\` needs into $(VENV)"
+	@PIP_CONSTRAINT=constraints.txt $(PY) -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@$(PY) -m ciao kernel install --prefix $(VENV) >/dev/null
+	@rm -f $(VENV)/ready-*-$*; touch $@

@@ -1,0 +1,63 @@
+"""What holds for every test: a home of its own, and, where it is asked for, no skipping."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+NO_SKIP = bool(os.environ.get("CIAO_TEST_NO_SKIP"))
+"""Set by ``make test`` under CI: a test that cannot run there is a failure, not a line that nobody reads."""
+
+_home: Path | None = None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep what tests write out of the user's home, also what the kernels that they start write."""
+    global _home  # noqa: PLW0603 - removed by pytest_unconfigure
+    if "CIAO_TEST_HOME" in os.environ:  # a worker of pytest-xdist has its parent's
+        return
+    _home = Path(tempfile.mkdtemp(prefix="ciao-tests-"))
+    os.environ["CIAO_TEST_HOME"] = str(_home)
+    os.environ["CIAO_HOME"] = str(_home / "ciao")
+    os.environ["IPYTHONDIR"] = str(_home / "ipython")
+    os.environ["JUPYTER_CONFIG_DIR"] = str(_home / "jupyter-config")
+    os.environ["JUPYTER_DATA_DIR"] = str(_home / "jupyter-data")
+    os.environ["JUPYTER_RUNTIME_DIR"] = str(_home / "jupyter-runtime")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove that home."""
+    if _home is not None:
+        shutil.rmtree(_home, ignore_errors=True)
+        del os.environ["CIAO_TEST_HOME"]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if NO_SKIP and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome, report.longrepr = "failed", _complaint(report.longrepr)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    if NO_SKIP and report.skipped:
+        report.outcome, report.longrepr = "failed", _complaint(report.longrepr)
+    return report
+
+
+def _complaint(skip: object) -> str:
+    """A skip's representation is (path, line, reason)."""
+    reason = skip[2] if isinstance(skip, tuple) else skip
+    return f"{reason}\nCIAO_TEST_NO_SKIP is set: nothing may be skipped here. Install what is missing."

@@ -1,0 +1,55 @@
+"""What the project's own files promise one another."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def names(requirements: list[str]) -> set[str]:
+    found = (re.match(r"[\w.-]+", r) for r in requirements)
+    return {re.sub(r"[-_.]+", "-", m[0]).lower() for m in found if m}
+
+
+def pins() -> set[str]:
+    return names([line for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line])
+
+
+@pytest.mark.parametrize("extra", ["", *PROJECT["optional-dependencies"]])
+def test_every_dependency_is_pinned(extra: str) -> None:
+    wanted = PROJECT["optional-dependencies"][extra] if extra else PROJECT["dependencies"]
+    assert names(wanted) - pins() <= {"ciao-kernel"}
+
+
+def test_pins_name_no_place_to_download_from() -> None:
+    assert not re.search(r"://|--|@", (ROOT / "constraints.txt").read_text())
+
+
+def test_every_dependency_is_explained() -> None:
+    page = (ROOT / "docs" / "dependencies.md").read_text().lower()
+    every = names(PROJECT["dependencies"]).union(*map(names, PROJECT["optional-dependencies"].values()))
+    assert {n for n in every - {"ciao-kernel"} if n not in page.replace("_", "-")} == set()
+
+
+def test_every_target_of_make_is_explained_by_make_help() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    shown = subprocess.run(["make", "-C", str(ROOT), "help"], capture_output=True, text=True, check=True).stdout
+    assert targets == set(re.findall(r"^  make (\w+)", shown, re.MULTILINE))
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]
+    links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())]
+    assert [(str(p.relative_to(ROOT)), link) for p, link in links if not (p.parent / link).exists()] == []
+
+
+def test_example_notebooks_are_committed_without_outputs() -> None:
+    written = [p.name for p in (ROOT / "examples").glob("*.ipynb") if '"output_type"' in p.read_text()]
+    assert written == []

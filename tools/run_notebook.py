@@ -62,7 +62,7 @@ def show(text: str) -> None:
 
 def execute(path: Path) -> tuple[nbformat.NotebookNode, CellExecutionError | None]:
     """The notebook with its outputs, and the error that ended it early, if one did."""
-    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]  # nbformat is not typed
+    notebook = nbformat.read(path, as_version=4)
     client = LiveClient(notebook, timeout=CELL_SECONDS, resources={"metadata": {"path": str(path.parent)}})
     try:
         client.execute()
@@ -77,8 +77,8 @@ def main(source: str, folder: str) -> int:
     started = time.monotonic()
     notebook, error = execute(path)
     out.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, out / path.name)  # type: ignore[no-untyped-call]  # the same
-    exporter = HTMLExporter()  # type: ignore[no-untyped-call]  # nbconvert is not typed
+    nbformat.write(notebook, out / path.name)
+    exporter = HTMLExporter()
     page, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": path.stem}})
     (out / path.with_suffix(".html").name).write_text(page, encoding="utf-8")
     show(f"\n{path} took {time.monotonic() - started:.0f} s{'' if error is None else ' and FAILED'}.\n")

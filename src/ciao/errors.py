@@ -7,6 +7,7 @@
     │   ├── OptionError             a magic line
     │   └── CodeError               the code below the magics
     ├── SettingsError               a configuration file or CIAO_* variable
+    ├── CommandError                a command line: unknown command or option, a word missing
     ├── StateError                  the folder of jobs cannot be read or written
     ├── BundleError                 the source could not be packed
     ├── BackendError                the place where jobs run
@@ -30,6 +31,7 @@ __all__ = [
     "CellError",
     "CiaoError",
     "CodeError",
+    "CommandError",
     "CreateRefused",
     "EngineError",
     "JobNotFound",
@@ -93,6 +95,10 @@ class SettingsError(CiaoError):
     """A configuration file or a CIAO_* variable; the message names it."""
 
 
+class CommandError(CiaoError):
+    """``ciao ...`` or ``%ciao ...`` as typed: unknown command or option, a word missing or too many."""
+
+
 class StateError(CiaoError):
     """The folder of jobs cannot be read or written."""
 
@@ -122,9 +128,9 @@ class EngineError(CiaoError):
 
 
 def did_you_mean(word: str, known: Iterable[str], *, before: str = "") -> str:
-    """``Did you mean 'jobs'?`` after ``before``; empty if no word is near. Capitals do not count."""
+    """``Did you mean jobs?`` after ``before``; empty if no word is near. Capitals do not count."""
     from difflib import get_close_matches  # only on the way to an error
 
     by_small = {k.lower(): k for k in known}
     near = get_close_matches(word.lower(), by_small, n=1)
-    return f"{before}Did you mean {by_small[near[0]]!r}?" if near else ""
+    return f"{before}Did you mean {by_small[near[0]]}?" if near else ""

@@ -1,0 +1,145 @@
+"""``ciao doctor``: what works from here, what does not, and the fix.
+
+Each check is a function of its own that returns a value; what Jupyter is asked, the frontends add.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import stat
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ciao.backends.base import Backend
+from ciao.commands.config import strangers
+from ciao.commands.probe import Probe, probe
+from ciao.errors import CiaoError
+from ciao.model import Phase
+from ciao.session import Session
+from ciao.settings import SYSTEM_FILE, Settings
+
+__all__ = ["Check", "doctor"]
+
+LITTLE = 1024**3
+"""Bytes of free disk below which a job's log and checkpoints are at risk."""
+
+SHARED = 64 * 1024**2
+"""Bytes of shared memory that data loaders of several processes soon need."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One thing that was looked at. ``fix`` is what to do, and empty if all is well."""
+
+    name: str
+    verdict: Literal["ok", "warn", "fail"]
+    words: str
+    fix: str = ""
+
+
+async def doctor(
+    session: Session, *, environ: Mapping[str, str] = os.environ, more: Sequence[Check] = ()
+) -> tuple[Check, ...]:
+    """Every check, in the order in which a person would mend things."""
+    settings = session.settings
+    found = [
+        await asyncio.to_thread(_home, settings.home),
+        *_secrets(settings),
+        *(Check(name="variables", verdict="warn", words=f"unknown {words}") for words in strangers(environ)),
+        await _python(settings),
+        await asyncio.to_thread(_ports),
+        _shared_memory(Path("/dev/shm")),  # noqa: S108  # looked at, not written to
+        await _jobs(session.backend()),
+    ]
+    return (*found, *more)
+
+
+def _home(home: Path) -> Check:
+    where = Check(name="home", verdict="ok", words=str(home))
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home):
+            free = shutil.disk_usage(home).free
+    except OSError as error:
+        fix = "Set CIAO_HOME to a folder that you may write to"
+        return Check(name="home", verdict="fail", words=f"{home} cannot be written: {error.strerror}", fix=fix)
+    if free < LITTLE:
+        fix = "Free some space, or set CIAO_HOME to a folder on another disk"
+        return Check(name="home", verdict="warn", words=f"{home} has only {free // 2**20} MiB free", fix=fix)
+    if stat.S_IMODE(home.stat().st_mode) & 0o077:
+        words = f"{home} can be read by other users, and holds code and logs"
+        return Check(name="home", verdict="warn", words=words, fix=f"chmod 700 {home}")
+    return where
+
+
+def _secrets(settings: Settings) -> list[Check]:
+    """A password in a file that others may read."""
+    given = settings.given.get("s2i.password")
+    file = Path(given.source) if given and given.source.startswith("/") else None
+    if file is None or file == SYSTEM_FILE or not file.stat().st_mode & 0o077:
+        return []
+    return [Check(name="password", verdict="warn", words=f"others may read {file}", fix=f"chmod 600 {file}")]
+
+
+async def _python(settings: Settings) -> Check:
+    wanted = settings.python or sys.executable
+    found = await probe(wanted)
+    if found is None:
+        words = f"{wanted} is not a Python that starts"
+        return Check(
+            name="python", verdict="fail", words=words, fix="Set CIAO_PYTHON, or remove 'python' from config.yaml"
+        )
+    return _judged(found)
+
+
+def _judged(found: Probe) -> Check:
+    name = f"{found.path} is Python {'.'.join(map(str, found.version))}"
+    if found.version < (3, 8):
+        return Check(name="python", verdict="fail", words=name, fix="Replicas need 3.8 or later: set CIAO_PYTHON")
+    if not found.frameworks:
+        fix = "Install one there, such as jax, or choose another with %python="
+        return Check(name="python", verdict="warn", words=f"{name}, without any framework", fix=fix)
+    return Check(name="python", verdict="ok", words=f"{name}, with {', '.join(found.frameworks)}")
+
+
+def _ports() -> Check:
+    """Replicas find one another on this address."""
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname(), 2.0):
+            return Check(name="network", verdict="ok", words="processes reach one another on 127.0.0.1")
+    except OSError as error:
+        words = f"processes cannot reach one another on 127.0.0.1: {error.strerror or error}"
+        return Check(name="network", verdict="fail", words=words, fix="Look for a firewall or sandbox on this machine")
+
+
+def _shared_memory(folder: Path) -> Check:
+    """What data loaders hand batches through, where the system has it as a folder."""
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return Check(name="shared memory", verdict="ok", words="not limited by a folder on this system")
+    words = f"{free // 2**20} MiB free in {folder}"
+    if free < SHARED:
+        fix = "In a container, start it with --shm-size=1g; else remove what is left in the folder"
+        return Check(name="shared memory", verdict="warn", words=words, fix=fix)
+    return Check(name="shared memory", verdict="ok", words=words)
+
+
+async def _jobs(backend: Backend) -> Check:
+    try:
+        known = await backend.jobs()
+    except CiaoError as error:
+        return Check(name="jobs", verdict="fail", words=error.message, fix=error.hint)
+    lost = [s.job.name for s in known if s.phase is Phase.LOST]
+    running = sum(not s.phase.ended for s in known)
+    words = f"{running} running, {len(known)} kept on {backend.where}"
+    if lost:
+        return Check(name="jobs", verdict="warn", words=f"{words}, {len(lost)} lost", fix=f"ciao delete {lost[0]}")
+    return Check(name="jobs", verdict="ok", words=words)

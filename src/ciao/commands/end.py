@@ -1,0 +1,39 @@
+"""``ciao cancel`` and ``ciao delete``: end a job, and remove what is kept of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ciao.backends.base import Backend
+from ciao.commands import choose
+from ciao.model import Phase
+
+__all__ = ["Ended", "cancel", "delete"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """What was done to which job. ``before`` is where it stood when it was asked for, ``phase`` how it ended."""
+
+    job: str
+    before: Phase
+    phase: Phase
+    deleted: bool = False
+
+
+async def cancel(backend: Backend, name: str | None = None) -> Ended:
+    """End a job; returns when no replica is left. A job that has ended stays as it is."""
+    chosen = await choose.only_running(backend, name)
+    before = chosen.summary.phase
+    if before.ended:
+        return Ended(job=chosen.name, before=before, phase=before)
+    outcome = await backend.cancel(chosen.name)
+    return Ended(job=chosen.name, before=before, phase=outcome.phase)
+
+
+async def delete(backend: Backend, name: str) -> Ended:
+    """End a job if it runs, and remove all that is known of it."""
+    chosen = await choose.named(backend, name)
+    before = chosen.summary.phase
+    await backend.delete(chosen.name)
+    return Ended(job=chosen.name, before=before, phase=before if before.ended else Phase.CANCELLED, deleted=True)

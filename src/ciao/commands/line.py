@@ -1,0 +1,153 @@
+"""A command line, read: the same for ``ciao jobs --all`` in a shell and ``%ciao jobs --all`` in a cell."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from ciao.commands.table import BY_NAME, COMMANDS, Command
+from ciao.errors import CommandError, did_you_mean
+from ciao.model import Replica
+
+__all__ = ["Request", "parse", "split"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What was asked. Only the fields of the command's own arguments are ever set."""
+
+    command: str
+    job: str | None = None
+    replica: str | None = None
+    file: str | None = None
+    action: str | None = None
+    prefix: str | None = None
+    all: bool = False
+    json: bool = False
+    follow: bool = False
+    timestamps: bool = False
+    user: bool = False
+    sys_prefix: bool = False
+
+    @property
+    def streams(self) -> bool:
+        """Whether the answer comes line by line for as long as the job runs."""
+        return self.command == "attach" or (self.command == "logs" and self.follow)
+
+
+def split(line: str) -> list[str]:
+    """The words of a line in a cell, quoted as in a shell."""
+    try:
+        return shlex.split(line)
+    except ValueError:
+        raise CommandError(f"%ciao {line}: a quotation mark is not closed") from None
+
+
+def parse(words: Sequence[str], *, in_cell: bool = False) -> Request:
+    """What these words ask for. Raises CommandError.
+
+    No words, ``-h`` or ``--help`` ask for help, of the command that is named if one is.
+    """
+    name, rest = (words[0], words[1:]) if words else ("help", ())
+    if name in ("-h", "--help"):
+        name = "help"
+    elif name in ("-V", "--version"):
+        name = "version"
+    command = _command(name, in_cell=in_cell)
+    if not {"-h", "--help"}.isdisjoint(rest):
+        return Request(command="help", action=command.name)
+    return _request(command, rest, in_cell=in_cell)
+
+
+def _command(name: str, *, in_cell: bool) -> Command:
+    offered = [c.name for c in COMMANDS if c.where == "both" or not in_cell]
+    if name in offered:
+        return BY_NAME[name]
+    if name in BY_NAME:
+        hint = "In a notebook, run the cell itself" if name == "run" else f"Type 'ciao {name}' in a shell"
+        raise CommandError(f"'{name}' is for the command line", hint=hint)
+    raise CommandError(
+        f"there is no command {name!r}", hint=did_you_mean(name, offered) or f"Commands are {', '.join(offered)}"
+    )
+
+
+def _request(command: Command, words: Sequence[str], *, in_cell: bool) -> Request:
+    parser = _parser(command)
+    found, extra = parser.parse_known_intermixed_args(list(words))
+    if extra:
+        raise _too_much(command, extra[0])
+    values = {k: v for k, v in vars(found).items() if v is not None}
+    for argument in command.arguments:
+        value = values.get(argument.field)
+        if argument.required and value is None:
+            raise CommandError(f"'{command.name}' needs {_one(argument.usage)}", hint=_usage(command, in_cell=in_cell))
+        if argument.choices and value not in argument.choices:
+            raise CommandError(
+                f"'{command.name}' does not know {value!r}", hint=did_you_mean(str(value), argument.choices)
+            )
+    if command.name == "help":
+        return Request(command="help", action=values.get("command"))
+    return _with_replica(Request(command=command.name, **values))
+
+
+def _with_replica(request: Request) -> Request:
+    """``logs worker-0`` means the replica of the newest job: no job's name ends like that."""
+    if request.command != "logs" or request.job is None:
+        return request
+    word = request.replica or request.job
+    try:
+        Replica.parse(word)
+    except ValueError:
+        if request.replica is None:
+            return request
+        raise CommandError(f"{word!r} is not a replica's name", hint="They are called worker-0, master-0 ...") from None
+    return request if request.replica else Request(**{**vars(request), "job": None, "replica": word})
+
+
+def _parser(command: Command) -> _Parser:
+    parser = _Parser(prog=command.name, add_help=False, allow_abbrev=False, exit_on_error=False)
+    for argument in command.arguments:
+        spellings = [s for s in (argument.name, argument.short) if s]
+        if not argument.is_option:
+            parser.add_argument(argument.field, nargs="?")
+        elif argument.value:
+            parser.add_argument(*spellings, dest=argument.field, metavar=argument.value)
+        else:
+            parser.add_argument(*spellings, dest=argument.field, action="store_true")
+    return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, without its own words and without ending the process."""
+
+    def error(self, message: str) -> NoReturn:
+        raise CommandError(f"'{self.prog}': {message.removeprefix('argument ')}")
+
+    def parse_known_intermixed_args(  # type: ignore[override]  # its many overloads come down to this one use
+        self, args: Sequence[str]
+    ) -> tuple[argparse.Namespace, list[str]]:
+        try:
+            return super().parse_known_intermixed_args(args)
+        except argparse.ArgumentError as error:  # with exit_on_error=False, some are raised and some reported
+            self.error(str(error))
+
+
+def _too_much(command: Command, word: str) -> CommandError:
+    if word.startswith("-"):
+        word = word.partition("=")[0]
+        known = f"Its options are {', '.join(command.options)}" if command.options else "It takes none"
+        return CommandError(
+            f"'{command.name}' has no option {word!r}", hint=did_you_mean(word, command.options) or known
+        )
+    return CommandError(f"'{command.name}' has no use for {word!r}", hint=_usage(command, in_cell=False))
+
+
+def _usage(command: Command, *, in_cell: bool) -> str:
+    return f"Write: {'%' if in_cell else ''}ciao {command.usage}"
+
+
+def _one(usage: str) -> str:
+    return usage if "|" in usage else f"a {usage}"

@@ -1,0 +1,140 @@
+"""The one table of commands: parsing, help and completion come from it, in the shell and in a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+__all__ = ["BY_NAME", "COMMANDS", "Argument", "Command"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Argument:
+    """One word of a command. ``name`` is ``JOB``, or ``--all``; ``value`` is what follows an option, if anything."""
+
+    name: str
+    doc: str
+    short: str = ""
+    value: str = ""
+    required: bool = False
+    choices: tuple[str, ...] = ()
+
+    @property
+    def is_option(self) -> bool:
+        """Whether it is written with dashes."""
+        return self.name.startswith("-")
+
+    @property
+    def field(self) -> str:
+        """Its name in a request."""
+        return self.name.lstrip("-").replace("-", "_").lower()
+
+    @property
+    def usage(self) -> str:
+        """How a usage line shows it."""
+        shown = "|".join(self.choices) or (f"{self.name} {self.value}" if self.value else self.name)
+        return shown if self.required else f"[{shown}]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """One command. ``where`` tells whether it is for the shell alone; ``doc`` says what the summary cannot."""
+
+    name: str
+    summary: str
+    doc: str = ""
+    arguments: tuple[Argument, ...] = ()
+    where: Literal["both", "shell"] = "both"
+
+    @property
+    def usage(self) -> str:
+        """``logs [JOB] [REPLICA] [--follow]``."""
+        return " ".join((self.name, *(a.usage for a in self.arguments)))
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Every spelling of every option."""
+        return tuple(s for a in self.arguments if a.is_option for s in (a.name, a.short) if s)
+
+
+JOB = Argument(name="JOB", doc="a job's name, or enough of its beginning to be the only one")
+JSON = Argument(name="--json", doc="for programs: JSON instead of text")
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        name="jobs",
+        summary="List the jobs that run, and the last that ended",
+        arguments=(Argument(name="--all", short="-a", doc="every job that is kept"), JSON),
+    ),
+    Command(
+        name="describe",
+        summary="Show one job: its replicas, times and error",
+        doc="Without a name: the newest job.",
+        arguments=(JOB, JSON),
+    ),
+    Command(
+        name="logs",
+        summary="Print a job's lines, of all replicas in the order of time",
+        doc="Without a name: the newest job. Of a job that runs, the lines so far; --follow stays to its end.",
+        arguments=(
+            JOB,
+            Argument(name="REPLICA", doc="only the lines of this replica, such as worker-0"),
+            Argument(name="--follow", short="-f", doc="stay until the job ends; Ctrl-C lets go, and the job goes on"),
+            Argument(name="--timestamps", short="-t", doc="begin each line with its time (UTC)"),
+        ),
+    ),
+    Command(
+        name="attach",
+        summary="Follow a job from its first line to its end",
+        doc="Without a name: the only job that runs. Ctrl-C lets go, and the job goes on.",
+        arguments=(JOB,),
+    ),
+    Command(
+        name="cancel",
+        summary="End a job; its log stays",
+        doc="Without a name: the only job that runs.",
+        arguments=(JOB,),
+    ),
+    Command(
+        name="delete",
+        summary="End a job if it runs, and remove all that is kept of it",
+        arguments=(Argument(name="JOB", doc=JOB.doc, required=True),),
+    ),
+    Command(
+        name="plan",
+        summary="Print what a cell would create, as YAML, and create nothing",
+        doc="In a notebook, write `%%ciao plan` above the cell's magic lines.",
+        arguments=(Argument(name="FILE", doc="a file that begins with magic lines; '-' for standard input"),),
+    ),
+    Command(
+        name="run",
+        summary="Run a file that begins with magic lines, as a job",
+        doc="Ctrl-C ends the job. The exit status is 0 if it succeeded, 1 if it failed, 130 after Ctrl-C.",
+        arguments=(Argument(name="FILE", doc="the file; '-' for standard input", required=True),),
+        where="shell",
+    ),
+    Command(name="doctor", summary="Check what works from here, and say how to fix what does not"),
+    Command(name="config", summary="Show every setting, its value and where it comes from"),
+    Command(
+        name="kernel",
+        summary="Make the kernel known to Jupyter, or unknown again",
+        doc="Without an option: for this user. Jupyter itself starts the kernel with `-f FILE`.",
+        arguments=(
+            Argument(name="ACTION", doc="what to do", choices=("install", "uninstall"), required=True),
+            Argument(name="--user", doc="for this user (as without an option)"),
+            Argument(name="--sys-prefix", doc="for the environment of this Python"),
+            Argument(name="--prefix", value="DIR", doc="for the environment in this folder"),
+        ),
+        where="shell",
+    ),
+    Command(
+        name="help",
+        summary="Explain Ciao, or one command",
+        arguments=(Argument(name="COMMAND", doc="the command to explain"),),
+    ),
+    Command(name="version", summary="Print the version"),
+)
+
+BY_NAME: Mapping[str, Command] = MappingProxyType({c.name: c for c in COMMANDS})

@@ -32,7 +32,8 @@ def _task_type(role: Role) -> str:
 def _decisive(replicas: tuple[Replica, ...]) -> tuple[Replica, ...]:
     """The chief (or master); without one, worker-0. Parameter servers and evaluators never end by themselves."""
     chiefs = tuple(r for r in replicas if r.role in (Role.CHIEF, Role.MASTER))
-    return chiefs or (Replica(Role.WORKER, 0),)
+    first = Replica(Role.WORKER, 0)
+    return chiefs or ((first,) if first in replicas else replicas)
 
 
 TENSORFLOW = Framework(

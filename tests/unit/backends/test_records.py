@@ -1,0 +1,62 @@
+"""Records of replicas are data from a less trusted place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ciao.backends.records import MAX_FRAMES, MAX_TEXT, error_of, exception_failure, exit_failure, signal_failure
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=30,
+)
+KEYS = st.sampled_from(
+    ["ename", "evalue", "frames", "notes", "cause", "by_from", "file", "line", "name", "first", "source"]
+)
+NEARLY = st.dictionaries(KEYS, JSON | st.lists(st.dictionaries(KEYS, JSON)))
+
+
+@given(data=JSON | NEARLY)
+def test_whatever_comes_is_an_error_or_none(data: object) -> None:
+    error_of(data)
+
+
+@given(
+    record=st.fixed_dictionaries(
+        {"type": st.sampled_from(["error", "exit"]), "error": NEARLY, "code": JSON, "time": JSON}
+    )
+)
+def test_whatever_a_record_holds_is_a_failure_or_none(record: dict[str, Any]) -> None:
+    exception_failure("worker-0", record, seen=1.0)
+
+
+def test_sizes_are_limited() -> None:
+    frame = {"file": "f" * 10_000, "line": 1, "name": "g", "source": ["x" * 9000] * 1000}
+    error = error_of({"ename": "E" * 5000, "evalue": "v" * 10**6, "frames": [frame] * 1000})
+    assert error is not None
+    assert (len(error.evalue), len(error.frames)) == (MAX_TEXT, MAX_FRAMES)
+    assert len(error.frames[0].source) == 300
+
+
+def test_a_chain_that_never_ends_is_cut() -> None:
+    data: dict[str, Any] = {"ename": "A", "evalue": ""}
+    for _ in range(500):
+        data = {"ename": "A", "evalue": "", "cause": data}
+    depth, error = 0, error_of(data)
+    while error is not None:
+        depth, error = depth + 1, error.cause
+    assert depth < 20
+
+
+def test_an_exit_says_its_code() -> None:
+    assert exit_failure("worker-0", 3, when=1.0).evalue == "exit code 3"
+
+
+def test_a_signal_says_its_name_and_what_it_may_mean() -> None:
+    failure = signal_failure("worker-0", 9, when=1.0)
+    assert f"{failure.ename}: {failure.evalue}" == "SIGKILL: out of memory, or killed by hand"
+    assert signal_failure("worker-0", 63, when=1.0).evalue == "ended by a signal"

@@ -1,0 +1,108 @@
+"""Every example runs as a reader would run it, and teaches what it says."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where Jupyter finds the kernel, installed as ``ciao kernel install`` does it."""
+    prefix = tmp_path_factory.mktemp("prefix")
+    install = [sys.executable, "-m", "ciao", "kernel", "install", "--prefix", str(prefix)]
+    subprocess.run(install, check=True, capture_output=True)
+    return str(prefix / "share" / "jupyter")
+
+
+def execute(name: str, *, kernel: str, out: Path) -> subprocess.CompletedProcess[str]:
+    """Run one example as ``make demo`` does."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "run_notebook.py"), str(EXAMPLES / f"{name}.ipynb"), str(out)],
+        env=os.environ | {"JUPYTER_PATH": kernel, "CIAO_BACKEND": "local"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def outputs(path: Path) -> list[str]:
+    """What stands below each code cell."""
+    book = nbformat.read(path, as_version=4)
+    return ["".join(map(_text, cell.outputs)) for cell in book.cells if cell.cell_type == "code"]
+
+
+def _text(output: nbformat.NotebookNode) -> str:
+    match output.output_type:
+        case "stream":
+            return str(output.text)
+        case "error":
+            return re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(output.traceback))
+        case _:
+            return str(output.data.get("text/plain", ""))
+
+
+def losses(text: str) -> list[float]:
+    return [float(found) for found in re.findall(r"epoch +\d+ +loss ([\d.]+)", text)]
+
+
+def digests(text: str) -> list[str]:
+    return re.findall(r"weights ([0-9a-f]{8}), the same", text)
+
+
+@pytest.mark.jax
+def test_the_demo_trains_on_three_workers_and_shows_a_failure(tmp_path: Path, kernel: str) -> None:
+    result = execute("demo", kernel=kernel, out=tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    ordinary, training, jobs, failing = outputs(tmp_path / "demo.ipynb")
+    assert "Python 3" in ordinary
+    assert len(losses(training)) == 10
+    assert losses(training)[-1] < losses(training)[0] / 4
+    assert len(digests(training)) == 3
+    assert len(set(digests(training))) == 1
+    assert re.search(r"jax-\w{5}", jobs)
+    assert "ZeroDivisionError" in failing
+    assert re.search(r"Cell In\s?\[4\], line 9", failing)
+    assert "worker-1" in failing
+    page = (tmp_path / "demo.html").read_text()
+    assert "reads" in page
+    assert "epoch 10" in result.stdout
+
+
+@pytest.mark.torch
+def test_pytorch_trains_with_ddp_on_a_master_and_two_workers(tmp_path: Path, kernel: str) -> None:
+    if subprocess.run(["/usr/bin/python3", "-c", "import torch"], capture_output=True, check=False).returncode:
+        pytest.skip("/usr/bin/python3 has no PyTorch (Debian: apt-get install python3-torch)")
+    result = execute("pytorch-ddp", kernel=kernel, out=tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    (training,) = outputs(tmp_path / "pytorch-ddp.ipynb")
+    assert losses(training)[-1] < losses(training)[0] / 10
+    assert len(digests(training)) == 3
+    assert len(set(digests(training))) == 1
+
+
+def test_every_example_is_tested() -> None:
+    here = Path(__file__).read_text()
+    assert [p.name for p in EXAMPLES.glob("*.ipynb") if f'execute("{p.stem}"' not in here] == []
+
+
+def test_a_notebook_whose_cell_fails_is_saved_and_reported(tmp_path: Path, kernel: str) -> None:
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print('before')\n1 / 0")])
+    book.metadata["kernelspec"] = {"name": "ciao", "display_name": "Ciao", "language": "python"}
+    nbformat.write(book, tmp_path / "broken.ipynb")
+    result = execute(str(tmp_path / "broken"), kernel=kernel, out=tmp_path / "out")
+    assert result.returncode == 1
+    assert "FAILED" in result.stdout
+    assert "before" in (tmp_path / "out" / "broken.html").read_text()

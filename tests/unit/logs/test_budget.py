@@ -1,0 +1,178 @@
+"""What a cell shows of a flood of lines."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ciao.logs.budget import BURST_LINES, CAP, CAP_LINES, KEPT, QUEUE, RATE_LINES, TAIL, Budget, tick
+from ciao.logs.pieces import LINE, PIECE, Piece
+from ciao.model import Line
+
+TEXTS = st.one_of(
+    st.sampled_from(["", "loss 0.1", "Traceback (most recent call last):", "  File x", "é" * 30, "ValueError: x"]),
+    st.integers(0, 20_000).map(lambda n: "x" * n),
+)
+BATCHES = st.lists(
+    st.tuples(st.integers(0, 3), TEXTS, st.integers(1, 2_000), st.floats(0, 5)),  # replica, text, how often, seconds
+    max_size=15,
+)
+
+
+def lines(replica: str, *texts: str) -> list[Line]:
+    return [Line(replica, "", text) for text in texts]
+
+
+def numbered(replica: str, count: int, start: int = 0) -> list[Line]:
+    return lines(replica, *(f"line {n}" for n in range(start, start + count)))
+
+
+def texts(drawn: list[Piece], replica: str | None = None) -> list[str]:
+    return [t for p in drawn for t in p.texts if replica in (None, p.replica)]
+
+
+def size(drawn: list[Piece]) -> int:
+    return sum(len(t.encode()) + 1 for t in texts(drawn))
+
+
+def flooded(seconds: int, *, replicas: int = 4, rate: int = 10_000) -> tuple[Budget, list[Piece]]:
+    """Every replica writes ``rate`` lines a second, and the cell is drawn every 50 ms."""
+    budget, drawn = Budget("j", replicas=replicas, now=0.0), list[Piece]()
+    for step in range(seconds * 20):
+        for r in range(replicas):
+            budget.add(numbered(f"worker-{r}", rate // 20, step * (rate // 20)))
+        drawn += budget.take(step / 20)
+    return budget, drawn
+
+
+def test_a_few_lines_are_drawn_at_once_and_unchanged() -> None:
+    budget = Budget("j", replicas=2, now=0.0)
+    budget.add(lines("worker-0", "a", "b") + lines("worker-1", "c"))
+    assert texts(budget.take(0.0)) == ["a", "b", "c"]
+    assert budget.close() == []
+
+
+def test_a_short_burst_is_shown_as_a_whole_a_little_later() -> None:
+    budget = Budget("j", replicas=1, now=0.0)
+    budget.add(numbered("worker-0", 3_000))
+    first, later = budget.take(0.0), budget.take(1.0)
+    assert BURST_LINES <= len(texts(first)) < BURST_LINES + 64
+    assert texts(first + later) == [f"line {n}" for n in range(3_000)]
+
+
+def test_a_flood_is_shown_at_the_rate_that_a_page_can_draw() -> None:
+    _, drawn = flooded(4)
+    assert len(texts(drawn)) <= BURST_LINES + 4 * RATE_LINES + 64
+
+
+def test_a_flood_says_once_a_second_at_most_how_much_is_not_shown() -> None:
+    budget, drawn = Budget("j", replicas=1, now=0.0), list[Piece]()
+    for step in range(200):
+        budget.add(lines("worker-0", *["x" * 200] * 500))
+        drawn += budget.take(step / 20)
+    notes = texts(drawn, "")
+    assert 3 <= len(notes) <= 10
+    assert all(n.startswith("… ") and n.endswith(" lines not shown; the whole log: `%ciao logs j`") for n in notes)
+
+
+def test_in_a_flood_every_replica_has_its_share() -> None:
+    budget, drawn = flooded(4)
+    drawn += budget.close()
+    counts = [len(texts(drawn, f"worker-{r}")) for r in range(4)]
+    assert max(counts) < 1.3 * min(counts)
+
+
+def test_a_quiet_replica_is_heard_beside_a_flood() -> None:
+    budget, drawn = Budget("j", replicas=2, now=0.0), list[Piece]()
+    for step in range(60):
+        budget.add(numbered("worker-0", 2_000, step * 2_000) + lines("worker-1", f"quiet {step}"))
+        drawn += budget.take(step / 20)
+    drawn += budget.close()
+    assert texts(drawn, "worker-1") == [f"quiet {step}" for step in range(60)]
+
+
+def test_the_end_of_a_flood_does_not_wait_and_has_the_last_lines() -> None:
+    budget, drawn = flooded(2)
+    drawn += budget.close()
+    assert [texts(drawn, f"worker-{r}")[-1] for r in range(4)] == ["line 19999"] * 4
+    assert [texts(drawn, f"worker-{r}")[0] for r in range(4)] == ["line 0"] * 4
+    hidden = f"{budget.dropped:,} of 80,000 lines not shown; the whole log: `%ciao logs j`"
+    assert texts(drawn)[-1] == f"… in all {hidden}"
+    assert budget.dropped + budget.shown == 80_000
+
+
+def test_errors_are_shown_though_their_neighbours_are_not() -> None:
+    budget, drawn = Budget("j", replicas=1, now=0.0), list[Piece]()
+    trace = ["Traceback (most recent call last):", "  File 'x', line 1", "KeyError: 'y'"]
+    for step in range(40):
+        found = trace if step == 20 else []
+        budget.add(numbered("worker-0", 3_000) + lines("worker-0", *found) + numbered("worker-0", 3_000))
+        drawn += budget.take(step / 20)
+    shown = texts([*drawn, *budget.close()])
+    assert shown[shown.index(trace[0]) :][:3] == trace
+
+
+def test_a_long_line_is_cut_and_says_how_much_is_missing() -> None:
+    budget = Budget("j", replicas=1, now=0.0)
+    budget.add(lines("worker-0", "x" * (LINE + 12_345)))
+    assert texts(budget.take(0.0)) == ["x" * LINE + " … 12,345 more bytes"]
+
+
+def test_a_line_of_wide_letters_is_cut_between_letters() -> None:
+    budget = Budget("j", replicas=1, now=0.0)
+    budget.add(lines("worker-0", "x" + "é" * LINE))
+    assert texts(budget.take(0.0)) == ["x" + "é" * (LINE // 2 - 1) + f" … {LINE + 2:,} more bytes"]
+
+
+def test_a_note_comes_at_its_place() -> None:
+    budget = Budget("j", replicas=1, now=0.0)
+    budget.add(lines("worker-0", "before"))
+    budget.note("attempt 2 of 3")
+    budget.add(lines("worker-0", "after"))
+    assert texts(budget.take(0.0)) == ["before", "attempt 2 of 3", "after"]
+
+
+def test_a_full_cell_shows_notes_until_the_end_and_then_the_last_lines() -> None:
+    budget, _ = flooded(12)
+    assert budget.full
+    budget.note("attempt 2 of 3")
+    budget.add(lines("worker-2", "goodbye"))
+    assert texts(budget.take(99.0)) == ["attempt 2 of 3"]
+    assert "goodbye" in texts(budget.close(), "worker-2")
+
+
+def test_a_page_gets_more_time_the_more_it_shows() -> None:
+    assert [tick(n) for n in (0, 1_999, 2_000, 9_999, 10_000)] == [0.05, 0.05, 0.25, 0.25, 0.5]
+
+
+@given(BATCHES)
+def test_no_line_is_lost_count_of_and_no_cap_or_bound_exceeded(batches: list[tuple[int, str, int, float]]) -> None:
+    budget, drawn, now = Budget("j", replicas=4, now=0.0), list[Piece](), 0.0
+    for replica, text, count, seconds in batches:
+        now += seconds
+        budget.add(lines(f"worker-{replica}", *[text] * count))
+        drawn += budget.take(now)
+        assert budget.held <= 2 * QUEUE + 4 * (TAIL + 2 * KEPT) + PIECE
+        assert budget.total == budget.shown + budget.dropped + budget.waiting
+    drawn += budget.close()
+    assert budget.total == budget.shown + budget.dropped == sum(n for _, _, n, _ in batches)
+    assert budget.shown == len(texts(drawn)) - len(texts(drawn, ""))
+    assert len(texts(drawn)) <= CAP_LINES
+    assert size(drawn) <= CAP
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 3_000), st.floats(0, 2)), max_size=15), st.booleans())
+def test_each_replicas_lines_are_shown_in_their_order(batches: list[tuple[int, int, float]], errors: bool) -> None:  # noqa: FBT001 - hypothesis passes it
+    budget, drawn, now, written = Budget("j", replicas=4, now=0.0), list[Piece](), 0.0, 0
+    for replica, count, seconds in batches:
+        now += seconds
+        word = "Error" if errors else "x" * 70
+        budget.add(
+            lines(f"worker-{replica}", *(f"{n:06} {word * (n % 9 == 0)}" for n in range(written, written + count)))
+        )
+        written += count
+        drawn += budget.take(now)
+    drawn += budget.close()
+    for r in range(4):
+        shown = texts(drawn, f"worker-{r}")
+        assert shown == sorted(shown)

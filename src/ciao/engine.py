@@ -29,6 +29,7 @@ class Engine:
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
 
     def run(self, events: AsyncGenerator[Event, None], listener: Listener) -> Run:
@@ -39,12 +40,20 @@ class Engine:
         """Run one coroutine in the engine, for example a backend's answer to a command."""
         return asyncio.run_coroutine_threadsafe(work, self._started())
 
+    def close(self) -> None:
+        """Stop the thread; jobs go on without it. For those who outlive their engine: a kernel does not."""
+        if self._loop is not None and self._thread is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._starting:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="ciao-engine", daemon=True).start()
-            elif not self._loop.is_running() and self._loop.is_closed():
+                self._thread = threading.Thread(target=self._loop.run_forever, name="ciao-engine", daemon=True)
+                self._thread.start()
+            elif self._loop.is_closed():
                 raise EngineError("the engine has stopped", hint="Restart the kernel; jobs go on")
             return self._loop
 

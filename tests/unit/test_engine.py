@@ -1,0 +1,91 @@
+"""The one thread in which jobs live."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Iterator
+
+import pytest
+
+from ciao.engine import Engine
+from ciao.errors import EngineError
+from ciao.model import Event, Finished, Notice, Outcome, Phase
+
+DONE = Finished(outcome=Outcome(phase=Phase.SUCCEEDED, ended=1.0))
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    engine = Engine()
+    yield engine
+    engine.close()
+
+
+async def endless(cleaned: threading.Event) -> AsyncGenerator[Event, None]:
+    try:
+        yield Notice(text="up")
+        await asyncio.Event().wait()
+    finally:
+        cleaned.set()
+
+
+async def short() -> AsyncGenerator[Event, None]:
+    yield DONE
+
+
+async def broken() -> AsyncGenerator[Event, None]:
+    yield Notice(text="up")
+    raise ValueError("no")
+
+
+def test_a_run_ends_with_its_outcome_after_its_last_event(engine: Engine) -> None:
+    told: list[Event] = []
+    run = engine.run(short(), told.append)
+    assert run.done.result(5) == DONE.outcome
+    assert told == [DONE]
+
+
+def test_jobs_go_on_while_the_callers_thread_is_busy(engine: Engine) -> None:
+    threads: list[str] = []
+    engine.run(short(), lambda _: threads.append(threading.current_thread().name)).done.result(5)
+    assert threads == ["ciao-engine"]
+
+
+def test_a_cancelled_run_cleans_up_and_has_no_outcome(engine: Engine) -> None:
+    cleaned, up = threading.Event(), threading.Event()
+    run = engine.run(endless(cleaned), lambda _: up.set())
+    assert up.wait(5)
+    run.cancel()
+    assert run.done.result(5) is None
+    assert cleaned.is_set()
+
+
+def test_a_run_that_is_cancelled_at_once_never_begins(engine: Engine) -> None:
+    run = engine.run(endless(threading.Event()), lambda _: None)
+    run.cancel()
+    assert run.done.result(5) is None
+
+
+def test_an_error_reaches_whoever_waits(engine: Engine) -> None:
+    with pytest.raises(ValueError, match="no"):
+        engine.run(broken(), lambda _: None).done.result(5)
+
+
+def test_an_engine_that_was_closed_says_so(engine: Engine) -> None:
+    engine.run(short(), lambda _: None).done.result(5)
+    engine.close()
+    with pytest.raises(EngineError, match="has stopped"):
+        engine.run(short(), lambda _: None)
+
+
+def test_commands_are_answered_while_a_job_runs(engine: Engine) -> None:
+    cleaned = threading.Event()
+    run = engine.run(endless(cleaned), lambda _: None)
+
+    async def answer() -> int:
+        return 42
+
+    assert engine.call(answer()).result(5) == 42
+    run.cancel()
+    run.done.result(5)

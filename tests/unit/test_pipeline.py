@@ -1,0 +1,104 @@
+"""The path of a cell, and its cancellation at every stage."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+
+import pytest
+from fakes.backend import CANCELLED, NoBundle, Scripted
+
+from ciao import pipeline
+from ciao.errors import CreateRefused
+from ciao.model import (
+    Bundled,
+    Cell,
+    Created,
+    Event,
+    Finished,
+    Job,
+    JobSpec,
+    Outcome,
+    Phase,
+    Role,
+    RoleSpec,
+    SpecRead,
+    Summary,
+)
+
+DONE = Finished(outcome=Outcome(phase=Phase.SUCCEEDED, ended=1.0))
+SPEC = JobSpec(
+    cell=Cell(text="pass", number=1),
+    code="pass",
+    framework="jax",
+    roles=(RoleSpec(role=Role.WORKER, count=1),),
+)
+
+
+async def told(backend: Scripted, s2i: NoBundle, *, cancel: bool = False) -> list[Event]:
+    events: list[Event] = []
+
+    async def consume() -> None:
+        async with aclosing(pipeline.run(SPEC, s2i=s2i, backend=backend)) as stream:
+            async for event in stream:
+                events.append(event)
+
+    task = asyncio.create_task(consume())
+    if cancel:
+        for _ in range(20):  # every stage of these fakes is reached within a few turns of the loop
+            await asyncio.sleep(0)
+        task.cancel()
+    await task
+    return events
+
+
+async def test_a_cell_is_told_from_spec_to_end() -> None:
+    events = await told(Scripted(script=[DONE]), NoBundle())
+    assert [type(e) for e in events] == [SpecRead, Bundled, Created, Finished]
+
+
+async def test_a_job_has_its_name_before_it_is_created() -> None:
+    events = await told(Scripted(script=[DONE]), NoBundle())
+    (created,) = [e for e in events if isinstance(e, Created)]
+    assert created.job.name.startswith("jax-")
+
+
+@pytest.mark.parametrize(
+    ("backend", "s2i", "calls"),
+    [
+        (Scripted(), NoBundle(slow=True), ["cancel"]),
+        (Scripted(slow_create=True), NoBundle(), ["create", "cancel"]),
+        (Scripted(endless=True), NoBundle(), ["create", "watch", "cancel"]),
+    ],
+    ids=["in the bundle", "in the creation", "in the run"],
+)
+async def test_a_cancellation_ends_the_job_at_any_stage(backend: Scripted, s2i: NoBundle, calls: list[str]) -> None:
+    events = await told(backend, s2i, cancel=True)
+    assert backend.calls == calls
+    assert isinstance(events[-1], Finished)
+    assert events[-1].outcome.phase is CANCELLED.phase
+
+
+async def test_what_a_backend_refuses_is_never_created() -> None:
+    backend = Scripted(refuses=CreateRefused("no"))
+    with pytest.raises(CreateRefused):
+        await told(backend, NoBundle())
+    assert backend.calls == []
+
+
+async def test_attach_lets_go_of_a_job_without_ending_it() -> None:
+    job = Job.named(SPEC, backend="local", now=0.0)
+    backend = Scripted(endless=True, summaries=[Summary(job=job, phase=Phase.RUNNING, replicas=())])
+
+    async def follow() -> None:
+        async with aclosing(pipeline.attach(job.name, backend=backend)) as stream:
+            async for _ in stream:
+                pass
+
+    task = asyncio.create_task(follow())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert backend.calls == ["watch"]

@@ -24,6 +24,7 @@ class Request:
     replica: str | None = None
     file: str | None = None
     action: str | None = None
+    topic: str | None = None
     prefix: str | None = None
     all: bool = False
     json: bool = False
@@ -58,7 +59,7 @@ def parse(words: Sequence[str], *, in_cell: bool = False) -> Request:
         name = "version"
     command = _command(name, in_cell=in_cell)
     if not {"-h", "--help"}.isdisjoint(rest):
-        return Request(command="help", action=command.name)
+        return Request(command="help", topic=command.name)
     return _request(command, rest, in_cell=in_cell)
 
 
@@ -89,7 +90,7 @@ def _request(command: Command, words: Sequence[str], *, in_cell: bool) -> Reques
                 f"'{command.name}' does not know {value!r}", hint=did_you_mean(str(value), argument.choices)
             )
     if command.name == "help":
-        return Request(command="help", action=values.get("command"))
+        return Request(command="help", topic=values.get("command"))
     return _with_replica(Request(command=command.name, **values))
 
 

@@ -1,0 +1,189 @@
+"""``%ciao ...`` in a cell and ``ciao ...`` in a shell: a command's value, as text and HTML."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from ciao.commands.line import Request, parse, split
+from ciao.errors import CiaoError, CommandError
+from ciao.frontends import page, present
+from ciao.model import Cell
+from ciao.session import Session
+
+__all__ = ["Answer", "Ask", "answer", "answered", "is_streaming", "wait"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What to show: ``html`` where it can be shown, else ``text``. ``status`` is a shell's exit status."""
+
+    text: str
+    html: str | None = None
+    status: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """A request, by whom, and for ``plan`` the cell that is meant."""
+
+    request: Request
+    session: Session
+    cell: Cell | None = None
+    in_cell: bool = False
+    colour: bool = False
+
+
+def answer(line: str, session: Session, *, body: str = "") -> Answer:
+    """The answer to ``%ciao <line>``; ``body`` is the rest of the cell. Blocks until it is there.
+
+    Raises CiaoError; CommandError too for what streams (see :func:`is_streaming`).
+    """
+    request = parse(split(line), in_cell=True)
+    if request.streams:
+        raise CommandError(f"'%ciao {line}' must stand alone in its cell", hint="Move it to a cell of its own")
+    # An empty line stands where the command was, so that lines keep their numbers.
+    cell = Cell(text=f"\n{body}") if body.strip() else None
+    return answered(Ask(request=request, session=session, cell=cell, in_cell=True))
+
+
+def is_streaming(line: str) -> bool:
+    """Whether ``%ciao <line>`` shows lines for as long as a job runs."""
+    try:
+        return parse(split(line), in_cell=True).streams
+    except CiaoError:
+        return False
+
+
+def answered(ask: Ask) -> Answer:
+    """The answer to what does not stream. Raises CiaoError."""
+    return ANSWERS[ask.request.command](ask)
+
+
+def wait(session: Session, work: Coroutine[Any, Any, T]) -> T:
+    """What this work in the engine returns; an interrupt ends it."""
+    future = session.engine.call(work)
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise
+
+
+def _jobs(ask: Ask) -> Answer:
+    from ciao.commands.jobs import jobs
+
+    found = wait(ask.session, jobs(ask.session.backend(), every=ask.request.all))
+    if ask.request.json:
+        return _json([_plain(summary) for summary in found.summaries])
+    return _page(present.jobs(found, now=time.time(), prefix="%ciao" if ask.in_cell else "ciao"))
+
+
+def _describe(ask: Ask) -> Answer:
+    from ciao.commands.describe import describe
+
+    chosen = wait(ask.session, describe(ask.session.backend(), ask.request.job))
+    if ask.request.json:
+        return _json(_plain(chosen.summary))
+    return _page(present.describe(chosen, now=time.time()))
+
+
+def _logs(ask: Ask) -> Answer:
+    from ciao.commands.logs import logs
+
+    request = ask.request
+    found = wait(ask.session, logs(ask.session.backend(), request.job, replica=request.replica))
+    lines = list(present.log(found, timestamps=request.timestamps, colour=ask.colour or ask.in_cell))
+    if ask.in_cell:
+        lines = present.cut(lines, way_out=f"'ciao logs {found.job}' in a shell prints all")
+        lines = [found.note, *lines] if found.note else lines
+        if found.running:
+            lines.append(f"{found.job} goes on; '%ciao logs {found.job} --follow' stays to its end")
+    return Answer(text="\n".join(lines))
+
+
+def _cancel(ask: Ask) -> Answer:
+    from ciao.commands.end import cancel
+
+    return Answer(text=present.ended(wait(ask.session, cancel(ask.session.backend(), ask.request.job))))
+
+
+def _delete(ask: Ask) -> Answer:
+    from ciao.commands.end import delete
+
+    return Answer(text=present.ended(wait(ask.session, delete(ask.session.backend(), ask.request.job or ""))))
+
+
+def _plan(ask: Ask) -> Answer:
+    from ciao.commands.plan import plan
+    from ciao.frontends.file import read_cell
+
+    if ask.cell is None and ask.request.file is None:
+        hint = "Write %%ciao plan above the cell's magic lines" if ask.in_cell else "Write: ciao plan FILE"
+        raise CommandError("'plan' needs a cell", hint=hint)
+    return Answer(text=present.plan(plan(ask.cell or read_cell(ask.request.file or ""), ask.session)))
+
+
+def _config(ask: Ask) -> Answer:
+    from ciao.commands.config import config
+
+    return _page(present.config(config(ask.session.settings)))
+
+
+def _doctor(ask: Ask) -> Answer:
+    from ciao.commands.doctor import doctor
+    from ciao.frontends.checks import jupyter_checks
+
+    checks = wait(ask.session, doctor(ask.session, more=jupyter_checks()))
+    return _page(present.doctor(checks), status=int(any(c.verdict == "fail" for c in checks)))
+
+
+def _help(ask: Ask) -> Answer:
+    from ciao.commands.help import help_text
+
+    return Answer(text=help_text(ask.request.topic, in_cell=ask.in_cell))
+
+
+def _version(_: Ask) -> Answer:
+    from ciao import __version__
+
+    return Answer(text=f"ciao {__version__} (Python {sys.version.split()[0]})")
+
+
+ANSWERS: Mapping[str, Callable[[Ask], Answer]] = MappingProxyType(
+    {
+        "jobs": _jobs,
+        "describe": _describe,
+        "logs": _logs,
+        "cancel": _cancel,
+        "delete": _delete,
+        "plan": _plan,
+        "config": _config,
+        "doctor": _doctor,
+        "help": _help,
+        "version": _version,
+    }
+)
+
+
+def _page(blocks: page.Page, *, status: int = 0) -> Answer:
+    return Answer(text=page.text(blocks), html=page.html(blocks), status=status)
+
+
+def _json(value: object) -> Answer:
+    import json
+
+    return Answer(text=json.dumps(value, indent=2))
+
+
+def _plain(value: Any) -> Any:
+    """A summary as JSON has it; times are seconds since the epoch."""
+    from dataclasses import asdict
+
+    return asdict(value)

@@ -1,0 +1,204 @@
+"""What commands return, as pages for people. Pure: the time of the question is an argument."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from ciao.commands.choose import Chosen
+from ciao.commands.config import Row
+from ciao.commands.doctor import Check
+from ciao.commands.end import Ended
+from ciao.commands.jobs import Jobs
+from ciao.commands.logs import Log
+from ciao.commands.plan import Plan
+from ciao.frontends.page import Block, Page, Table
+from ciao.frontends.traceback import echoes
+from ciao.model import Failure, Line, Phase, ReplicaState, ReplicaStatus, Summary
+
+__all__ = ["ago", "config", "cut", "describe", "doctor", "ended", "jobs", "line", "log", "plan", "span"]
+
+LINES_IN_CELL = 2000
+"""How many lines of a log a cell shows; a page with many more grows slow."""
+
+CHARACTERS_IN_CELL = 500_000
+"""Half of what a Jupyter server passes on in a second."""
+
+
+def jobs(found: Jobs, *, now: float, prefix: str = "ciao") -> Page:
+    """One row a job, newest first."""
+    if not found.summaries:
+        return (f"No jobs on {found.where} yet",)
+    head = ("JOB", "STATE", "REPLICAS", "CREATED", "TOOK", "FROM")
+    table = Table(head=head, rows=tuple(_job(s, now=now) for s in found.summaries))
+    if not found.older:
+        return (table,)
+    return (table, f"and {found.older} older: {prefix} jobs --all")
+
+
+def describe(chosen: Chosen, *, now: float) -> Page:
+    """All that is known of one job."""
+    summary = chosen.summary
+    facts = Table(rows=tuple(_facts(summary, now=now)))
+    table = Table(
+        head=("REPLICA", "STATE", "SINCE", "REASON"), rows=tuple(_replica(r, now=now) for r in summary.replicas)
+    )
+    blocks: list[Block] = [facts, "", table]
+    if summary.outcome and summary.outcome.failure:
+        blocks += ["", _failure(summary.outcome.failure), *echoes(summary.outcome)]
+    return tuple(blocks)
+
+
+def log(found: Log, *, timestamps: bool = False, colour: bool = False) -> Iterator[str]:
+    """The lines of a log, without newlines; the replica is named unless only one was asked for."""
+    named = found.replica is None
+    return (line(one, named=named, timestamps=timestamps, colour=colour) for one in found.lines)
+
+
+def line(one: Line, *, named: bool = True, timestamps: bool = False, colour: bool = False) -> str:
+    """``worker-0 | text``. The text is the replica's own, and is not changed."""
+    start = f"{one.stamp} " if timestamps else ""
+    if not named:
+        return start + one.text
+    return f"{start}{_painted(one.replica) if colour else one.replica} | {one.text}"
+
+
+def cut(shown: Sequence[str], *, way_out: str) -> list[str]:
+    """The last lines, as many as a cell can show at once, below a line that tells how many were left out."""
+    start, room = len(shown), CHARACTERS_IN_CELL
+    while start and len(shown) - start < LINES_IN_CELL and (room := room - len(shown[start - 1])) > 0:
+        start -= 1
+    if not start:
+        return list(shown)
+    return [f"... {start:,} earlier {'line' if start == 1 else 'lines'} not shown: {way_out}", *shown[start:]]
+
+
+def ended(done: Ended) -> str:
+    """One sentence on what was cancelled or deleted."""
+    if done.deleted:
+        return f"{done.job} is deleted" if done.before.ended else f"{done.job} was {done.before}; cancelled and deleted"
+    if done.before.ended:
+        return f"{done.job} has {_ENDED[done.before]} already"
+    if done.phase is Phase.CANCELLED:
+        return f"{done.job} is cancelled"
+    return f"{done.job} {_ENDED[done.phase]} before it could be cancelled"
+
+
+def plan(found: Plan) -> str:
+    """YAML; what is otherwise than asked stands above it as comments."""
+    return "".join(f"# note: {notice.text}\n" for notice in found.notices) + found.yaml.rstrip("\n")
+
+
+def config(rows: Sequence[Row]) -> Page:
+    """One row a setting."""
+    return (Table(head=("SETTING", "VALUE", "FROM"), rows=tuple((r.key, r.value or "-", r.source) for r in rows)),)
+
+
+def doctor(checks: Sequence[Check]) -> Page:
+    """One row a check, with the fix below what needs one, and the sum of it."""
+    rows = [row for check in checks for row in _check(check)]
+    wrong = sum(c.verdict == "fail" for c in checks)
+    odd = sum(c.verdict == "warn" for c in checks)
+    total = f"{_count(wrong, 'problem')}, {_count(odd, 'warning')}" if wrong or odd else "All is well"
+    return (Table(head=("", "CHECK", "RESULT"), rows=tuple(rows)), "", total)
+
+
+def span(seconds: float) -> str:
+    """A length of time in at most two units: ``8 s``, ``2 min 5 s``, ``3 h 20 min``, ``4 d``."""
+    whole = max(0, round(seconds))
+    minutes, s = divmod(whole, 60)
+    hours, m = divmod(minutes, 60)
+    days, h = divmod(hours, 24)
+    for big, unit, small, rest in ((days, "d", h, "h"), (hours, "h", m, "min"), (minutes, "min", s, "s")):
+        if big:
+            return f"{big} {unit} {small} {rest}" if small else f"{big} {unit}"
+    return f"{s} s"
+
+
+def ago(then: float, *, now: float) -> str:
+    """``2 min ago``, in one unit."""
+    words = span(now - then).split()
+    return f"{words[0]} {words[1]} ago"
+
+
+def _job(summary: Summary, *, now: float) -> tuple[str, ...]:
+    job = summary.job
+    return (
+        job.name,
+        summary.phase.value,
+        _replicas(summary),
+        ago(job.created, now=now),
+        _took(summary, now=now),
+        job.cell,
+    )
+
+
+def _replicas(summary: Summary) -> str:
+    """``3 running``, ``1 failed, 2 ended``."""
+    states = Counter(r.state for r in summary.replicas)
+    if not states:
+        return str(len(summary.job.replicas))
+    return ", ".join(f"{states[state]} {state.value}" for state in ReplicaState if states[state])
+
+
+def _took(summary: Summary, *, now: float) -> str:
+    if summary.started is None:
+        return "-"
+    return span((summary.outcome.ended if summary.outcome else now) - summary.started)
+
+
+def _facts(summary: Summary, *, now: float) -> Iterator[tuple[str, str]]:
+    job, outcome = summary.job, summary.outcome
+    yield "job", job.name
+    yield "state", summary.phase.value + (f": {outcome.message}" if outcome and outcome.message else "")
+    yield "framework", job.framework
+    yield "backend", job.backend
+    yield "created", f"{_clock(job.created)} ({ago(job.created, now=now)})"
+    yield "took", _took(summary, now=now)
+    if job.cell:
+        yield "from", f"{job.cell} of {job.notebook}" if job.notebook else job.cell
+    if job.code_hash:
+        yield "code", f"sha256 {job.code_hash[:12]}"
+    if outcome and outcome.attempts > 1:
+        yield "attempts", str(outcome.attempts)
+
+
+def _replica(status: ReplicaStatus, *, now: float) -> tuple[str, ...]:
+    return (status.replica, status.state.value, ago(status.since, now=now), status.reason)
+
+
+def _failure(failure: Failure) -> str:
+    what = f"{failure.ename}: {failure.evalue}" if failure.evalue else failure.ename
+    return f"{failure.replica} failed first: {what}"
+
+
+def _check(check: Check) -> Iterator[tuple[str, ...]]:
+    yield (check.verdict, check.name, check.words)
+    if check.fix:
+        yield ("", "", f"fix: {check.fix}")
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def _clock(seconds: float) -> str:
+    """Local time: what the clock on the wall showed."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+
+
+def _painted(replica: str) -> str:
+    """The same colour for the same replica, always: bright ones that show on black and on white."""
+    colour = (36, 32, 33, 35, 34, 31)[sum(replica.encode()) % 6]
+    return f"\x1b[{colour}m{replica}\x1b[0m"
+
+
+_ENDED = {
+    Phase.SUCCEEDED: "succeeded",
+    Phase.FAILED: "failed",
+    Phase.CANCELLED: "been cancelled",
+    Phase.LOST: "been lost",
+    Phase.PENDING: "not begun",
+    Phase.RUNNING: "not ended",
+}

@@ -1,0 +1,83 @@
+"""The journal is read as the story of a job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ciao.backends.local.history import History
+from ciao.model import Attempt, Event, Finished, Job, Notice, Phase, ReplicaState
+
+JOB = Job(name="j", backend="local", framework="pytorch", replicas=("worker-0", "worker-1"), created=1.0)
+BEGAN = {"event": "attempt", "time": 2.0, "number": 1, "of": 1}
+
+
+def replica(name: str, state: str, **more: Any) -> dict[str, Any]:
+    return {"event": "replica", "time": 3.0, "replica": name, "state": state, **more}
+
+
+def finished(phase: str, **more: Any) -> dict[str, Any]:
+    return {"event": "finished", "time": 9.0, "phase": phase, "reason": "", **more}
+
+
+def told(*entries: dict[str, Any]) -> tuple[History, list[Event]]:
+    history = History(JOB)
+    return history, [event for entry in entries for event in history.add(entry)]
+
+
+def test_a_job_without_entries_is_pending() -> None:
+    assert told()[0].summary().phase is Phase.PENDING
+
+
+def test_a_job_that_began_runs() -> None:
+    history, _ = told(BEGAN, replica("worker-0", "running", pid=7))
+    assert history.summary().phase is Phase.RUNNING
+    assert history.summary().replicas[0].state is ReplicaState.RUNNING
+    assert history.processes == {"worker-0": 7}
+
+
+def test_a_record_is_the_failure_of_the_process_that_then_exits_1() -> None:
+    error = {"type": "error", "time": 2.5, "error": {"ename": "ValueError", "evalue": "no"}}
+    record = {"event": "record", "time": 2.6, "replica": "worker-1", "record": error}
+    history, _ = told(BEGAN, record, replica("worker-1", "failed", code=1), finished("failed"))
+    assert history.outcome is not None
+    assert history.outcome.failure is not None
+    assert (history.outcome.failure.replica, history.outcome.failure.ename) == ("worker-1", "ValueError")
+    assert history.summary().replicas[1].reason == "ValueError: no"
+
+
+def test_a_new_attempt_keeps_the_failure_before() -> None:
+    again = {**BEGAN, "number": 2, "of": 2}
+    history, events = told(BEGAN, replica("worker-0", "failed", code=-9), again, finished("succeeded"))
+    assert [e.failure.ename for e in events if isinstance(e, Attempt)] == ["SIGKILL"]
+    assert history.outcome is not None
+    assert (history.outcome.attempts, history.outcome.failure) == (2, None)
+    assert [f.ename for f in history.outcome.previous] == ["SIGKILL"]
+
+
+def test_a_replica_that_did_not_start_says_why() -> None:
+    history, _ = told(BEGAN, replica("worker-0", "failed", code=127, words="no such file"), finished("failed"))
+    assert history.outcome is not None
+    assert history.outcome.failure is not None
+    assert (history.outcome.failure.kind, history.outcome.failure.evalue) == ("start", "no such file")
+
+
+def test_a_timeout_says_its_limit() -> None:
+    history, _ = told(BEGAN, finished("failed", timeout=90.0) | {"reason": "timeout"})
+    assert history.outcome is not None
+    assert history.outcome.failure is not None
+    assert history.outcome.failure.evalue == "the job ran longer than its timeout of 90 s"
+
+
+def test_lost_lines_are_told_before_the_end() -> None:
+    _, events = told(BEGAN, finished("succeeded", lost_bytes=1234))
+    assert [type(e) for e in events[-2:]] == [Notice, Finished]
+
+
+def test_a_lost_job_has_no_running_replica() -> None:
+    history, _ = told(BEGAN, replica("worker-0", "running", pid=7), {"event": "lost", "time": 5.0, "words": "gone"})
+    assert history.summary().phase is Phase.LOST
+    assert {r.state for r in history.summary().replicas} == {ReplicaState.ENDED}
+
+
+def test_an_entry_of_a_later_version_is_passed_over() -> None:
+    assert told(BEGAN, {"event": "weather", "time": 1.0})[1] == []

@@ -1,0 +1,50 @@
+"""What the supervisor starts is a pure function of the spec."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ciao.backends.local.launch import Launch, base_environment, launch
+from ciao.model import Cell, JobSpec, Resources, Role, RoleSpec
+
+
+def planned(**changes: object) -> Launch:
+    fields: dict[str, object] = {
+        "cell": Cell(text="", number=7, notebook="/home/me/nb/train.ipynb"),
+        "code": "",
+        "framework": "pytorch",
+        "roles": (RoleSpec(role=Role.WORKER, count=2), RoleSpec(role=Role.MASTER, count=1)),
+    }
+    spec = JobSpec(**(fields | changes))  # type: ignore[arg-type]  # a test may set any field
+    return launch(
+        spec, job="j", code=Path("/j/code"), work=Path("/j/work"), ports=range(3000, 3009)[: len(spec.replicas)],
+        python="/py", grace=5.0,
+    )  # fmt: skip
+
+
+def test_replicas_are_ranked_as_the_framework_ranks_its_roles() -> None:
+    ranks = {p.name: p.env["RANK"] for p in planned().processes}
+    assert ranks == {"master-0": "0", "worker-0": "1", "worker-1": "2"}
+
+
+def test_a_replica_runs_the_copied_runner_on_the_cells_file() -> None:
+    assert planned().processes[0].argv == ("/py", "/j/code/ciao_runner", "cell", "/j/code/cell_7.py")
+
+
+def test_the_users_variables_never_hide_the_job_from_itself() -> None:
+    env = planned(env={"MASTER_PORT": "1", "OMP_NUM_THREADS": "7", "MINE": "x"}).processes[0].env
+    assert (env["MASTER_PORT"], env["OMP_NUM_THREADS"], env["MINE"]) == ("3000", "7", "x")
+
+
+def test_cpus_become_the_threads_of_numeric_libraries() -> None:
+    roles = (RoleSpec(role=Role.WORKER, count=1, resources=Resources(cpu="2500m")),)
+    assert planned(roles=roles).processes[0].env["OMP_NUM_THREADS"] == "3"
+
+
+def test_the_notebooks_folder_is_told() -> None:
+    assert planned().processes[0].env["CIAO_NOTEBOOK_DIR"] == "/home/me/nb"
+
+
+def test_what_only_a_kernel_needs_is_not_inherited() -> None:
+    kernel = {"PATH": "/bin", "JPY_PARENT_PID": "1", "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    assert base_environment(kernel) == {"PATH": "/bin", "MPLBACKEND": "Agg"}

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from ciao.frontends.cli import main
+import sys
 
 __all__ = ["main"]
+
+
+def main() -> int:
+    """Run a command. A kernel's start does not pay for the command line."""
+    if sys.argv[1:3] == ["kernel", "-f"]:
+        from ciao.frontends import kernel
+
+        kernel.main(sys.argv[2:])
+        return 0
+    from ciao.frontends import cli
+
+    return cli.main()
+
 
 if __name__ == "__main__":
     raise SystemExit(main())

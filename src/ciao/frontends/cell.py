@@ -1,0 +1,111 @@
+"""A cell of ours on the kernel's loop: read it, start its job, draw what happens until it ends.
+
+The job itself lives in the engine. What is here may end at any moment, and the job goes on or is cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from ciao.errors import CiaoError
+from ciao.frontends import failure
+from ciao.frontends.interrupt import Interrupt
+from ciao.frontends.traceback import CellSource
+from ciao.frontends.watch import Watch
+from ciao.model import Cell, Notice
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from ciao.model import JobSpec
+    from ciao.session import Session
+
+__all__ = ["follow", "run"]
+
+
+async def run(
+    cell: Cell, shell: InteractiveShell, session: Session, *, earlier: Future[Notice | None] | None = None
+) -> None:
+    """Run a job cell. Raises the cell's mistakes, the training code's exception, or KeyboardInterrupt.
+
+    ``earlier`` is what to say of jobs from before, once it is known.
+    """
+    with Interrupt() as interrupt:
+        await _designed(_run(cell, shell, session, interrupt, earlier), cell.label)
+
+
+async def follow(line: str, cell: Cell, shell: InteractiveShell, session: Session) -> None:
+    """Run ``%ciao attach JOB`` or ``%ciao logs JOB --follow``; an interrupt lets go of the job, which goes on."""
+    with Interrupt() as interrupt:
+        await _designed(_follow(line, shell, session, interrupt), cell.label)
+
+
+async def _run(
+    cell: Cell,
+    shell: InteractiveShell,
+    session: Session,
+    interrupt: Interrupt,
+    earlier: Future[Notice | None] | None,
+) -> None:
+    from ciao import interpreter
+
+    spec = interpreter.read(cell, settings=session.settings)
+    watch = Watch(shell, interrupt)
+    if earlier is not None:
+        earlier.add_done_callback(watch.expect)
+    for notice in _unknown_names(spec, shell):
+        watch.listen(notice)
+    interrupt.check()  # reading a long cell takes a moment; nothing exists yet
+    watch.run = session.run(spec, watch.listen)
+    await watch.drawn(until_created=spec.background)
+    if interrupt.hit:
+        watch.run.cancel()
+        watch.let_go()
+        raise failure.Interrupted(f"{watch.job_name} is being cancelled")
+    if not watch.run.done.done():
+        watch.say(f"{watch.job_name} goes on in the background; %ciao logs {watch.job_name} shows its lines\n")
+        watch.let_go()
+        return
+    watch.finish(CellSource(label=cell.label, lines=tuple(cell.text.splitlines())))
+
+
+async def _follow(line: str, shell: InteractiveShell, session: Session, interrupt: Interrupt) -> None:
+    from ciao.commands import choose
+    from ciao.commands.line import parse, split
+    from ciao.commands.logs import checked_replica
+
+    request = parse(split(line), in_cell=True)
+    choice = choose.only_running if request.command == "attach" else choose.newest
+    chosen = await asyncio.wrap_future(session.engine.call(choice(session.backend(), request.job)))
+    interrupt.check()
+    watch = Watch(shell, interrupt, only=checked_replica(chosen.summary, request.replica))
+    watch.run = session.attach(chosen.name, watch.listen)
+    await watch.drawn()
+    if interrupt.hit:
+        watch.run.cancel()
+        watch.let_go()
+        raise failure.Interrupted(f"{chosen.name} goes on; %ciao cancel {chosen.name} ends it")
+    watch.finish(CellSource(label=chosen.summary.job.cell), raises=request.command == "attach")
+
+
+def _unknown_names(spec: JobSpec, shell: InteractiveShell) -> list[Notice]:
+    from ciao import interpreter
+
+    hidden = getattr(shell, "user_ns_hidden", {})
+    known = {n for n in shell.user_ns if not n.startswith("_") and n not in hidden}
+    return [Notice(text=w, level="warning") for w in interpreter.free_names(spec.code, known=known)]
+
+
+async def _designed(work: Coroutine[Any, Any, None], label: str) -> None:
+    """Await the work; raise what it raises as one exception that IPython shows as it was designed."""
+    error: BaseException
+    try:
+        await work
+    except (Exception, KeyboardInterrupt) as e:  # noqa: BLE001  # raised again below, alone
+        error = failure.single(e)
+    else:
+        return
+    raise failure.shown(error, label) if isinstance(error, CiaoError) else error

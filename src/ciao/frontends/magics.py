@@ -1,0 +1,157 @@
+"""What the extension's magics do. Everything heavy is imported when the first of them is used."""
+
+from __future__ import annotations
+
+import time
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from ciao.frontends import transform
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+    from concurrent.futures import Future
+
+    from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
+
+    from ciao.frontends.command import Answer
+    from ciao.model import Cell, Notice
+    from ciao.session import Session
+
+__all__ = ["Magics", "current_session", "forget_traceback", "remember", "use"]
+
+RUNNING: ContextVar[ExecutionInfo | None] = ContextVar("ciao-running", default=None)
+"""What IPython says of the cell that runs, in the context in which it runs."""
+
+
+PATIENCE = 1.0
+"""Seconds that a command waits for the list of jobs from before."""
+
+
+class _State:
+    session: Session | None = None
+
+
+def current_session() -> Session:
+    """The one session of this process, made when first used."""
+    if _State.session is None:
+        from ciao import settings
+        from ciao.session import Session
+
+        _State.session = Session(settings.load())
+    return _State.session
+
+
+def use(session: Session | None) -> None:
+    """Use this session from now on, for example one with other settings."""
+    _State.session = session
+
+
+def remember(info: ExecutionInfo) -> None:
+    """Keep what IPython says of the cell that it is about to run."""
+    RUNNING.set(info)
+
+
+def forget_traceback(shell: InteractiveShell) -> None:
+    """Without this, an asynchronous cell that fails replies with the traceback of an earlier one, or not at all."""
+    if hasattr(shell, "_last_traceback"):
+        shell._last_traceback = None  # noqa: SLF001  # ipykernel resets it in synchronous cells only
+
+
+class Magics:
+    """The magics of one shell."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self._shell = shell
+        self._loaded = time.time()
+        self._told = False
+
+    def kubeflow_cell(self, line: str, body: str) -> Awaitable[None]:
+        """Run the cell as a distributed job: ``%%kubeflow framework=pytorch worker=2``."""
+        text = self._as_typed(f"%%kubeflow {line}\n{body}" if line else body)
+        return self._awaited(text)
+
+    def kubeflow_line(self, line: str) -> None:
+        """Run the cell as a distributed job: ``%kubeflow framework=pytorch worker=2`` as the cell's first line."""
+        from ciao.errors import CommandError
+        from ciao.frontends import failure
+
+        error = CommandError(f"%kubeflow {line} must be at the top of its cell", hint="Move it to the first line")
+        raise failure.shown(error, "")
+
+    def ciao_line(self, line: str) -> None:
+        """What runs and what ran: ``%ciao jobs``, ``%ciao logs JOB`` ...; ``%ciao help`` lists the commands."""
+        self._command(line, "")
+
+    def ciao_cell(self, line: str, body: str) -> None:
+        """What a cell would create, creating nothing: ``%%ciao plan`` above the cell's magic lines."""
+        self._command(line, body)
+
+    async def _awaited(self, text: str) -> None:
+        from ciao.frontends import cell
+
+        forget_traceback(self._shell)
+        session = current_session()
+        if line := transform.follows(text):
+            await cell.follow(line, self._cell(text), self._shell, session)
+        else:
+            await cell.run(self._cell(text), self._shell, session, earlier=self._earlier(session))
+
+    def _as_typed(self, text: str) -> str:
+        """The text without the newline that IPython added, if it did."""
+        info = RUNNING.get()
+        return text[:-1] if info is not None and info.raw_cell == text[:-1] else text
+
+    def _cell(self, text: str) -> Cell:
+        from ciao.model import Cell
+
+        info = RUNNING.get()
+        counted = info is not None and info.store_history and info.raw_cell == text
+        number = self._shell.execution_count - 1 if counted else None
+        names: dict[str, Any] = self._shell.user_ns
+        notebook = names.get("__vsc_ipynb_file__") or names.get("__session__") or ""
+        return Cell(text=text, number=number, notebook=str(notebook))
+
+    def _command(self, line: str, body: str) -> None:
+        from ciao.errors import CiaoError
+        from ciao.frontends import failure
+        from ciao.frontends.command import answer
+
+        forget_traceback(self._shell)
+        try:
+            self._tell()
+            found = answer(line, current_session(), body=body)
+        except CiaoError as e:
+            error = e
+        else:
+            self._present(found)
+            return
+        raise failure.shown(error, f"%ciao {line}")
+
+    def _present(self, found: Answer) -> None:
+        from ciao.frontends.outlet import in_terminal
+
+        if found.html is None or in_terminal(self._shell):
+            print(found.text)  # noqa: T201  # this is the cell's output
+        else:
+            self._shell.display_pub.publish({"text/plain": found.text, "text/html": found.html})
+
+    def _tell(self) -> None:
+        """Say which jobs of before still run, if that is known in a moment."""
+        earlier = self._earlier(current_session())
+        if earlier is None:
+            return
+        try:
+            notice = earlier.result(timeout=PATIENCE)
+        except TimeoutError:
+            return
+        if notice is not None:
+            print(notice.text)  # noqa: T201  # this is the cell's output
+
+    def _earlier(self, session: Session) -> Future[Notice | None] | None:
+        if self._told:
+            return None
+        self._told = True
+        from ciao.frontends import notices
+
+        return session.engine.call(notices.still_running(session, before=self._loaded))

@@ -1,0 +1,159 @@
+"""A replica's exception as text that looks like IPython's traceback of a cell. Pure.
+
+The text is made from the record itself and not by raising it again in invented frames: IPython's own formatter
+reads source files, guesses at variables and has failed on what it could not parse; here everything that is to be
+shown is known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from ciao.model import Failure, Frame, Outcome, RemoteError
+
+__all__ = ["CellSource", "echoes", "printable", "render"]
+
+WIDTH = 75  # IPython's
+NUMBERS = 7  # columns for the arrow and the line number, as IPython has it
+AROUND = 2  # lines of source above and below
+CHAIN_LIMIT = 8
+ALIKE_LIMIT = 3
+LINE_LIMIT = 400
+
+BY_FROM = "The above exception was the direct cause of the following exception:"
+BY_CONTEXT = "During handling of the above exception, another exception occurred:"
+
+CONTROL = re.compile(r"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellSource:
+    """The cell as the user sees it: its label, such as ``Cell In[7]``, and its lines (none if not known)."""
+
+    label: str
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Palette:
+    """The colours of IPython's tracebacks, which frontends know; all empty without colour."""
+
+    red: str = ""
+    green: str = ""
+    cyan: str = ""
+    bold: str = ""
+    off: str = ""
+
+
+COLOURS = Palette(red="\x1b[31m", green="\x1b[32m", cyan="\x1b[36m", bold="\x1b[1m", off="\x1b[0m")
+
+
+def printable(text: str) -> str:
+    """The text without what moves a terminal's cursor or sets its title; colours may stay."""
+    return CONTROL.sub("\ufffd", text)
+
+
+def render(error: RemoteError, cell: CellSource, *, replica: str, colour: bool) -> list[str]:
+    """Blocks of text, oldest cause first, to be joined by newlines."""
+    ink = COLOURS if colour else Palette()
+    blocks = [f"{ink.red}{'-' * WIDTH}{ink.off}"]
+    chain = _chain(error)
+    for step, one in enumerate(chain):
+        blocks.append(_heading(one, ink))
+        blocks += _frames(one.frames, cell, replica, ink)
+        blocks.append(_verdict(one, ink))
+        if step < len(chain) - 1:
+            blocks.append(f"\n{BY_FROM if chain[step + 1].by_from else BY_CONTEXT}\n")
+    return blocks
+
+
+def echoes(outcome: Outcome) -> list[str]:
+    """One line for all replicas that failed for one and the same reason, and one for each earlier attempt."""
+    lines = []
+    for (ename, evalue), same in groupby(sorted(outcome.others, key=_reason), key=_reason):
+        lines.append(f"{_names(same)} failed because of it: {_one_line(ename, evalue)}")
+    for number, failure in enumerate(outcome.previous, start=1):
+        lines.append(f"attempt {number} failed in {failure.replica}: {_one_line(failure.ename, failure.evalue)}")
+    return lines
+
+
+def _chain(error: RemoteError) -> list[RemoteError]:
+    chain = [error]
+    while chain[0].cause is not None and len(chain) < CHAIN_LIMIT:
+        chain.insert(0, chain[0].cause)
+    return chain
+
+
+def _heading(error: RemoteError, ink: Palette) -> str:
+    name = printable(error.ename)
+    return f"{ink.red}{name}{ink.off}{'Traceback (most recent call last)':>{max(35, WIDTH - len(name))}}"
+
+
+def _verdict(error: RemoteError, ink: Palette) -> str:
+    text = printable(error.evalue)
+    head = f"{ink.red}{printable(error.ename)}{ink.off}"
+    return "\n".join([f"{head}: {text}" if text else head, *map(printable, error.notes)])
+
+
+def _frames(frames: Sequence[Frame], cell: CellSource, replica: str, ink: Palette) -> Iterator[str]:
+    for frame, run in groupby(frames):
+        count = len(list(run))
+        for _ in range(min(count, ALIKE_LIMIT)):
+            yield _frame(frame, cell, replica, ink)
+        if count > ALIKE_LIMIT:
+            yield f"    {ink.red}[... {count - ALIKE_LIMIT} more of the same frame]{ink.off}\n"
+
+
+def _frame(frame: Frame, cell: CellSource, replica: str, ink: Palette) -> str:
+    if frame.in_cell:
+        place = f"{ink.green}{cell.label}, line {frame.line}{ink.off}"
+    else:
+        place = f"{ink.cyan}File {ink.green}{replica}:{printable(frame.file)}:{frame.line}{ink.off}"
+    inside = f", in {ink.cyan}{printable(frame.function)}{ink.off}" if frame.function != "<module>" else ""
+    return f"{place}{inside}\n" + "".join(_source(frame, cell, ink))
+
+
+def _source(frame: Frame, cell: CellSource, ink: Palette) -> Iterator[str]:
+    from_cell = frame.in_cell and bool(cell.lines)
+    lines, first = (cell.lines, 1) if from_cell else (frame.source, frame.first_line)
+    at = frame.line - first
+    if not 0 <= at < len(lines):
+        return
+    start, stop = max(0, at - AROUND), min(len(lines), at + AROUND + 1)
+    shown = [printable(line.rstrip("\r\n"))[:LINE_LIMIT] for line in lines[start:stop]]
+    for number, line in zip(range(first + start, first + stop), _highlighted(shown, ink), strict=True):
+        if number == frame.line:
+            arrow = "-" * max(1, NUMBERS - len(str(number)) - 2) + "> "
+            yield f"{ink.green}{arrow}{number}{ink.off} {line}\n"
+        else:
+            yield f"{ink.green}{number:>{NUMBERS}}{ink.off} {line}\n"
+
+
+def _highlighted(lines: list[str], ink: Palette) -> list[str]:
+    if not ink.off:
+        return lines
+    from pygments import highlight  # type: ignore[import-untyped]  # published without types
+    from pygments.formatters import TerminalFormatter  # type: ignore[import-untyped]  # published without types
+    from pygments.lexers import PythonLexer  # type: ignore[import-untyped]  # published without types
+
+    coloured = highlight("\n".join(lines), PythonLexer(stripnl=False, ensurenl=False), TerminalFormatter()).split("\n")
+    return coloured if len(coloured) == len(lines) else lines
+
+
+def _reason(failure: Failure) -> tuple[str, str]:
+    return failure.ename, failure.evalue
+
+
+def _names(failures: Iterable[Failure]) -> str:
+    names = [f.replica for f in failures]
+    shown = ", ".join(names[:6])
+    return f"{shown} and {len(names) - 6} more" if len(names) > 6 else shown
+
+
+def _one_line(ename: str, evalue: str) -> str:
+    first = printable(evalue.strip().partition("\n")[0])
+    cut = first if len(first) <= 200 else first[:199] + "…"
+    return f"{printable(ename)}: {cut}" if cut else printable(ename)

@@ -1,0 +1,136 @@
+"""One run as its cell sees it: what happened goes to a screen, and from there to the cell's outlet."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from concurrent.futures import Future, wait
+from typing import TYPE_CHECKING, Any
+
+from ciao.frontends import failure
+from ciao.frontends.outlet import Outlet, wants_colour
+from ciao.model import Created, Event, Finished, Job, Lines, Notice, Outcome, Phase
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from ciao.engine import Run
+    from ciao.frontends.interrupt import Interrupt
+    from ciao.frontends.traceback import CellSource
+
+__all__ = ["Watch"]
+
+STATUS_PERIOD = 0.5
+"""Seconds between two looks at the status of a job that its cell has let go of."""
+
+
+class Watch:
+    """Belongs to one cell. ``listen`` is called in the engine's thread, all else in the cell's."""
+
+    run: Run
+
+    def __init__(self, shell: InteractiveShell, interrupt: Interrupt, *, only: str | None = None) -> None:
+        from ciao.frontends.display import Screen
+
+        self._shell = shell
+        self._interrupt = interrupt
+        self._only = only
+        self._colour = wants_colour(shell)
+        self._screen = Screen(colour=self._colour)
+        self._outlet = Outlet(shell)
+        self._loop = asyncio.get_running_loop()
+        self._created: asyncio.Future[None] = self._loop.create_future()
+        self._job: Job | None = None
+
+    @property
+    def job_name(self) -> str:
+        """The job's name, or words for it while it has none."""
+        return self._job.name if self._job else "the job"
+
+    def listen(self, event: Event) -> None:
+        """Take an event."""
+        if isinstance(event, Created):
+            self._job = event.job
+            self._loop.call_soon_threadsafe(self._creation)
+        if self._only and isinstance(event, Lines):
+            event = Lines(lines=tuple(line for line in event.lines if line.replica == self._only))
+        self._screen(event)
+
+    def expect(self, news: Future[Notice | None]) -> None:
+        """Take a notice that others found out, if they did."""
+        if not news.cancelled() and news.exception() is None and (notice := news.result()) is not None:
+            self.listen(notice)
+
+    async def drawn(self, *, until_created: bool = False) -> None:
+        """Draw until the run is done, the user interrupts, or (if asked) the job exists."""
+        done = asyncio.wrap_future(self.run.done)
+        done.add_done_callback(_seen)
+        ends: set[asyncio.Future[Any]] = {done, self._interrupt.asked, *([self._created] if until_created else [])}
+        while not any(end.done() for end in ends):
+            try:
+                await asyncio.wait(ends, timeout=self._screen.tick, return_when=asyncio.FIRST_COMPLETED)
+            except asyncio.CancelledError:
+                self._cancelled()
+            self._draw()
+
+    def finish(self, source: CellSource, *, raises: bool = True) -> None:
+        """Write the rest of a run that is done; raise why it failed."""
+        outcome = self.run.done.result()
+        self._close()
+        if outcome is not None and raises:
+            error = failure.of_outcome(outcome, source, job=self.job_name, colour=self._colour)
+            if error is not None:
+                raise error
+
+    def say(self, text: str) -> None:
+        """Write a line of our own, after all that was drawn."""
+        self._draw()
+        self._outlet.write(text)
+
+    def let_go(self) -> None:
+        """End the cell's stream for good; its status line goes on until the run is done."""
+        self._close()
+        threading.Thread(target=self._keep_status, name="ciao-status", daemon=True).start()
+
+    def _draw(self) -> None:
+        self._outlet.show(self._screen.status())  # first, so that it stands above the lines
+        self._outlet.write(self._screen.take())
+
+    def _close(self) -> None:
+        self._outlet.show(self._screen.status())
+        self._outlet.write(self._screen.close())
+
+    def _creation(self) -> None:
+        if not self._created.done():
+            self._created.set_result(None)
+
+    def _cancelled(self) -> None:
+        """Somebody cancelled our task: the kernel's shutdown lets go of the job, anything else is an interrupt."""
+        if getattr(self._shell, "exit_now", False):
+            raise asyncio.CancelledError
+        self._interrupt.strike()
+
+    def _keep_status(self) -> None:
+        while not wait([self.run.done], timeout=STATUS_PERIOD).done:
+            self._update()
+        if (error := self.run.done.exception()) is not None:
+            self._screen(_end(Phase.LOST, str(error)))
+        elif self._screen.outcome is None and self._job is None:
+            self._screen(_end(Phase.CANCELLED, ""))
+        self._update()
+
+    def _update(self) -> None:
+        status = self._screen.status()
+        if status is not None:
+            self._outlet.update(status)
+
+
+def _end(phase: Phase, message: str) -> Finished:
+    return Finished(outcome=Outcome(phase=phase, ended=time.time(), message=message))
+
+
+def _seen(done: asyncio.Future[Outcome | None]) -> None:
+    """Look at the exception, or asyncio complains when a cell let go of its run."""
+    if not done.cancelled():
+        done.exception()

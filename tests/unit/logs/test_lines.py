@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ciao.logs.lines import EPOCH, parse, seconds, stamp, stamped
@@ -23,11 +23,13 @@ def test_a_stamp_always_has_nine_decimals() -> None:
     assert stamp(0) == EPOCH
 
 
+@settings(deadline=None)
 @given(st.integers(0, 4_000_000_000_000_000_000))
 def test_a_stamp_tells_its_time(time_ns: int) -> None:
     assert abs(seconds(stamp(time_ns)) - time_ns / 1e9) < 1e-5
 
 
+@settings(deadline=None)
 @given(st.integers(0, 4_000_000_000_000_000_000), st.integers(0, 4_000_000_000_000_000_000))
 def test_stamps_compare_as_their_times(one: int, other: int) -> None:
     assert (stamp(one) < stamp(other)) == (one < other)
@@ -45,12 +47,14 @@ def test_no_data_is_no_line() -> None:
     assert (stamped(b"", b"T"), parse("worker-0", b"")) == (b"", [])
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(STAMPS, st.text().filter(lambda t: "\n" not in t)), max_size=20))
 def test_what_was_stamped_is_read_back(lines: list[tuple[str, str]]) -> None:
     data = b"".join(stamped(text.encode() + b"\n", s.encode()) for s, text in lines)
     assert parse("worker-0", data) == [Line("worker-0", s, text) for s, text in lines]
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_any_bytes_are_lines(data: bytes) -> None:
     lines = parse("worker-0", data)

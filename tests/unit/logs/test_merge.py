@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ciao.logs.lines import stamp
@@ -65,6 +65,7 @@ def test_nobody_waits_for_a_replica_that_is_silent() -> None:
     assert shown(merge.take()) == ["10"]
 
 
+@settings(deadline=None)
 @given(LOGS, st.lists(st.integers(1, 5), min_size=1))
 def test_nothing_is_lost_and_each_replica_keeps_its_order(logs: dict[str, list[int]], sizes: list[int]) -> None:
     written = {r: lines(r, *times) for r, times in logs.items()}
@@ -72,6 +73,7 @@ def test_nothing_is_lost_and_each_replica_keeps_its_order(logs: dict[str, list[i
     assert {r: [line for line in merged if line.replica == r] for r in logs} == written
 
 
+@settings(deadline=None)
 @given(LOGS, st.lists(st.integers(1, 5), min_size=1))
 def test_a_replay_in_pieces_is_in_the_order_of_time(logs: dict[str, list[int]], sizes: list[int]) -> None:
     merged = replayed({r: lines(r, *sorted(times)) for r, times in logs.items()}, sizes)

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from ciao.commands.completion import Completions, complete, wants_jobs
 from ciao.commands.line import Request, parse, split
 from ciao.errors import CiaoError, CommandError
 from ciao.frontends import page, present
-from ciao.model import Cell
+from ciao.model import Cell, Summary
 from ciao.session import Session
 
-__all__ = ["Answer", "Ask", "answer", "answered", "is_streaming", "wait"]
+__all__ = ["Answer", "Ask", "Completions", "answer", "answered", "completions", "is_streaming", "wait"]
 
 T = TypeVar("T")
+
+PATIENCE = 0.5
+"""Seconds for which completion waits for the names of jobs."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What to show: ``html`` where it can be shown, else ``text``. ``status`` is a shell's exit status."""
+    """What to show: ``html`` where it can be shown, else ``text``.
+
+    ``note`` is for people beside a ``text`` that programs may read. ``status`` is a shell's exit status.
+    """
 
     text: str
     html: str | None = None
+    note: str = ""
     status: int = 0
 
 
@@ -59,6 +67,16 @@ def is_streaming(line: str) -> bool:
         return parse(split(line), in_cell=True).streams
     except CiaoError:
         return False
+
+
+def completions(line: str, cursor: int, session: Session) -> Completions:
+    """What may stand at this place of ``%ciao <line>``; the names of jobs only if the backend answers quickly."""
+    before = line[:cursor]
+    known: Sequence[Summary] = ()
+    if wants_jobs(before):
+        with suppress(CiaoError, TimeoutError):
+            known = session.engine.call(session.backend().jobs()).result(PATIENCE)
+    return complete(before, known)
 
 
 def answered(ask: Ask) -> Answer:
@@ -100,12 +118,10 @@ def _logs(ask: Ask) -> Answer:
     request = ask.request
     found = wait(ask.session, logs(ask.session.backend(), request.job, replica=request.replica))
     lines = list(present.log(found, timestamps=request.timestamps, colour=ask.colour or ask.in_cell))
+    note = present.log_note(found, prefix="%ciao" if ask.in_cell else "ciao")
     if ask.in_cell:
         lines = present.cut(lines, way_out=f"'ciao logs {found.job}' in a shell prints all")
-        lines = [found.note, *lines] if found.note else lines
-        if found.running:
-            lines.append(f"{found.job} goes on; '%ciao logs {found.job} --follow' stays to its end")
-    return Answer(text="\n".join(lines))
+    return Answer(text="\n".join(lines), note=note)
 
 
 def _cancel(ask: Ask) -> Answer:
@@ -151,9 +167,9 @@ def _help(ask: Ask) -> Answer:
 
 
 def _version(_: Ask) -> Answer:
-    from ciao import __version__
+    from ciao.commands.help import version_text
 
-    return Answer(text=f"ciao {__version__} (Python {sys.version.split()[0]})")
+    return Answer(text=version_text())
 
 
 ANSWERS: Mapping[str, Callable[[Ask], Answer]] = MappingProxyType(

@@ -17,7 +17,7 @@ from ciao.frontends.page import Block, Page, Table
 from ciao.frontends.traceback import echoes
 from ciao.model import Failure, Line, Phase, ReplicaState, ReplicaStatus, Summary
 
-__all__ = ["ago", "config", "cut", "describe", "doctor", "ended", "jobs", "line", "log", "plan", "span"]
+__all__ = ["ago", "config", "cut", "describe", "doctor", "ended", "jobs", "line", "log", "log_note", "plan", "span"]
 
 LINES_IN_CELL = 2000
 """How many lines of a log a cell shows; a page with many more grows slow."""
@@ -54,6 +54,13 @@ def log(found: Log, *, timestamps: bool = False, colour: bool = False) -> Iterat
     """The lines of a log, without newlines; the replica is named unless only one was asked for."""
     named = found.replica is None
     return (line(one, named=named, timestamps=timestamps, colour=colour) for one in found.lines)
+
+
+def log_note(found: Log, *, prefix: str) -> str:
+    """Which job it is where none was named, and that more lines will come; empty if neither."""
+    more = f"{found.job} goes on: {prefix} logs {found.job} --follow" if found.running else ""
+    none = "" if found.lines else f"{found.replica or found.job} has written nothing{' yet' if found.running else ''}"
+    return "\n".join(filter(None, (found.note, none, more)))
 
 
 def line(one: Line, *, named: bool = True, timestamps: bool = False, colour: bool = False) -> str:

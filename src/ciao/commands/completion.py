@@ -1,0 +1,66 @@
+"""What may come next on a command line: commands, options, names of jobs and of their replicas. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ciao.commands.table import BY_NAME, COMMANDS, Command
+from ciao.model import Summary
+
+__all__ = ["Completions", "complete", "wants_jobs"]
+
+
+class Completions(NamedTuple):
+    """The words that may stand from ``start`` to the cursor."""
+
+    start: int
+    words: tuple[str, ...]
+
+
+def wants_jobs(line: str) -> bool:
+    """Whether the names of jobs matter to what :func:`complete` says of this line up to the cursor."""
+    words, last = _split(line)
+    command = BY_NAME.get(words[0]) if words else None
+    return command is not None and not last.startswith("-") and bool(command.arguments)
+
+
+def complete(line: str, jobs: Sequence[Summary] = ()) -> Completions:
+    """For the text after ``%ciao``, up to the cursor."""
+    words, last = _split(line)
+    return Completions(len(line) - len(last), tuple(w for w in _candidates(words, last, jobs) if w.startswith(last)))
+
+
+def _split(line: str) -> tuple[list[str], str]:
+    """The words before the one at the cursor, and what there is of that one."""
+    *words, last = line.split() if line[-1:].strip() else [*line.split(), ""]
+    return words, last
+
+
+def _candidates(words: Sequence[str], last: str, jobs: Sequence[Summary]) -> Sequence[str]:
+    offered = [c.name for c in COMMANDS if c.where == "both"]
+    if not words:
+        return offered
+    command = BY_NAME.get(words[0])
+    if command is None:
+        return ()
+    if last.startswith("-"):
+        return [o for o in command.options if o not in words]
+    return _positional(command, [w for w in words[1:] if not w.startswith("-")], offered, jobs)
+
+
+def _positional(
+    command: Command, before: Sequence[str], offered: Sequence[str], jobs: Sequence[Summary]
+) -> Sequence[str]:
+    expected = [a.name for a in command.arguments if not a.is_option]
+    match expected[len(before) : len(before) + 1]:
+        case ["JOB"]:
+            open_only = command.name in ("cancel", "attach")
+            running = [s.job.name for s in jobs if not s.phase.ended]
+            return running if open_only and running else [s.job.name for s in jobs]
+        case ["REPLICA"]:
+            return next((s.job.replicas for s in jobs if s.job.name.startswith(before[0])), ())
+        case ["COMMAND"]:
+            return offered
+        case _:
+            return ()

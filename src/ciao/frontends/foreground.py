@@ -1,0 +1,173 @@
+"""A job in the foreground of a shell: its lines go to standard output, all else to standard error."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent import futures
+from contextlib import contextmanager
+from pathlib import Path
+
+from ciao import interpreter
+from ciao.commands.follow import following
+from ciao.commands.line import Request
+from ciao.engine import Run
+from ciao.errors import CiaoError
+from ciao.frontends import failure, present
+from ciao.frontends.command import wait
+from ciao.frontends.file import read_cell
+from ciao.frontends.traceback import CellSource, printable
+from ciao.model import Attempt, Created, Event, Job, Line, Lines, Notice, Outcome, Phase, ReplicaChanged, ReplicaState
+from ciao.session import Session
+
+__all__ = ["Printer", "follow", "run"]
+
+TICK = 0.1
+"""Seconds between two looks for a signal."""
+
+
+def run(request: Request, session: Session, *, colour: bool) -> int:
+    """Run a file as a job, to its end; Ctrl-C and SIGTERM end it. Raises CiaoError if it could not start."""
+    cell = read_cell(request.file or "")
+    spec = interpreter.read(cell, settings=session.settings)
+    printer = Printer(where=session.backend(spec.backend).where, colour=colour)
+    with _stops() as stops:
+        job = session.run(spec, printer)
+        _until_over(
+            job,
+            printer,
+            stops,
+            at_stop="is being cancelled; once more leaves that to itself",
+            until_created=spec.background,
+        )
+    if not job.done.done():
+        _say(f"{printer.name} goes on in the background: ciao logs {printer.name}")
+        return 0
+    source = CellSource(label=Path(request.file or "").name, lines=tuple(cell.text.splitlines()))
+    return _verdict(job.done.result(), printer, stops, source)
+
+
+def follow(request: Request, session: Session, *, colour: bool) -> int:
+    """Show a job to its end; Ctrl-C lets go of it. Only ``attach`` fails as the job did. Raises CiaoError."""
+    backend = session.backend()
+    wanted = wait(session, following(backend, request))
+    if wanted.note:
+        _say(wanted.note)
+    printer = Printer(where=backend.where, colour=colour, only=wanted.replica, timestamps=wanted.timestamps)
+    with _stops() as stops:
+        job = session.attach(wanted.job, printer)
+        _until_over(job, printer, stops, at_stop="goes on")
+    if request.command == "logs" and not stops:
+        return 0
+    return _verdict(job.done.result(), printer, stops, CellSource(label=printer.cell))
+
+
+class Printer:
+    """Listens to a run. ``gone`` is why standard output takes nothing any more."""
+
+    def __init__(self, *, where: str, colour: bool, only: str | None = None, timestamps: bool = False) -> None:
+        self._where = where
+        self._colour = colour
+        self._only = only
+        self._timestamps = timestamps
+        self._job: Job | None = None
+        self.gone: OSError | None = None
+
+    @property
+    def created(self) -> bool:
+        """Whether the job exists."""
+        return self._job is not None
+
+    @property
+    def name(self) -> str:
+        """The job's, once it has one."""
+        return self._job.name if self._job else "the job"
+
+    @property
+    def cell(self) -> str:
+        """What the job's tracebacks call its cell."""
+        return self._job.cell if self._job else ""
+
+    @property
+    def colour(self) -> bool:
+        """Whether colours are shown."""
+        return self._colour
+
+    def __call__(self, event: Event) -> None:
+        """Print what there is to say of an event."""
+        match event:
+            case Lines(lines=lines):
+                self._print(lines)
+            case Created(job=job):
+                self._job = job
+                count = len(job.replicas)
+                _say(f"{job.name} on {self._where}: {count} {'replica' if count == 1 else 'replicas'}")
+            case Notice(text=text, level=level):
+                _say(f"{'note' if level == 'info' else level}: {text}")
+            case Attempt(number=number, of=of, failure=cause):
+                _say(f"{cause.replica} failed: {cause.ename}: {cause.evalue}; attempt {number} of {of} begins")
+            case ReplicaChanged(status=status) if status.state is ReplicaState.WAITING and status.reason:
+                _say(f"{status.replica} waits: {status.reason}")
+
+    def _print(self, lines: tuple[Line, ...]) -> None:
+        if self.gone is not None:
+            return
+        shown = (one for one in lines if self._only in (None, one.replica))
+        named = self._only is None
+        text = "".join(
+            present.line(one, named=named, timestamps=self._timestamps, colour=self._colour) + "\n" for one in shown
+        )
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except OSError as error:
+            self.gone = error
+
+
+@contextmanager
+def _stops() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM instead of being torn out of the middle of things by them."""
+    stops: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield stops
+        return
+    before = {s: signal.signal(s, lambda number, _: stops.append(number)) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stops
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _until_over(run: Run, printer: Printer, stops: list[int], *, at_stop: str, until_created: bool = False) -> None:
+    """Wait for the end of the run. The first signal, or nobody reading, cancels it; the second cuts its cleaning short."""
+    seen = 0
+    while not run.done.done() and not (until_created and printer.created):
+        futures.wait([run.done], timeout=TICK)
+        asked = len(stops) + (printer.gone is not None)
+        if asked > seen:
+            run.cancel()
+            if not seen and stops:
+                _say(f"{printer.name} {at_stop}")
+            seen = asked
+
+
+def _verdict(outcome: Outcome | None, printer: Printer, stops: list[int], source: CellSource) -> int:
+    if isinstance(printer.gone, BrokenPipeError):
+        raise printer.gone
+    if printer.gone is not None:
+        raise CiaoError(f"standard output cannot be written: {printer.gone.strerror}")
+    if stops or outcome is None:
+        return 128 + (stops[0] if stops else signal.SIGINT)
+    error = failure.of_outcome(outcome, source, job=printer.name, colour=printer.colour)
+    if error is None:
+        return 0
+    _say("\n".join(error.text) or str(error))
+    return 128 + signal.SIGTERM if outcome.phase is Phase.CANCELLED else 1
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{printable(text)}\n")
+    sys.stderr.flush()

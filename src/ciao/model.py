@@ -159,7 +159,7 @@ class Replica:
     def parse(cls, name: str) -> Replica:
         """The replica of this name; ValueError for anything else."""
         role, _, index = name.rpartition("-")
-        if not (index.isascii() and index.isdigit()):
+        if role not in set(Role) or not (index.isascii() and index.isdigit()):
             raise ValueError(f"not a replica's name: {name!r}")
         return cls(Role(role), int(index))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from contextlib import aclosing
 from pathlib import Path
 
@@ -12,11 +14,10 @@ import pytest
 from ciao import pipeline
 from ciao.backends.base import Backend
 from ciao.backends.local.backend import Local
-from ciao.model import Cell, Event, Finished, Job, JobSpec, Lines, Outcome, Replica, Role, RoleSpec
+from ciao.model import Cell, Job, JobSpec, Role, RoleSpec
 from ciao.s2i.directory import Directory
 from ciao.settings import Settings
-
-Spec = Callable[..., JobSpec]
+from fakes.told import Create, Ran, Run, Spec
 
 
 @pytest.fixture
@@ -40,25 +41,28 @@ def spec() -> Spec:
     return make
 
 
-class Ran:
-    """Everything that a run told, sorted by kind."""
-
-    def __init__(self, events: list[Event]) -> None:
-        self.events = events
-
-    @property
-    def outcome(self) -> Outcome:
-        last = self.events[-1]
-        assert isinstance(last, Finished)
-        return last.outcome
-
-    def lines(self, replica: str) -> list[str]:
-        batches = [e.lines for e in self.events if isinstance(e, Lines)]
-        return [line.text for batch in batches for line in batch if line.replica == replica]
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    yield from _mounted(tmp_path / "small", "size=1m")
 
 
 @pytest.fixture
-def run(settings: Settings, backend: Backend) -> Callable[[JobSpec], object]:
+def read_only_disk(tmp_path: Path) -> Iterator[Path]:
+    yield from _mounted(tmp_path / "fixed", "size=1m,ro")
+
+
+def _mounted(folder: Path, options: str) -> Iterator[Path]:
+    """A file system of its own; needs root."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+        pytest.skip("needs root, to mount a small file system")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture
+def run(settings: Settings, backend: Backend) -> Run:
     async def run(spec: JobSpec) -> Ran:
         async with aclosing(pipeline.run(spec, s2i=Directory(settings), backend=backend)) as events:
             return Ran([event async for event in events])
@@ -67,7 +71,7 @@ def run(settings: Settings, backend: Backend) -> Callable[[JobSpec], object]:
 
 
 @pytest.fixture
-def job(settings: Settings, backend: Backend) -> Callable[[JobSpec], object]:
+def job(settings: Settings, backend: Backend) -> Create:
     """Create a job and return its name at once."""
 
     async def create(spec: JobSpec) -> str:
@@ -76,6 +80,3 @@ def job(settings: Settings, backend: Backend) -> Callable[[JobSpec], object]:
         return job.name
 
     return create
-
-
-__all__ = ["Ran", "Replica", "Spec"]

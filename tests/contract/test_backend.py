@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import dataclasses
 import itertools
 import os
 import signal
-from collections.abc import Awaitable, Callable
+import sys
+import time
+from collections.abc import Callable
 from contextlib import aclosing
+from pathlib import Path
 
 import pytest
 
 from ciao.backends.base import Backend
-from ciao.errors import CreateRefused, JobNotFound
+from ciao.backends.local.backend import Local
+from ciao.errors import CreateRefused, JobNotFound, StateError
+from ciao.home import JobFolder
 from ciao.model import (
     Attempt,
-    Cell,
     Event,
     Finished,
+    Job,
     JobSpec,
     Lines,
+    Notice,
     Phase,
     ReplicaChanged,
     ReplicaState,
     Role,
     RoleSpec,
 )
+from ciao.s2i.directory import Directory
+from ciao.settings import Settings
+from fakes.told import Create, Ran, Run, Spec
 
-Run = Callable[[JobSpec], Awaitable[object]]
-Spec = Callable[..., JobSpec]
 FOREVER = "import time\nprint('up', flush=True)\nwhile True: time.sleep(0.05)\n"
 
 
@@ -49,13 +58,13 @@ def up(count: int) -> Callable[[list[Event]], bool]:
     )
 
 
-async def test_every_line_of_every_replica_comes_once_and_in_order(run, spec) -> None:  # type: ignore[no-untyped-def]
+async def test_every_line_of_every_replica_comes_once_and_in_order(run: Run, spec: Spec) -> None:
     ran = await run(spec("for i in range(2000): print(i)", workers=3))
     assert ran.outcome.phase is Phase.SUCCEEDED
     assert [ran.lines(f"worker-{i}") for i in range(3)] == [[str(n) for n in range(2000)]] * 3
 
 
-async def test_a_job_that_ended_is_told_again_the_same_way(run, spec, backend) -> None:  # type: ignore[no-untyped-def]
+async def test_a_job_that_ended_is_told_again_the_same_way(run: Run, spec: Spec, backend: Backend) -> None:
     await run(spec("print('hello')"))
     (summary,) = await backend.jobs()
     again = [e async for e in backend.watch(summary.job.name)]
@@ -63,15 +72,16 @@ async def test_a_job_that_ended_is_told_again_the_same_way(run, spec, backend) -
     assert isinstance(again[-1], Finished)
 
 
-async def test_the_error_of_the_code_is_the_failure_with_its_line(run, spec) -> None:  # type: ignore[no-untyped-def]
+async def test_the_error_of_the_code_is_the_failure_with_its_line(run: Run, spec: Spec) -> None:
     ran = await run(spec("import os\nif os.environ['RANK'] == '1':\n    raise ValueError('no')\n" + FOREVER))
-    failure = ran.outcome.failure
+    failure = ran.failure
     assert (ran.outcome.phase, failure.replica, failure.ename, failure.evalue) == (
         "failed",
         "worker-1",
         "ValueError",
         "no",
     )
+    assert failure.error is not None
     assert [(f.line, f.in_cell) for f in failure.error.frames] == [(3, True)]
 
 
@@ -83,13 +93,15 @@ async def test_the_error_of_the_code_is_the_failure_with_its_line(run, spec) -> 
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL", "out of memory, or killed by hand"),
     ],
 )
-async def test_a_death_without_an_exception_says_what_it_was(run, spec, code, ename, words) -> None:  # type: ignore[no-untyped-def]
+async def test_a_death_without_an_exception_says_what_it_was(
+    run: Run, spec: Spec, code: str, ename: str, words: str
+) -> None:
     ran = await run(spec(f"import os\nif os.environ['RANK'] == '1':\n    {code}\n" + FOREVER))
-    failure = ran.outcome.failure
+    failure = ran.failure
     assert (failure.replica, failure.ename, failure.evalue) == ("worker-1", ename, words)
 
 
-async def test_those_that_lost_their_peer_are_not_the_cause(run, spec) -> None:  # type: ignore[no-untyped-def]
+async def test_those_that_lost_their_peer_are_not_the_cause(run: Run, spec: Spec) -> None:
     code = """
 import os, time, signal
 if os.environ['RANK'] == '0':
@@ -98,11 +110,11 @@ time.sleep(0.1)
 os.kill(os.getpid(), signal.SIGKILL)
 """
     ran = await run(spec(code))
-    assert ran.outcome.failure.ename == "SIGKILL"
+    assert ran.failure.ename == "SIGKILL"
     assert [f.ename for f in ran.outcome.others] == ["RuntimeError"]
 
 
-async def test_a_cancelled_job_leaves_no_process(job, spec, backend) -> None:  # type: ignore[no-untyped-def]
+async def test_a_cancelled_job_leaves_no_process(job: Create, spec: Spec, backend: Backend) -> None:
     name = await job(spec(FOREVER))
     await until(name, backend, up(2))
     outcome = await backend.cancel(name)
@@ -110,20 +122,20 @@ async def test_a_cancelled_job_leaves_no_process(job, spec, backend) -> None:  #
     assert processes_of(name) == []
 
 
-async def test_code_that_ignores_sigterm_is_cancelled_all_the_same(job, spec, backend) -> None:  # type: ignore[no-untyped-def]
+async def test_code_that_ignores_sigterm_is_cancelled_all_the_same(job: Create, spec: Spec, backend: Backend) -> None:
     name = await job(spec("import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + FOREVER))
     await until(name, backend, up(2))
     assert (await backend.cancel(name)).phase is Phase.CANCELLED
     assert processes_of(name) == []
 
 
-async def test_a_job_may_be_cancelled_as_soon_as_it_is_created(job, spec, backend) -> None:  # type: ignore[no-untyped-def]
+async def test_a_job_may_be_cancelled_as_soon_as_it_is_created(job: Create, spec: Spec, backend: Backend) -> None:
     name = await job(spec(FOREVER))
     assert (await backend.cancel(name)).phase is Phase.CANCELLED
     assert processes_of(name) == []
 
 
-async def test_processes_that_a_replica_left_behind_end_with_it(job, spec, backend) -> None:  # type: ignore[no-untyped-def]
+async def test_processes_that_a_replica_left_behind_end_with_it(job: Create, spec: Spec, backend: Backend) -> None:
     code = "import subprocess\nsubprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
     name = await job(spec("import time; time.sleep(0.7)\n" + code + FOREVER))
     await until(name, backend, up(2))
@@ -131,7 +143,7 @@ async def test_processes_that_a_replica_left_behind_end_with_it(job, spec, backe
     assert processes_of(name) == []
 
 
-async def test_the_others_end_when_the_master_is_done(run, spec) -> None:  # type: ignore[no-untyped-def]
+async def test_the_others_end_when_the_master_is_done(run: Run, spec: Spec) -> None:
     roles = (RoleSpec(role=Role.MASTER, count=1), RoleSpec(role=Role.WORKER, count=1))
     code = "import os\nif os.environ['CIAO_ROLE'] == 'worker':\n    while True: __import__('time').sleep(0.05)\n"
     ran = await run(spec(code, roles=roles))
@@ -140,7 +152,7 @@ async def test_the_others_end_when_the_master_is_done(run, spec) -> None:  # typ
     assert states == {"master-0": ReplicaState.SUCCEEDED, "worker-0": ReplicaState.ENDED}
 
 
-async def test_a_failed_group_is_started_again_and_the_error_before_is_kept(run, spec) -> None:  # type: ignore[no-untyped-def]
+async def test_a_failed_group_is_started_again_and_the_error_before_is_kept(run: Run, spec: Spec) -> None:
     code = """
 import os, pathlib, sys
 tries = pathlib.Path('tries-' + os.environ['CIAO_REPLICA'])
@@ -154,12 +166,12 @@ if len(tries.read_text()) < 3:
     assert [e.number for e in ran.events if isinstance(e, Attempt)] == [2, 3]
 
 
-async def test_a_job_that_runs_too_long_is_ended(run, spec) -> None:  # type: ignore[no-untyped-def]
+async def test_a_job_that_runs_too_long_is_ended(run: Run, spec: Spec) -> None:
     ran = await run(spec(FOREVER, timeout=1.0))
-    assert (ran.outcome.phase, ran.outcome.failure.ename) == (Phase.FAILED, "DeadlineExceeded")
+    assert (ran.outcome.phase, ran.failure.ename) == (Phase.FAILED, "DeadlineExceeded")
 
 
-async def test_two_watchers_see_the_same(job, spec, backend) -> None:  # type: ignore[no-untyped-def]
+async def test_two_watchers_see_the_same(job: Create, spec: Spec, backend: Backend) -> None:
     name = await job(spec("for i in range(500): print(i)"))
 
     async def texts() -> list[str]:
@@ -169,27 +181,27 @@ async def test_two_watchers_see_the_same(job, spec, backend) -> None:  # type: i
     assert sorted(first) == sorted(second) == sorted(map(str, itertools.chain(range(500), range(500))))
 
 
-async def test_jobs_are_listed_newest_first(run, spec, backend) -> None:  # type: ignore[no-untyped-def]
+async def test_jobs_are_listed_newest_first(run: Run, spec: Spec, backend: Backend) -> None:
     for label in ("one", "two"):
         await run(spec("pass", name=label, workers=1))
     assert [s.job.name[:3] for s in await backend.jobs()] == ["two", "one"]
 
 
-async def test_a_name_that_no_job_has_is_answered_with_the_nearest(run, spec, backend) -> None:  # type: ignore[no-untyped-def]
+async def test_a_name_that_no_job_has_is_answered_with_the_nearest(run: Run, spec: Spec, backend: Backend) -> None:
     await run(spec("pass", name="trainer", workers=1))
     (summary,) = await backend.jobs()
     with pytest.raises(JobNotFound, match=f"Did you mean {summary.job.name}"):
         await backend.job(summary.job.name[:-1])
 
 
-async def test_a_deleted_job_is_gone(job, spec, backend) -> None:  # type: ignore[no-untyped-def]
+async def test_a_deleted_job_is_gone(job: Create, spec: Spec, backend: Backend) -> None:
     name = await job(spec(FOREVER))
     await backend.delete(name)
     assert await backend.jobs() == []
     assert processes_of(name) == []
 
 
-async def test_two_jobs_at_once_have_ports_of_their_own(job, spec, backend) -> None:  # type: ignore[no-untyped-def]
+async def test_two_jobs_at_once_have_ports_of_their_own(job: Create, spec: Spec, backend: Backend) -> None:
     code = "import os; print(os.environ['MASTER_PORT'])\n" + FOREVER
     names = [await job(spec(code, workers=1)) for _ in range(2)]
     ports = [texts(await until(n, backend, up(1)))[0] for n in names]
@@ -202,9 +214,7 @@ def texts(events: list[Event]) -> list[str]:
     return [x.text for e in events if isinstance(e, Lines) for x in e.lines]
 
 
-async def test_a_plan_creates_nothing(spec, backend, settings) -> None:  # type: ignore[no-untyped-def]
-    from ciao.model import Job
-
+async def test_a_plan_creates_nothing(spec: Spec, backend: Backend, settings: Settings) -> None:
     asked = spec("pass")
     text = backend.plan(asked, Job.named(asked, backend="local", now=0.0))
     assert "WORLD_SIZE: '2'" in text
@@ -212,7 +222,7 @@ async def test_a_plan_creates_nothing(spec, backend, settings) -> None:  # type:
 
 
 @pytest.mark.parametrize("python", ["/nowhere/python3", "no-such-python", "/bin/ls"])
-def test_a_python_that_is_none_is_refused(spec, backend, python) -> None:  # type: ignore[no-untyped-def]
+def test_a_python_that_is_none_is_refused(spec: Spec, backend: Backend, python: str) -> None:
     with pytest.raises(CreateRefused, match="Python"):
         backend.check(spec("pass", python=python))
 
@@ -220,14 +230,60 @@ def test_a_python_that_is_none_is_refused(spec, backend, python) -> None:  # typ
 def processes_of(name: str) -> list[int]:
     """Processes of this machine that carry the job's name in their environment."""
     found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/environ", "rb") as file:
-                if f"CIAO_JOB={name}".encode() in file.read().split(b"\0"):
-                    found.append(int(pid))
-        except OSError:
-            continue
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"CIAO_JOB={name}".encode() in (process / "environ").read_bytes().split(b"\0"):
+                found.append(int(process.name))
     return found
 
 
-__all__ = ["Cell", "signal"]
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends replicas with their supervisor")
+async def test_a_job_whose_supervisor_was_killed_is_lost_and_leaves_no_process(
+    job: Create, spec: Spec, backend: Backend, settings: Settings
+) -> None:
+    name = await job(spec(FOREVER))
+    await until(name, backend, up(2))
+    os.kill(int((settings.home / "jobs" / name / "lock").read_text()), signal.SIGKILL)
+    ran = Ran([e async for e in backend.watch(name)])
+    assert ran.outcome.phase is Phase.LOST
+    assert processes_of(name) == []
+    assert (await backend.job(name)).phase is Phase.LOST
+
+
+async def test_jobs_that_ended_are_pruned_by_the_rule(run: Run, spec: Spec, settings: Settings) -> None:
+    await run(spec("pass", workers=1))
+    while any(f.supervised() for f in JobFolder.all(settings.home)):
+        await asyncio.sleep(0.01)
+    strict = Local(dataclasses.replace(settings, keep_bytes=0))
+    job = Job.named(spec("pass"), backend="local", now=1.0)
+    await strict.create(spec("pass"), job, await Directory(settings).build(spec("pass"), job))
+    assert [s.job.name for s in await strict.jobs()] == [job.name]
+    await strict.cancel(job.name)
+
+
+async def test_a_full_disk_refuses_the_job_and_leaves_nothing(spec: Spec, small_disk: Path) -> None:
+    settings = Settings(home=small_disk / "home")
+    with pytest.raises(StateError, match="the disk is full"):
+        await _create(Local(settings), settings, spec("x = '" + "x" * 2_000_000 + "'"))
+    assert list((small_disk / "home" / "jobs").iterdir()) == []
+
+
+async def test_a_disk_that_fills_up_costs_lines_but_not_the_training(spec: Spec, small_disk: Path) -> None:
+    settings = Settings(home=small_disk / "home")
+    backend = Local(settings)
+    name = await _create(backend, settings, spec("for i in range(3000): print('x' * 1000)", workers=1))
+    ran = Ran([e async for e in backend.watch(name)])
+    assert ran.outcome.phase is Phase.SUCCEEDED
+    assert any("bytes of the log were lost: the disk was full" in e.text for e in ran.events if isinstance(e, Notice))
+
+
+async def test_a_read_only_folder_refuses_the_job(spec: Spec, read_only_disk: Path) -> None:
+    settings = Settings(home=read_only_disk / "home")
+    with pytest.raises(StateError, match="the file system is read-only"):
+        await _create(Local(settings), settings, spec("pass"))
+
+
+async def _create(backend: Backend, settings: Settings, asked: JobSpec) -> str:
+    job = Job.named(asked, backend="local", now=time.time())
+    await backend.create(asked, job, await Directory(settings).build(asked, job))
+    return job.name

@@ -19,7 +19,7 @@ def test_a_replica_is_read_back_from_its_name() -> None:
 
 @pytest.mark.parametrize("name", ["worker", "worker-", "worker-x", "worker--1", "boss-0", "", "worker-²"])
 def test_a_name_that_is_no_replicas_is_refused(name: str) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="not a replica"):
         Replica.parse(name)
 
 

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import asdict
@@ -40,7 +41,6 @@ class Local:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._supervisors: list[subprocess.Popen[bytes]] = []
 
     def check(self, spec: JobSpec) -> tuple[Notice, ...]:
         """Notes what has no meaning on one machine. Raises CreateRefused for a Python that cannot run the cell."""
@@ -72,7 +72,7 @@ class Local:
             try:
                 planned = self._launch(spec, job, bundle.path, reservation.ports)
                 self._write(folder, job, planned)
-                self._supervisors.append(_start(folder, reservation))
+                _start(folder, reservation)
             finally:
                 reservation.release()
 
@@ -143,11 +143,9 @@ class Local:
             if time.monotonic() > deadline:
                 _signal(pid, signal.SIGKILL)
             await asyncio.sleep(0.01)
-        self._supervisors = [s for s in self._supervisors if s.poll() is None]
 
     def _prune(self) -> None:
         """Remove old jobs by the rule of settings; what is damaged is left for people to look at."""
-        self._supervisors = [s for s in self._supervisors if s.poll() is None]
         folders = {f.path.name: f for f in JobFolder.all(self._settings.home)}
         for kept in prune(
             map(_kept, folders.values()),
@@ -164,7 +162,7 @@ def _kept(folder: JobFolder) -> Kept:
     return Kept(name=folder.path.name, size=folder.size(), ended=folder.path.stat().st_mtime)
 
 
-def _start(folder: JobFolder, reservation: Reservation) -> subprocess.Popen[bytes]:
+def _start(folder: JobFolder, reservation: Reservation) -> None:
     """Start the supervisor, holding the job's lock and the ports' locks."""
     lock = os.open(folder.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -181,7 +179,7 @@ def _start(folder: JobFolder, reservation: Reservation) -> subprocess.Popen[byte
                 start_new_session=True,
             )
         os.write(lock, str(process.pid).encode())
-        return process
+        threading.Thread(target=process.wait, name=f"ciao-reap-{folder.path.name}", daemon=True).start()
     finally:
         os.close(lock)
 

@@ -268,6 +268,7 @@ def main(folder: str) -> None:
     with open(f"{folder}/launch.json", encoding="utf-8") as file:  # noqa: PTH123  # pathlib costs milliseconds here
         launch = json.load(file)
     Supervisor(folder, launch).run()
+    os._exit(0)  # nothing is left to tidy, and whoever waits for the lock waits for this
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Iterator
+from typing import Any
 
 from ciao.backends.local.history import History
 from ciao.backends.local.journal import Journal, append
@@ -107,7 +108,9 @@ class Watcher:
 
 def _mourn(folder: JobFolder, past: History) -> list[Event]:
     """The job is lost: write that down, so that it is said the same way ever after."""
-    entry = {"event": "lost", "time": time.time(), "words": _last_words(folder)}
+    entry: dict[str, Any] = {"event": "lost", "time": time.time(), "words": _last_words(folder)}
+    if folder.cancel_file.exists():  # cancelled before the supervisor could listen, or killed for not listening
+        entry = {"event": "finished", "time": time.time(), "phase": "cancelled"}
     append(folder.journal_file, entry)
     return list(past.add(entry))
 

@@ -52,12 +52,11 @@ class Budget:
     ``held`` is the bytes in memory: at most twice QUEUE and, for each replica, TAIL and twice KEPT.
     """
 
-    def __init__(self, job: str, *, replicas: int, now: float) -> None:
+    def __init__(self, job: str = "JOB", *, replicas: int = 1, now: float) -> None:
         self.total = self.shown = self.dropped = 0
         self.drawn = self.drawn_lines = 0  # with our own notes, by which the caps are kept
         self.full = False
-        self._job = job
-        self._share = QUEUE // max(1, replicas)
+        self.name(job, replicas=replicas)
         self._head: deque[Piece] = deque()
         self._ahead: dict[str, int] = {}  # the cost of each replica's pieces in the head
         self._tails: dict[str, deque[Piece]] = {}
@@ -66,6 +65,11 @@ class Budget:
         self._order = self._gap = self._notes = 0
         self._marked = now - 1.0
         self._bytes, self._lines, self._filled = float(BURST), float(BURST_LINES), now
+
+    def name(self, job: str, *, replicas: int) -> None:
+        """Whose lines these are, once it is known."""
+        self._job = job
+        self._share = QUEUE // max(1, replicas)
 
     @property
     def held(self) -> int:

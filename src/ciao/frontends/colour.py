@@ -1,0 +1,60 @@
+"""Whose line it is: a prefix for each replica, in a colour of its own."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+
+__all__ = ["PALETTE", "Prefixes", "colour_of", "plain"]
+
+PALETTE = (32, 166, 64, 133, 30, 136, 161, 98)
+"""Numbers of the 256-colour table that can be read on white and on black; a theme does not change them."""
+
+_RESET = "\x1b[0m"
+_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)
+
+
+def colour_of(replica: str) -> int:
+    """The same for a name for ever; neighbours of one role differ."""
+    role, _, index = replica.rpartition("-")
+    number = int(index) if index.isascii() and index.isdigit() and len(index) < 9 else 0
+    return PALETTE[(zlib.crc32(role.encode("utf-8", "replace")) + number) % len(PALETTE)]
+
+
+def plain(text: str) -> str:
+    """One line that is only text: no colours, no control or direction characters, single spaces."""
+    shown = (c if c.isprintable() else " " for c in _ESCAPE.sub("", text))
+    return " ".join("".join(shown).split())
+
+
+class Prefixes:
+    """``worker-0 | `` before each line, as wide for every replica of a job."""
+
+    def __init__(self, replicas: Iterable[str], *, colour: bool) -> None:
+        names = tuple(replicas)
+        self._width = max(map(len, names), default=0)
+        self._colour = colour
+        self._known: Mapping[str, str] = {name: self._prefix(name) for name in names}
+
+    def block(self, replica: str, texts: Sequence[str]) -> str:
+        r"""Lines of one replica as they are shown, each with its ``\n``.
+
+        The user's own colours stay, but end with the line. Of what a progress bar wrote over itself with ``\r``
+        the last is shown, as on a terminal; else it would wipe out the prefix.
+        """
+        prefix = self._known.get(replica) or self._prefix(replica)
+        joined = f"\n{prefix}".join(texts)
+        if "\x1b" in joined or "\r" in joined:
+            joined = f"\n{prefix}".join(map(_tamed, texts))
+        return f"{prefix}{joined}\n"
+
+    def _prefix(self, name: str) -> str:
+        text = f"{name:{self._width}} | "
+        return f"\x1b[38;5;{colour_of(name)}m{text}{_RESET}" if self._colour else text
+
+
+def _tamed(text: str) -> str:
+    if "\r" in text:
+        text = text.rstrip("\r").rpartition("\r")[2]
+    return f"{text}{_RESET}" if "\x1b" in text else text

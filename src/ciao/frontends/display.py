@@ -1,0 +1,191 @@
+"""What a frontend shows of one job: a stream of lines and one status line.
+
+The engine's thread tells a Screen what happens; the frontend's thread asks it, whenever ``tick`` says so, what there
+is to draw. A Screen draws nothing itself, so a notebook, a terminal and a test use it alike.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import assert_never
+
+from ciao.frontends.colour import Prefixes, plain
+from ciao.frontends.status import Status, View, failed, status
+from ciao.logs.budget import Budget, tick
+from ciao.logs.pieces import Piece
+from ciao.model import (
+    Attempt,
+    Bundled,
+    Created,
+    Event,
+    Finished,
+    Job,
+    Lines,
+    Notice,
+    Outcome,
+    ReplicaChanged,
+    ReplicaState,
+    ReplicaStatus,
+    SpecRead,
+)
+
+__all__ = ["Screen"]
+
+_STATUS_EVERY = 0.5
+"""Seconds between two status lines of which only the time that passed differs."""
+
+_FIRST = 1.0
+"""Seconds for which what is said before the job exists is held back, so that the job is named first."""
+
+
+class Screen:
+    """A listener (:data:`ciao.engine.Listener`) that a frontend draws in its own thread.
+
+    ``where`` is the backend's. ``colour`` is for the replicas' names; the user's own colours stay. Memory is bounded
+    whatever the length of the job, see :class:`ciao.logs.budget.Budget`.
+    """
+
+    def __init__(
+        self,
+        *,
+        where: str,
+        colour: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.where = where
+        self.job: Job | None = None
+        self.outcome: Outcome | None = None
+        self._colour, self._clock, self._now = colour, clock, now
+        self._lock = threading.Lock()
+        self._budget = Budget(now=clock())
+        self._prefixes = Prefixes((), colour=colour)
+        self._replicas: dict[str, ReplicaStatus] = {}
+        self._early: list[str] = []
+        self._asked = now()
+        self._started: float | None = None
+        self._attempt: tuple[int, int] | None = None
+        self._opened = clock()
+        self._drawn_at = self._said_at = self._opened - 1.0
+        self._said: Status | None = None
+        self._closed = False
+
+    def __call__(self, event: Event) -> None:
+        """Take note of an event. Never raises; what comes after the outcome is not shown."""
+        with self._lock:
+            if self.outcome is not None:
+                return
+            try:
+                self._hear(event)
+            except Exception as error:  # noqa: BLE001 - a fault of the display must not end the job
+                self._note(f"warning: this could not be shown: {type(error).__name__}: {plain(str(error))}")
+
+    @property
+    def tick(self) -> float:
+        """Seconds until the next draw is due."""
+        return max(0.0, self._drawn_at + tick(self._budget.drawn_lines) - self._clock())
+
+    @property
+    def held(self) -> int:
+        """Bytes of lines in memory."""
+        with self._lock:
+            return self._budget.held
+
+    def take(self) -> str:
+        """Text for the stream that is to be drawn now; often none."""
+        with self._lock:
+            if self._clock() - self._opened >= _FIRST:
+                self._let_go()
+            drawn = [] if self._closed else self._budget.take(self._clock())
+            if drawn:
+                self._drawn_at = self._clock()
+            return self._text(drawn)
+
+    def close(self) -> str:
+        """The rest of the text, at the end. Nothing is drawn after it."""
+        with self._lock:
+            self._let_go()
+            drawn = [] if self._closed else self._budget.close()
+            self._closed = True
+            return self._text(drawn)
+
+    def status(self) -> Status | None:
+        """The status line if it is to be shown anew: at once if its words changed, else twice a second."""
+        with self._lock:
+            new, last = status(self._view()), self._said
+            late = self._clock() - self._said_at >= _STATUS_EVERY
+            if last is not None and (new == last or (new.key == last.key and not late)):
+                return None
+            self._said, self._said_at = new, self._clock()
+            return new
+
+    def _hear(self, event: Event) -> None:
+        match event:
+            case Lines(lines=lines):
+                self._budget.add(lines)
+            case ReplicaChanged(status=changed):
+                self._replicas[changed.replica] = changed
+                self._start(changed)
+            case Created(job=job):
+                self._begin(job)
+            case Notice(text=text, level=level):
+                self._note(f"{'warning' if level == 'warning' else 'note'}: {text}")
+            case Attempt(number=number, of=of, failure=failure):
+                self._attempt = (number, of)
+                self._note(f"attempt {number} of {of}: {failed(failure).replace(': ', ' failed: ', 1)}")
+            case Finished(outcome=outcome):
+                self.outcome = outcome
+            case SpecRead() | Bundled():
+                pass
+            case _:
+                assert_never(event)
+
+    def _begin(self, job: Job) -> None:
+        self.job, self._asked = job, job.created
+        self._budget.name(job.name, replicas=len(job.replicas))
+        self._prefixes = Prefixes(job.replicas, colour=self._colour)
+        self._budget.note(f"job {job.name} on {self.where} · {job.framework} · {_roles(job.replicas)}")
+        self._let_go()
+
+    def _note(self, text: str) -> None:
+        """What is said before the job exists comes below its first line, if that does not keep us waiting."""
+        if self.job is None:
+            self._early.append(text)
+        else:
+            self._budget.note(text)
+
+    def _let_go(self) -> None:
+        for text in self._early:
+            self._budget.note(text)
+        self._early.clear()
+
+    def _start(self, changed: ReplicaStatus) -> None:
+        if self._started is None and changed.state is not ReplicaState.WAITING:
+            self._started = changed.since if changed.state is ReplicaState.RUNNING else self._asked
+
+    def _view(self) -> View:
+        return View(
+            name=self.job.name if self.job is not None else "",
+            where=self.where,
+            replicas=self._replicas,
+            asked=self._asked,
+            started=self._started,
+            attempt=self._attempt,
+            outcome=self.outcome,
+            now=self._now(),
+        )
+
+    def _text(self, drawn: Iterable[Piece]) -> str:
+        return "".join(
+            self._prefixes.block(piece.replica, piece.texts) if piece.replica else f"{piece.texts[0]}\n"
+            for piece in drawn
+        )
+
+
+def _roles(replicas: Iterable[str]) -> str:
+    """``1 master + 2 workers``."""
+    counts = Counter(name.rpartition("-")[0] for name in replicas)
+    return " + ".join(f"{n} {role}{'s' if n > 1 and role != 'ps' else ''}" for role, n in counts.items())

@@ -1,0 +1,60 @@
+"""Whose line it is."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ciao.frontends.colour import PALETTE, Prefixes, colour_of, plain
+
+
+def luminance(number: int) -> float:
+    """Of an entry of the 256-colour cube, as WCAG 2 defines it."""
+    levels = (0, 95, 135, 175, 215, 255)
+    rgb = [levels[(number - 16) // 36], levels[(number - 16) // 6 % 6], levels[(number - 16) % 6]]
+    linear = [c / 255 / 12.92 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in rgb]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("number", PALETTE)
+def test_every_colour_can_be_read_on_white_and_on_black(number: int) -> None:
+    assert 1.05 / (luminance(number) + 0.05) > 3
+    assert (luminance(number) + 0.05) / 0.056 > 3  # JupyterLab's dark is #111111
+
+
+def test_neighbours_have_different_colours() -> None:
+    assert len({colour_of(f"worker-{n}") for n in range(8)}) == 8
+
+
+def test_a_name_has_its_colour_for_ever() -> None:
+    assert [colour_of(n) for n in ("master-0", "worker-0", "worker-1", "odd")] == [161, 64, 133, 32]
+
+
+def test_prefixes_are_as_wide_as_the_longest_name() -> None:
+    prefixes = Prefixes(["ps-0", "worker-10"], colour=False)
+    assert prefixes.block("ps-0", ["a", "b"]) == "ps-0      | a\nps-0      | b\n"
+    assert prefixes.block("worker-10", [""]) == "worker-10 | \n"
+
+
+def test_the_colour_ends_with_the_prefix() -> None:
+    number = colour_of("ps-0")
+    assert Prefixes(["ps-0"], colour=True).block("ps-0", ["a"]) == f"\x1b[38;5;{number}mps-0 | \x1b[0ma\n"
+
+
+def test_the_users_colours_stay_and_end_with_their_line() -> None:
+    shown = Prefixes(["ps-0"], colour=False).block("ps-0", ["\x1b[31mred", "none"])
+    assert shown == "ps-0 | \x1b[31mred\x1b[0m\nps-0 | none\n"
+
+
+def test_of_a_progress_bar_the_last_state_is_shown() -> None:
+    assert Prefixes([], colour=False).block("ps-0", ["1%\r2%", "dos\r"]) == "ps-0 | 2%\nps-0 | dos\n"
+
+
+def test_plain_text_has_neither_colours_nor_controls() -> None:
+    assert plain("\x1b[1;31ma\x1b[0m\tb\n\n c\x00\u202e \x1b]8;;http://x\x1b\\d\x1b") == "a b c d"
+
+
+@given(st.text())
+def test_plain_text_is_one_line(text: str) -> None:
+    assert plain(text).isprintable()

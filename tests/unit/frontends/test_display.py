@@ -1,0 +1,214 @@
+"""What a frontend shows of one job."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from ciao.frontends.display import Screen
+from ciao.logs.budget import CAP, CAP_LINES, KEPT, QUEUE, TAIL
+from ciao.logs.pieces import PIECE
+from ciao.model import (
+    Attempt,
+    Created,
+    Failure,
+    Finished,
+    Job,
+    Line,
+    Lines,
+    Notice,
+    Outcome,
+    Phase,
+    ReplicaChanged,
+    ReplicaState,
+    ReplicaStatus,
+)
+
+REPLICAS = ("master-0", "worker-0", "worker-1")
+JOB = Job(name="jax-x1", backend="local", framework="jax", replicas=REPLICAS, created=1000.0)
+FAILURE = Failure(replica="worker-1", kind="exception", time=1001.0, ename="ValueError", evalue="bad\nluck")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def screen(clock: Clock) -> Screen:
+    return Screen(where="local", colour=False, clock=clock, now=lambda: 1000.0 + clock())
+
+
+def lines(replica: str, texts: Sequence[str]) -> Lines:
+    return Lines(lines=tuple(Line(replica, "", text) for text in texts))
+
+
+def changed(replica: str, state: ReplicaState, reason: str = "") -> ReplicaChanged:
+    return ReplicaChanged(status=ReplicaStatus(replica=replica, state=state, since=1001.0, reason=reason))
+
+
+def finished(phase: Phase = Phase.SUCCEEDED) -> Finished:
+    return Finished(outcome=Outcome(phase=phase, ended=1012.0))
+
+
+def test_the_first_line_names_the_job_and_every_line_its_replica(screen: Screen) -> None:
+    screen(Created(job=JOB))
+    screen(lines("master-0", ["one", "two"]))
+    screen(lines("worker-1", ["three"]))
+    assert screen.take().splitlines() == [
+        "job jax-x1 on local · jax · 1 master + 2 workers",
+        "master-0 | one",
+        "master-0 | two",
+        "worker-1 | three",
+    ]
+
+
+def test_colours_are_only_in_the_prefix() -> None:
+    screen = Screen(where="local", clock=Clock())
+    screen(Created(job=JOB))
+    screen(lines("master-0", ["one"]))
+    assert screen.take().splitlines()[1] == "\x1b[38;5;161mmaster-0 | \x1b[0mone"
+
+
+def test_what_is_said_before_the_job_exists_comes_below_its_name(screen: Screen) -> None:
+    screen(Notice(text="gpu has no meaning here", level="warning"))
+    assert screen.take() == ""
+    screen(Created(job=JOB))
+    assert screen.take().splitlines()[1:] == ["warning: gpu has no meaning here"]
+
+
+def test_what_is_said_is_shown_soon_though_no_job_comes(screen: Screen, clock: Clock) -> None:
+    screen(Notice(text="pushing the image"))
+    clock.time = 1.0
+    assert screen.take() == "note: pushing the image\n"
+
+
+def test_a_new_attempt_says_why_at_its_place(screen: Screen) -> None:
+    screen(Created(job=JOB))
+    screen.take()
+    screen(lines("worker-1", ["first"]))
+    screen(Attempt(number=2, of=3, failure=FAILURE))
+    screen(lines("worker-1", ["second"]))
+    assert screen.take().splitlines() == [
+        "worker-1 | first",
+        "attempt 2 of 3: worker-1 failed: ValueError: bad luck",
+        "worker-1 | second",
+    ]
+
+
+def test_nothing_comes_after_the_outcome(screen: Screen) -> None:
+    screen(Created(job=JOB))
+    screen(finished())
+    screen(lines("worker-1", ["late"]))
+    screen(finished(Phase.FAILED))
+    assert "late" not in screen.take() + screen.close()
+    assert screen.outcome == finished().outcome
+
+
+def test_nothing_comes_after_the_close(screen: Screen) -> None:
+    screen(Created(job=JOB))
+    assert screen.close() != ""
+    screen(lines("worker-1", ["late"]))
+    assert screen.take() + screen.close() == ""
+
+
+def test_a_listener_never_raises_but_says_what_went_wrong(screen: Screen) -> None:
+    screen(Created(job=JOB))
+    screen.take()
+    screen(Lines(lines=(None,)))  # type: ignore[arg-type]  # the fault to be survived
+    assert screen.take().startswith("warning: this could not be shown: TypeError: ")
+
+
+def test_the_next_draw_is_later_the_more_there_is(screen: Screen, clock: Clock) -> None:
+    screen(Created(job=JOB))
+    assert screen.tick == 0
+    screen.take()
+    assert screen.tick == pytest.approx(0.05)
+    clock.time = 0.02
+    assert screen.tick == pytest.approx(0.03)
+    screen(lines("worker-0", ["x"] * 2_000))
+    screen.take()
+    assert screen.tick == pytest.approx(0.25)
+
+
+def test_the_status_follows_the_state_at_once_and_the_time_twice_a_second(screen: Screen, clock: Clock) -> None:
+    screen(Created(job=JOB))
+    assert screen.status() is not None
+    assert screen.status() is None
+    screen(changed("worker-0", ReplicaState.RUNNING))
+    running = screen.status()
+    assert running is not None
+    assert "1 running" in running.text
+    clock.time = 0.4
+    assert screen.status() is None
+    clock.time = 1.5
+    assert screen.status() is not None
+
+
+def test_the_last_status_is_the_outcome_and_stays(screen: Screen, clock: Clock) -> None:
+    screen(Created(job=JOB))
+    screen(changed("worker-0", ReplicaState.RUNNING))
+    screen.status()
+    screen(finished())
+    last = screen.status()
+    assert last is not None
+    assert last.text == "succeeded in 11 s · jax-x1 on local"
+    clock.time = 99.0
+    assert screen.status() is None
+
+
+def test_the_end_of_a_flood_does_not_wait(screen: Screen, clock: Clock) -> None:
+    screen(Created(job=JOB))
+    for step in range(40):
+        clock.time = step / 20
+        for name in REPLICAS:
+            screen(lines(name, [f"line {step * 500 + n}" for n in range(500)]))
+        screen.take()
+    screen(finished())
+    rest = screen.close()
+    assert all(f"{name:8} | line 19999\n" in rest for name in REPLICAS)
+    assert rest.endswith(" of 60,000 lines not shown; the whole log: `%ciao logs jax-x1`\n")
+
+
+def test_memory_and_output_are_bounded_in_a_flood_of_a_million_lines(screen: Screen, clock: Clock) -> None:
+    screen(Created(job=JOB))
+    batch = [lines(name, ["some words of a training loop"] * 5_000) for name in REPLICAS]
+    drawn, held = screen.take(), 0
+    for step in range(200):
+        clock.time = step / 20
+        screen(batch[step % 3])
+        held = max(held, screen.held)
+        drawn += screen.take()
+    drawn += screen.close()
+    assert held <= 2 * QUEUE + 3 * (TAIL + 2 * KEPT) + PIECE
+    assert drawn.count("\n") <= CAP_LINES
+    assert len(drawn.encode()) <= CAP
+    shown = sum(" | " in line for line in drawn.splitlines())
+    assert f"… in all {1_000_000 - shown:,} of 1,000,000 lines not shown" in drawn
+
+
+def test_the_engines_thread_and_the_frontends_thread_do_not_disturb_each_other(screen: Screen) -> None:
+    screen(Created(job=JOB))
+    drawn = [screen.take()]
+
+    def engine() -> None:
+        for n in range(500):
+            screen(lines("worker-0", [f"line {n}"]))
+
+    thread = threading.Thread(target=engine)
+    thread.start()
+    while thread.is_alive():
+        drawn.append(screen.take())
+    thread.join()
+    drawn.append(screen.close())
+    assert "".join(drawn).splitlines()[1:] == [f"worker-0 | line {n}" for n in range(500)]

@@ -1,0 +1,129 @@
+"""The one line above a job's output."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ciao.frontends.status import View, duration, status
+from ciao.model import Failure, Outcome, Phase, ReplicaState, ReplicaStatus
+
+START = 1_795_442_602.0  # 2026-11-23 14:03:22 UTC
+
+
+@pytest.fixture(autouse=True)
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+def view(**changes: object) -> View:
+    given = {"name": "jax-x1", "where": "local", "asked": START, "started": START, "now": START + 125}
+    return View(**{**given, **changes})  # type: ignore[arg-type]  # a test may change any field
+
+
+def replicas(**states: str) -> dict[str, ReplicaStatus]:
+    return {
+        name: ReplicaStatus(replica=name, state=ReplicaState(s.split(":")[0]), since=START, reason=s.partition(":")[2])
+        for name, s in states.items()
+    }
+
+
+def outcome(phase: Phase, **changes: object) -> Outcome:
+    return Outcome(phase=phase, ended=START + 12.3, **changes)  # type: ignore[arg-type]  # a test may change any field
+
+
+def failure(replica: str = "worker-1", ename: str = "ValueError", evalue: str = "no such file") -> Failure:
+    return Failure(replica=replica, kind="exception", time=START, ename=ename, evalue=evalue)
+
+
+def test_a_running_job_says_since_when_so_that_a_saved_notebook_stays_true() -> None:
+    words = status(view(replicas=replicas(a="running", b="running", c="waiting:no free port"))).text
+    since = "running since 14:03:22 (2 min 5 s as of 2026-11-23 14:05:27)"
+    assert words == f"{since} · jax-x1 on local · 1 waiting: no free port · 2 running"
+
+
+def test_the_key_changes_only_with_the_state() -> None:
+    assert status(view(now=START + 1)).key == status(view(now=START + 99)).key
+    assert status(view()).key != status(view(replicas=replicas(a="running"))).key
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        (outcome(Phase.SUCCEEDED), "succeeded in 12 s"),
+        (outcome(Phase.SUCCEEDED, attempts=2), "succeeded in 12 s (attempt 2)"),
+        (outcome(Phase.FAILED, failure=failure()), "failed after 12 s: worker-1: ValueError: no such file"),
+        (
+            outcome(Phase.FAILED, failure=failure(), others=(failure("worker-0"),)),
+            "failed after 12 s: worker-1: ValueError: no such file (1 other failed because of it)",
+        ),
+        (outcome(Phase.CANCELLED), "cancelled after 12 s"),
+        (outcome(Phase.LOST, message="its supervisor is gone"), "lost: its supervisor is gone"),
+    ],
+)
+def test_an_outcome_in_words(end: Outcome, words: str) -> None:
+    assert status(view(outcome=end, replicas=replicas(a="ended"))).text == f"{words} · jax-x1 on local"
+
+
+def test_before_the_job_exists_it_is_being_prepared() -> None:
+    assert status(view(name="", started=None)).text.startswith("preparing since 14:03:22 ")
+
+
+def test_before_a_replica_runs_the_job_is_pending() -> None:
+    assert status(view(started=None)).text.startswith("pending since 14:03:22 ")
+
+
+def test_a_long_error_is_cut_to_one_line() -> None:
+    text = status(view(outcome=outcome(Phase.FAILED, failure=failure(evalue="x\ny " * 500)))).text
+    assert "\n" not in text
+    assert len(text) < 200
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-1, "0.0 s"),
+        (3.21, "3.2 s"),
+        (9.96, "10 s"),
+        (59.6, "1 min"),
+        (125, "2 min 5 s"),
+        (3720, "1 h 2 min"),
+        (273_600, "3 d 4 h"),
+    ],
+)
+def test_a_length_of_time_in_words(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+class Words(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags, self.words = list[str](), ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        assert all(k == "style" and re.fullmatch(r"color:#[0-9a-f]{6}", v or "") for k, v in attrs)
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+@given(st.text(), st.text(), st.text())
+def test_html_says_the_same_words_and_has_no_tags_but_ours(name: str, reason: str, evalue: str) -> None:
+    waiting = {"a": ReplicaStatus(replica="a", state=ReplicaState.WAITING, since=0, reason=f"<b>{reason}")}
+    for end in (None, outcome(Phase.FAILED, failure=failure(evalue=evalue + "<script>x</script>&lt;"))):
+        made, seen = status(view(name=f"j{name}<i>", replicas=waiting, outcome=end)), Words()
+        seen.feed(made.html)
+        seen.close()
+        assert seen.tags == ["div", "span", "b"]
+        assert seen.words == f"● {made.text}"

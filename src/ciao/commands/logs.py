@@ -23,9 +23,13 @@ QUIET = 0.3
 
 @dataclass(frozen=True, kw_only=True)
 class Log:
-    """The lines of a job. ``note`` says which job, where none was named; ``running``: there will be more."""
+    """The lines of a job, of all ``replicas`` or of one. ``running``: there will be more.
+
+    ``note`` says which job it is, where none was named.
+    """
 
     job: str
+    replicas: tuple[str, ...]
     lines: tuple[Line, ...]
     replica: str | None = None
     running: bool = False
@@ -45,6 +49,7 @@ async def logs(backend: Backend, name: str | None = None, *, replica: str | None
                 by_replica.setdefault(line.replica, []).append(line)
     return Log(
         job=chosen.name,
+        replicas=chosen.summary.job.replicas,
         lines=_merged({r: lines for r, lines in by_replica.items() if wanted in (None, r)}),
         replica=wanted,
         running=running,

@@ -39,6 +39,12 @@ def main(argv: Sequence[str] | None = None, *, session: Session | None = None) -
     except BrokenPipeError:
         _close_quietly()
         return 1
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        report = "This is a fault of Ciao's: please report it with what 'python -X dev -m ciao ...' shows"
+        sys.stderr.write(f"ciao: internal error: {type(error).__name__}: {error}\n{report}\n")
+        return 1
 
 
 def _answer(words: Sequence[str], session: Session | None) -> int:

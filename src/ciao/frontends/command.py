@@ -119,9 +119,10 @@ def _logs(ask: Ask) -> Answer:
     found = wait(ask.session, logs(ask.session.backend(), request.job, replica=request.replica))
     lines = list(present.log(found, timestamps=request.timestamps, colour=ask.colour or ask.in_cell))
     note = present.log_note(found, prefix="%ciao" if ask.in_cell else "ciao")
-    if ask.in_cell:
-        lines = present.cut(lines, way_out=f"'ciao logs {found.job}' in a shell prints all")
-    return Answer(text="\n".join(lines), note=note)
+    if not ask.in_cell:
+        return Answer(text="\n".join(lines), note=note)
+    lines = present.cut(lines, way_out=f"'ciao logs {found.job}' in a shell prints all")
+    return Answer(text="\n".join((*lines, note) if note else lines))
 
 
 def _cancel(ask: Ask) -> Answer:

@@ -16,6 +16,7 @@ from ciao.commands.line import Request
 from ciao.engine import Run
 from ciao.errors import CiaoError
 from ciao.frontends import failure, present
+from ciao.frontends.colour import Prefixes
 from ciao.frontends.command import wait
 from ciao.frontends.file import read_cell
 from ciao.frontends.traceback import CellSource, printable
@@ -73,6 +74,7 @@ class Printer:
         self._only = only
         self._timestamps = timestamps
         self._job: Job | None = None
+        self._prefixes = Prefixes((), colour=colour)
         self.gone: OSError | None = None
 
     @property
@@ -102,6 +104,7 @@ class Printer:
                 self._print(lines)
             case Created(job=job):
                 self._job = job
+                self._prefixes = Prefixes(job.replicas, colour=self._colour)
                 count = len(job.replicas)
                 _say(f"{job.name} on {self._where}: {count} {'replica' if count == 1 else 'replicas'}")
             case Notice(text=text, level=level):
@@ -115,10 +118,8 @@ class Printer:
         if self.gone is not None:
             return
         shown = (one for one in lines if self._only in (None, one.replica))
-        named = self._only is None
-        text = "".join(
-            present.line(one, named=named, timestamps=self._timestamps, colour=self._colour) + "\n" for one in shown
-        )
+        prefixes = None if self._only else self._prefixes
+        text = "".join(present.line(one, prefixes, timestamps=self._timestamps) + "\n" for one in shown)
         try:
             sys.stdout.write(text)
             sys.stdout.flush()
@@ -142,7 +143,7 @@ def _stops() -> Iterator[list[int]]:
 
 
 def _until_over(run: Run, printer: Printer, stops: list[int], *, at_stop: str, until_created: bool = False) -> None:
-    """Wait for the end of the run. The first signal, or nobody reading, cancels it; the second cuts its cleaning short."""
+    """Wait for the end of the run. A signal, or nobody reading, cancels it; a second cuts cleaning short."""
     seen = 0
     while not run.done.done() and not (until_created and printer.created):
         futures.wait([run.done], timeout=TICK)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from ciao.commands.choose import Chosen
 from ciao.commands.config import Row
@@ -13,11 +14,13 @@ from ciao.commands.end import Ended
 from ciao.commands.jobs import Jobs
 from ciao.commands.logs import Log
 from ciao.commands.plan import Plan
+from ciao.frontends.colour import Prefixes
 from ciao.frontends.page import Block, Page, Table
+from ciao.frontends.status import duration
 from ciao.frontends.traceback import echoes
-from ciao.model import Failure, Line, Phase, ReplicaState, ReplicaStatus, Summary
+from ciao.model import Cell, Failure, Line, Phase, ReplicaState, ReplicaStatus, Summary
 
-__all__ = ["ago", "config", "cut", "describe", "doctor", "ended", "jobs", "line", "log", "log_note", "plan", "span"]
+__all__ = ["ago", "config", "cut", "describe", "doctor", "ended", "jobs", "line", "log", "log_note", "plan"]
 
 LINES_IN_CELL = 2000
 """How many lines of a log a cell shows; a page with many more grows slow."""
@@ -41,9 +44,7 @@ def describe(chosen: Chosen, *, now: float) -> Page:
     """All that is known of one job."""
     summary = chosen.summary
     facts = Table(rows=tuple(_facts(summary, now=now)))
-    table = Table(
-        head=("REPLICA", "STATE", "SINCE", "REASON"), rows=tuple(_replica(r, now=now) for r in summary.replicas)
-    )
+    table = _replicas_table(summary, now=now)
     blocks: list[Block] = [facts, "", table]
     if summary.outcome and summary.outcome.failure:
         blocks += ["", _failure(summary.outcome.failure), *echoes(summary.outcome)]
@@ -52,8 +53,14 @@ def describe(chosen: Chosen, *, now: float) -> Page:
 
 def log(found: Log, *, timestamps: bool = False, colour: bool = False) -> Iterator[str]:
     """The lines of a log, without newlines; the replica is named unless only one was asked for."""
-    named = found.replica is None
-    return (line(one, named=named, timestamps=timestamps, colour=colour) for one in found.lines)
+    prefixes = None if found.replica else Prefixes(found.replicas, colour=colour)
+    return (line(one, prefixes, timestamps=timestamps) for one in found.lines)
+
+
+def line(one: Line, prefixes: Prefixes | None, *, timestamps: bool = False) -> str:
+    """``worker-0 | text``. Without a prefix the text is the replica's own, unchanged: it may be for a program."""
+    text = one.text if prefixes is None else prefixes.block(one.replica, [one.text])[:-1]
+    return f"{one.stamp} {text}" if timestamps else text
 
 
 def log_note(found: Log, *, prefix: str) -> str:
@@ -61,14 +68,6 @@ def log_note(found: Log, *, prefix: str) -> str:
     more = f"{found.job} goes on: {prefix} logs {found.job} --follow" if found.running else ""
     none = "" if found.lines else f"{found.replica or found.job} has written nothing{' yet' if found.running else ''}"
     return "\n".join(filter(None, (found.note, none, more)))
-
-
-def line(one: Line, *, named: bool = True, timestamps: bool = False, colour: bool = False) -> str:
-    """``worker-0 | text``. The text is the replica's own, and is not changed."""
-    start = f"{one.stamp} " if timestamps else ""
-    if not named:
-        return start + one.text
-    return f"{start}{_painted(one.replica) if colour else one.replica} | {one.text}"
 
 
 def cut(shown: Sequence[str], *, way_out: str) -> list[str]:
@@ -111,22 +110,10 @@ def doctor(checks: Sequence[Check]) -> Page:
     return (Table(head=("", "CHECK", "RESULT"), rows=tuple(rows)), "", total)
 
 
-def span(seconds: float) -> str:
-    """A length of time in at most two units: ``8 s``, ``2 min 5 s``, ``3 h 20 min``, ``4 d``."""
-    whole = max(0, round(seconds))
-    minutes, s = divmod(whole, 60)
-    hours, m = divmod(minutes, 60)
-    days, h = divmod(hours, 24)
-    for big, unit, small, rest in ((days, "d", h, "h"), (hours, "h", m, "min"), (minutes, "min", s, "s")):
-        if big:
-            return f"{big} {unit} {small} {rest}" if small else f"{big} {unit}"
-    return f"{s} s"
-
-
 def ago(then: float, *, now: float) -> str:
     """``2 min ago``, in one unit."""
-    words = span(now - then).split()
-    return f"{words[0]} {words[1]} ago"
+    number, unit, *_ = duration(max(10.0, now - then)).split()
+    return f"{number} {unit} ago" if now - then >= 10.0 else "just now"
 
 
 def _job(summary: Summary, *, now: float) -> tuple[str, ...]:
@@ -137,7 +124,7 @@ def _job(summary: Summary, *, now: float) -> tuple[str, ...]:
         _replicas(summary),
         ago(job.created, now=now),
         _took(summary, now=now),
-        job.cell,
+        _origin(job.cell, Path(job.notebook).name),
     )
 
 
@@ -152,7 +139,14 @@ def _replicas(summary: Summary) -> str:
 def _took(summary: Summary, *, now: float) -> str:
     if summary.started is None:
         return "-"
-    return span((summary.outcome.ended if summary.outcome else now) - summary.started)
+    return duration((summary.outcome.ended if summary.outcome else now) - summary.started)
+
+
+def _origin(cell: str, notebook: str) -> str:
+    """The cell and its notebook; of a file that was run, the file."""
+    if notebook and cell == Cell(text="").label:
+        return notebook
+    return f"{cell} of {notebook}" if notebook else cell
 
 
 def _facts(summary: Summary, *, now: float) -> Iterator[tuple[str, str]]:
@@ -163,12 +157,19 @@ def _facts(summary: Summary, *, now: float) -> Iterator[tuple[str, str]]:
     yield "backend", job.backend
     yield "created", f"{_clock(job.created)} ({ago(job.created, now=now)})"
     yield "took", _took(summary, now=now)
-    if job.cell:
-        yield "from", f"{job.cell} of {job.notebook}" if job.notebook else job.cell
+    if job.cell or job.notebook:
+        yield "from", _origin(job.cell, job.notebook)
     if job.code_hash:
         yield "code", f"sha256 {job.code_hash[:12]}"
     if outcome and outcome.attempts > 1:
         yield "attempts", str(outcome.attempts)
+
+
+def _replicas_table(summary: Summary, *, now: float) -> Table:
+    """One row a replica; reasons only if there are any."""
+    reasons = any(r.reason for r in summary.replicas)
+    rows = tuple(_replica(r, now=now)[: 4 if reasons else 3] for r in summary.replicas)
+    return Table(head=("REPLICA", "STATE", "SINCE", "REASON")[: 4 if reasons else 3], rows=rows)
 
 
 def _replica(status: ReplicaStatus, *, now: float) -> tuple[str, ...]:
@@ -193,12 +194,6 @@ def _count(number: int, word: str) -> str:
 def _clock(seconds: float) -> str:
     """Local time: what the clock on the wall showed."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
-
-
-def _painted(replica: str) -> str:
-    """The same colour for the same replica, always: bright ones that show on black and on white."""
-    colour = (36, 32, 33, 35, 34, 31)[sum(replica.encode()) % 6]
-    return f"\x1b[{colour}m{replica}\x1b[0m"
 
 
 _ENDED = {

@@ -14,9 +14,9 @@ def main() -> int:
 
         kernel.main(sys.argv[2:])
         return 0
-    from ciao.frontends import cli
+    from ciao.frontends.cli import main as command_line
 
-    return cli.main()
+    return command_line()
 
 
 if __name__ == "__main__":

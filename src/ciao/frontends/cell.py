@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["follow", "run"]
 
 
+ONLY_HERE = "is defined in the notebook, not in this cell, and replicas have only the cell: define or import it here"
+
+NAMES_SHOWN = 5
+
+
 async def run(
     cell: Cell, shell: InteractiveShell, session: Session, *, earlier: Future[Notice | None] | None = None
 ) -> None:
@@ -53,7 +58,7 @@ async def _run(
     from ciao import interpreter
 
     spec = interpreter.read(cell, settings=session.settings)
-    watch = Watch(shell, interrupt)
+    watch = Watch(shell, interrupt, where=session.backend(spec.backend).where)
     if earlier is not None:
         earlier.add_done_callback(watch.expect)
     for notice in _unknown_names(spec, shell):
@@ -73,22 +78,21 @@ async def _run(
 
 
 async def _follow(line: str, shell: InteractiveShell, session: Session, interrupt: Interrupt) -> None:
-    from ciao.commands import choose
+    from ciao.commands.follow import following
     from ciao.commands.line import parse, split
-    from ciao.commands.logs import checked_replica
 
+    backend = session.backend()
     request = parse(split(line), in_cell=True)
-    choice = choose.only_running if request.command == "attach" else choose.newest
-    chosen = await asyncio.wrap_future(session.engine.call(choice(session.backend(), request.job)))
+    wanted = await asyncio.wrap_future(session.engine.call(following(backend, request)))
     interrupt.check()
-    watch = Watch(shell, interrupt, only=checked_replica(chosen.summary, request.replica))
-    watch.run = session.attach(chosen.name, watch.listen)
+    watch = Watch(shell, interrupt, where=backend.where, only=wanted.replica)
+    watch.run = session.attach(wanted.job, watch.listen)
     await watch.drawn()
     if interrupt.hit:
         watch.run.cancel()
-        watch.let_go()
-        raise failure.Interrupted(f"{chosen.name} goes on; %ciao cancel {chosen.name} ends it")
-    watch.finish(CellSource(label=chosen.summary.job.cell), raises=request.command == "attach")
+        watch.close()
+        raise failure.Interrupted(f"{wanted.job} goes on; %ciao cancel {wanted.job} ends it")
+    watch.finish(CellSource(label=watch.made_by), raises=request.command == "attach")
 
 
 def _unknown_names(spec: JobSpec, shell: InteractiveShell) -> list[Notice]:
@@ -96,7 +100,8 @@ def _unknown_names(spec: JobSpec, shell: InteractiveShell) -> list[Notice]:
 
     hidden = getattr(shell, "user_ns_hidden", {})
     known = {n for n in shell.user_ns if not n.startswith("_") and n not in hidden}
-    return [Notice(text=w, level="warning") for w in interpreter.free_names(spec.code, known=known)]
+    found = interpreter.free_names(spec.code, known=known)
+    return [Notice(text=f"line {f.line}: {f.name} {ONLY_HERE}", level="warning") for f in found[:NAMES_SHOWN]]
 
 
 async def _designed(work: Coroutine[Any, Any, None], label: str) -> None:
@@ -108,4 +113,6 @@ async def _designed(work: Coroutine[Any, Any, None], label: str) -> None:
         error = failure.single(e)
     else:
         return
-    raise failure.shown(error, label) if isinstance(error, CiaoError) else error
+    if isinstance(error, CiaoError):
+        raise failure.shown(error, label)
+    raise failure.Interrupted(*error.args) if isinstance(error, KeyboardInterrupt) else error

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from IPython.core.completer import CompletionContext
     from IPython.core.interactiveshell import InteractiveShell
 
 __all__ = ["explained", "install"]
+
+COMMAND = re.compile(r"[ \t]*%%?ciao[ \t]+(.*)")
 
 FIRST = 1000  # before IPython's own matchers, which know nothing of options
 
@@ -37,21 +40,38 @@ def explained(text: str, position: int) -> str | None:
 
 
 def _matches(context: CompletionContext) -> Any:
-    """IPython's answer: nothing beside ours on a magic line of ours, nothing from us elsewhere."""
+    """What may replace the text from some point to the cursor.
+
+    Nothing else is offered there, except where IPython's own magics may be meant: ``%tim`` is ``%timeout``, or
+    ``%timeit``.
+    """
     from IPython.core.completer import SimpleCompletion
 
-    position = _position(context)
-    if not _on_magic_line(context.full_text, position):
+    text, position = context.full_text, _position(context)
+    if not _on_magic_line(text, position):
         return {"completions": []}
-    from ciao import interpreter
-
-    found = interpreter.complete(context.full_text, position)
+    start, words = _candidates(text, position)
     return {
-        "completions": [SimpleCompletion(text=c.text, type="magic") for c in found.candidates],
-        "matched_fragment": context.full_text[found.start : position],
-        "suppress": bool(found.candidates),
+        "completions": [SimpleCompletion(text=word, type="magic") for word in words],
+        "matched_fragment": text[start:position],
+        "suppress": bool(words) and not text[start:position].startswith("%"),
         "ordered": True,
     }
+
+
+def _candidates(text: str, position: int) -> tuple[int, Sequence[str]]:
+    line = text[text.rfind("\n", 0, position) + 1 : position]
+    if command := COMMAND.match(line):
+        from ciao.frontends.command import completions
+        from ciao.frontends.magics import current_session
+
+        asked = command[1]
+        start, words = completions(asked, len(asked), current_session())
+        return position - len(asked) + start, words
+    from ciao import interpreter
+
+    found = interpreter.complete(text, position)
+    return found.start, [c.text for c in found.candidates]
 
 
 def _position(context: CompletionContext) -> int:

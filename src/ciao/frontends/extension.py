@@ -47,6 +47,8 @@ def _add_transforms(shell: InteractiveShell, undo: ExitStack) -> None:
     for one in (transform.Completeness(), transform.Submission()):
         transforms.insert(0, one)
         undo.callback(transforms.remove, one)
+    shell.input_transformers_post.append(transform.misplaced)
+    undo.callback(shell.input_transformers_post.remove, transform.misplaced)
 
 
 def _add_magics(shell: InteractiveShell, magics: Magics, undo: ExitStack) -> None:

@@ -76,7 +76,8 @@ class Magics:
         from ciao.errors import CommandError
         from ciao.frontends import failure
 
-        error = CommandError(f"%kubeflow {line} must be at the top of its cell", hint="Move it to the first line")
+        what = line if line.startswith("%") else "%kubeflow"  # an option below code is led here, see transform
+        error = CommandError(f"{what} must be at the top of its cell", hint="Move it above the first line of code")
         raise failure.shown(error, "")
 
     def ciao_line(self, line: str) -> None:
@@ -107,7 +108,7 @@ class Magics:
 
         info = RUNNING.get()
         counted = info is not None and info.store_history and info.raw_cell == text
-        number = self._shell.execution_count - 1 if counted else None
+        number = self._shell.displayhook.prompt_count if counted else None  # right in every version of IPython
         names: dict[str, Any] = self._shell.user_ns
         notebook = names.get("__vsc_ipynb_file__") or names.get("__session__") or ""
         return Cell(text=text, number=number, notebook=str(notebook))

@@ -23,6 +23,10 @@ class Status(Protocol):
     def html(self) -> str:
         """The same, where HTML is shown."""
 
+    @property
+    def key(self) -> str:
+        """The words without the time that passes."""
+
 
 def in_terminal(shell: InteractiveShell) -> bool:
     """A display cannot be updated in place: IPython's terminal prints every update again."""
@@ -44,6 +48,7 @@ class Outlet:
         self._parent = getattr(self._pub, "parent_header", None)
         self._transient = {"display_id": f"ciao-{secrets.token_hex(8)}"}
         self._published = False
+        self._said = ""
 
     def write(self, text: str) -> None:
         """Send text to the cell's stream, at once."""
@@ -52,10 +57,14 @@ class Outlet:
             sys.stdout.flush()
 
     def show(self, status: Status | None) -> None:
-        """Show the status line, or put a new one in its place."""
-        if status is None or self._terminal:
+        """Show the status line, or put a new one in its place; in a terminal, write it if its words are new."""
+        if status is None:
             return
-        if self._published:
+        if self._terminal:
+            if status.key != self._said:
+                self._said = status.key
+                self.write(f"{status.text}\n")
+        elif self._published:
             self.update(status)
         else:
             self._published = True

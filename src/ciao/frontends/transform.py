@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["Completeness", "Submission", "follows", "is_ours"]
+__all__ = ["Completeness", "Submission", "follows", "is_ours", "misplaced"]
 
 MAY_BE_OURS = re.compile(r"(?:\A|[\r\n])[ \t\ufeff]*%")
 """What every cell of ordinary Python is spared more than: no line that begins with a percent sign, not ours."""
+
+
+LINE_MAGIC = re.compile(r"^(\s*get_ipython\(\)\.run_line_magic\(')([^\W\d][\w.-]*=[^']*)', '")
+"""Of a magic's name IPython takes all up to the first blank."""
 
 
 def is_ours(text: str) -> bool:
@@ -68,6 +72,20 @@ class Completeness:
         if lines[-1].strip():
             return ["%%kubeflow\n", *lines[body:]]
         return ["\n"] * body + lines[body:]
+
+
+def misplaced(lines: list[str]) -> list[str]:
+    """Lead an option of ours that stands below code to the magic that says so.
+
+    It sees what IPython made of the cell: of ``%worker=2`` there, the call of a magic of the name ``worker=2``.
+    """
+    return [LINE_MAGIC.sub(_to_ours, line) if "run_line_magic('" in line else line for line in lines]
+
+
+def _to_ours(call: re.Match[str]) -> str:
+    from ciao.interpreter.options import find
+
+    return f"{call[1]}kubeflow', '%{call[2]}" if find(call[2].partition("=")[0]) else call[0]
 
 
 def _in_header(line: str) -> bool:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Watch"]
 
+TICK = 0.03
+"""Least seconds between two looks at what there is to draw."""
+
 STATUS_PERIOD = 0.5
 """Seconds between two looks at the status of a job that its cell has let go of."""
 
@@ -30,14 +33,14 @@ class Watch:
 
     run: Run
 
-    def __init__(self, shell: InteractiveShell, interrupt: Interrupt, *, only: str | None = None) -> None:
+    def __init__(self, shell: InteractiveShell, interrupt: Interrupt, *, where: str, only: str | None = None) -> None:
         from ciao.frontends.display import Screen
 
         self._shell = shell
         self._interrupt = interrupt
         self._only = only
         self._colour = wants_colour(shell)
-        self._screen = Screen(colour=self._colour)
+        self._screen = Screen(where=where, colour=self._colour)
         self._outlet = Outlet(shell)
         self._loop = asyncio.get_running_loop()
         self._created: asyncio.Future[None] = self._loop.create_future()
@@ -47,6 +50,11 @@ class Watch:
     def job_name(self) -> str:
         """The job's name, or words for it while it has none."""
         return self._job.name if self._job else "the job"
+
+    @property
+    def made_by(self) -> str:
+        """The label of the cell that made the job."""
+        return (self._job.cell if self._job else "") or "the cell"
 
     def listen(self, event: Event) -> None:
         """Take an event."""
@@ -69,7 +77,7 @@ class Watch:
         ends: set[asyncio.Future[Any]] = {done, self._interrupt.asked, *([self._created] if until_created else [])}
         while not any(end.done() for end in ends):
             try:
-                await asyncio.wait(ends, timeout=self._screen.tick, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(ends, timeout=max(TICK, self._screen.tick), return_when=asyncio.FIRST_COMPLETED)
             except asyncio.CancelledError:
                 self._cancelled()
             self._draw()
@@ -77,7 +85,7 @@ class Watch:
     def finish(self, source: CellSource, *, raises: bool = True) -> None:
         """Write the rest of a run that is done; raise why it failed."""
         outcome = self.run.done.result()
-        self._close()
+        self.close()
         if outcome is not None and raises:
             error = failure.of_outcome(outcome, source, job=self.job_name, colour=self._colour)
             if error is not None:
@@ -90,14 +98,15 @@ class Watch:
 
     def let_go(self) -> None:
         """End the cell's stream for good; its status line goes on until the run is done."""
-        self._close()
+        self.close()
         threading.Thread(target=self._keep_status, name="ciao-status", daemon=True).start()
 
     def _draw(self) -> None:
         self._outlet.show(self._screen.status())  # first, so that it stands above the lines
         self._outlet.write(self._screen.take())
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """End the cell's output for good."""
         self._outlet.show(self._screen.status())
         self._outlet.write(self._screen.close())
 

@@ -81,7 +81,7 @@ class Screen:
             try:
                 self._hear(event)
             except Exception as error:  # noqa: BLE001 - a fault of the display must not end the job
-                self._note(f"warning: this could not be shown: {type(error).__name__}: {plain(str(error))}")
+                self._note(f"warning: this could not be shown: {type(error).__name__}: {error}")
 
     @property
     def tick(self) -> float:
@@ -125,7 +125,8 @@ class Screen:
     def _hear(self, event: Event) -> None:
         match event:
             case Lines(lines=lines):
-                self._budget.add(lines)
+                if not self._closed:
+                    self._budget.add(lines)
             case ReplicaChanged(status=changed):
                 self._replicas[changed.replica] = changed
                 self._start(changed)
@@ -135,7 +136,7 @@ class Screen:
                 self._note(f"{'warning' if level == 'warning' else 'note'}: {text}")
             case Attempt(number=number, of=of, failure=failure):
                 self._attempt = (number, of)
-                self._note(f"attempt {number} of {of}: {failed(failure).replace(': ', ' failed: ', 1)}")
+                self._note(f"attempt {number} of {of}: {failed(failure, ' failed: ')}")
             case Finished(outcome=outcome):
                 self.outcome = outcome
             case SpecRead() | Bundled():
@@ -153,9 +154,9 @@ class Screen:
     def _note(self, text: str) -> None:
         """What is said before the job exists comes below its first line, if that does not keep us waiting."""
         if self.job is None:
-            self._early.append(text)
+            self._early.append(plain(text))
         else:
-            self._budget.note(text)
+            self._budget.note(plain(text))
 
     def _let_go(self) -> None:
         for text in self._early:

@@ -69,11 +69,11 @@ def status(view: View) -> Status:
     return Status(html=_html(state, f"{words}{since[1]}", body), text=text, key=f"{words} · {body}")
 
 
-def failed(failure: Failure) -> str:
+def failed(failure: Failure, verb: str = ": ") -> str:
     """Why a replica failed, in one short line: ``worker-1: ValueError: no such file``."""
-    value = plain(failure.evalue)
-    words = f"{plain(failure.replica)}: {plain(failure.ename)}" + (f": {value}" if value else "")
-    return _short(words)
+    value, who = plain(failure.evalue), plain(failure.replica)
+    why = plain(failure.ename) + (f": {value}" if value else "")
+    return _short(f"{who}{verb}{why}" if who else why)
 
 
 def duration(seconds: float) -> str:

@@ -106,6 +106,13 @@ def test_a_new_attempt_says_why_at_its_place(screen: Screen) -> None:
     ]
 
 
+def test_a_notice_is_one_line_of_plain_text(screen: Screen) -> None:
+    screen(Created(job=JOB))
+    screen.take()
+    screen(Notice(text="\x1b[31mtwo\nlines"))
+    assert screen.take() == "note: two lines\n"
+
+
 def test_nothing_comes_after_the_outcome(screen: Screen) -> None:
     screen(Created(job=JOB))
     screen(finished())

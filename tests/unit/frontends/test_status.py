@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ciao.frontends.status import View, duration, status
+from ciao.frontends.status import View, duration, failed, status
 from ciao.model import Failure, Outcome, Phase, ReplicaState, ReplicaStatus
 
 START = 1_795_442_602.0  # 2026-11-23 14:03:22 UTC
@@ -81,6 +81,10 @@ def test_before_the_job_exists_it_is_being_prepared() -> None:
 
 def test_before_a_replica_runs_the_job_is_pending() -> None:
     assert status(view(started=None)).text.startswith("pending since 14:03:22 ")
+
+
+def test_a_failure_of_the_whole_job_names_no_replica() -> None:
+    assert failed(failure(replica="", ename="TimeoutError", evalue="")) == "TimeoutError"
 
 
 def test_a_long_error_is_cut_to_one_line() -> None:

@@ -145,7 +145,7 @@ def test_a_page_gets_more_time_the_more_it_shows() -> None:
     assert [tick(n) for n in (0, 1_999, 2_000, 9_999, 10_000)] == [0.05, 0.05, 0.25, 0.25, 0.5]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(BATCHES)
 def test_no_line_is_lost_count_of_and_no_cap_or_bound_exceeded(batches: list[tuple[int, str, int, float]]) -> None:
     budget, drawn, now = Budget("j", replicas=4, now=0.0), list[Piece](), 0.0
@@ -162,7 +162,7 @@ def test_no_line_is_lost_count_of_and_no_cap_or_bound_exceeded(batches: list[tup
     assert size(drawn) <= CAP
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 3_000), st.floats(0, 2)), max_size=15), st.booleans())
 def test_each_replicas_lines_are_shown_in_their_order(batches: list[tuple[int, int, float]], errors: bool) -> None:  # noqa: FBT001 - hypothesis passes it
     budget, drawn, now, written = Budget("j", replicas=4, now=0.0), list[Piece](), 0.0, 0

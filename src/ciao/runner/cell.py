@@ -1,0 +1,202 @@
+"""The cell's process: runs the cell's file as ``__main__``, and records how it ended.
+
+Everything that is loaded before the user's code delays each replica, so what only a failure needs (json, inspect,
+traceback) is imported when there is one, and ``signal`` and ``typing`` never are.
+"""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]  # the C half of signal; the rest of it is enum, which takes 3 ms
+import builtins
+import faulthandler
+import os
+import sys
+import time
+
+from . import FORMAT, FRAME, RECORD_FD
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType, TracebackType
+
+
+class Channel:
+    """Where records go: a file descriptor, or standard output, there as framed lines.
+
+    A framed line may stand in the middle of a line if the cell wrote an unfinished one before.
+    Only the process that made the channel writes: a child that the cell forked may run into the same code.
+    """
+
+    def __init__(self, fd: int | None) -> None:
+        self._fd = fd
+        self._pid = os.getpid()
+
+    @classmethod
+    def of_environment(cls) -> Channel:
+        """The channel that CIAO_RECORD_FD names. The variable goes, children do not get the descriptor."""
+        try:
+            fd = int(os.environ.pop(RECORD_FD, ""))
+            os.set_inheritable(fd, False)  # noqa: FBT003  # its only form
+        except (ValueError, OSError):
+            return cls(None)
+        return cls(fd)
+
+    @property
+    def mine(self) -> bool:
+        """This process is the one that made the channel."""
+        return os.getpid() == self._pid
+
+    def send(self, record: str) -> None:
+        """Write one record. What cannot be written is lost: the reader is gone."""
+        try:
+            if self._fd is None:
+                sys.stdout.flush()
+                record = FRAME + record
+            data = memoryview((record + "\n").encode("ascii"))
+            while data:
+                data = data[os.write(1 if self._fd is None else self._fd, data) :]
+        except Exception:  # noqa: BLE001, S110  # whatever happens here, the user's error must be shown
+            pass
+
+
+def main(path: str) -> None:
+    """Run the file as Python would run a script; leaves by SystemExit unless all went well."""
+    channel = Channel.of_environment()
+    _prepare_streams()
+    _prepare_signals()
+    os.environ["PYTHONUNBUFFERED"] = "1"  # for children: their lines go into the same log
+    error = _run(path, channel)
+    if error is not None:
+        _show(error)
+        raise SystemExit(130 if isinstance(error, KeyboardInterrupt) else 1)
+
+
+def _run(path: str, channel: Channel) -> BaseException | None:
+    """The exception that nobody caught, recorded and without the runner's frames; SystemExit passes."""
+    namespace = _main_module(path).__dict__
+    try:
+        code = compile(_source(path), path, "exec", dont_inherit=True)
+        channel.send('{"v":%d,"type":"started","time":%r}' % (FORMAT, time.time()))
+        exec(code, namespace)  # noqa: S102  # the purpose of this program
+    except SystemExit as leave:
+        _record_exit(leave, time.time(), path, channel)
+        raise
+    except BaseException as error:  # noqa: BLE001  # exactly what Python's own top level catches
+        at = time.time()
+        BaseException.with_traceback(error, _users_part(sys.exc_info()[2]))
+        _record_error(error, at, path, channel)
+        return error
+    return None
+
+
+def _source(path: str) -> str:
+    """The cell's text. Decoded here, so that a coding cookie in a cell means nothing, as in a notebook."""
+    with open(path, "rb") as file:
+        text = file.read().decode("utf-8")
+    return text[1:] if text.startswith("\ufeff") else text
+
+
+def _main_module(path: str) -> ModuleType:
+    """A fresh ``__main__`` as Python makes one for a script, in place of the runner's own.
+
+    ``__file__`` without ``__spec__`` is what multiprocessing needs to import it again in a spawned child.
+    """
+    module = type(sys)("__main__")
+    module.__file__ = path
+    module.__loader__ = type(__spec__.loader)("__main__", path)  # type: ignore[call-arg, misc]  # a SourceFileLoader
+    module.__dict__.update(__builtins__=builtins, __annotations__={}, __cached__=None)
+    sys.modules["__main__"] = module
+    sys.argv[:] = [path]
+    sys.path[0] = os.path.dirname(path)
+    return module
+
+
+def _prepare_streams() -> None:
+    """UTF-8 whatever the locale, nothing that a print cannot write, and one write a line.
+
+    In a pipe Python writes blocks, with PYTHONUNBUFFERED pieces of lines, which mix with those of children.
+    """
+    for name, fd in (("stdout", 1), ("stderr", 2)):
+        stream = getattr(sys, name)
+        if stream is None:  # the descriptor is closed
+            continue
+        if hasattr(stream.buffer, "raw"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+            continue
+        stream = open(fd, "w", 1, encoding="utf-8", errors="backslashreplace", newline="\n", closefd=False)  # noqa: SIM115  # for the whole process
+        setattr(sys, name, stream)
+        setattr(sys, "__%s__" % name, stream)
+
+
+def _prepare_signals() -> None:
+    """A crash and SIGUSR1 show every thread's stack; SIGTERM ends the process even while it waits in C.
+
+    SIGTERM is set because a parent may have left it ignored, which a process inherits.
+    """
+    try:
+        faulthandler.enable(file=2)
+        faulthandler.register(_signal.SIGUSR1, file=2, all_threads=True)
+    except (OSError, RuntimeError, ValueError):  # no standard error, nothing to show it on
+        pass
+    _signal.signal(_signal.SIGTERM, _signal.SIG_DFL)
+
+
+def _users_part(traceback: TracebackType | None) -> TracebackType | None:
+    """The traceback from the first frame that is not the runner's."""
+    while traceback is not None and traceback.tb_frame.f_globals is globals():
+        traceback = traceback.tb_next
+    return traceback
+
+
+def _record_error(error: BaseException, at: float, path: str, channel: Channel) -> None:
+    """Never fails: an exception may be as evil as it likes, its name at least is told."""
+    if not channel.mine:
+        return
+    try:
+        record = _record_module(path).error_line(error, at=at, cell=path)
+    except BaseException:  # noqa: BLE001  # out of memory, a module of the user's in the place of json ...
+        name = type.__dict__["__name__"].__get__(type(error))
+        name = "".join(c for c in name[:200] if c.isalnum() and c.isascii())
+        record = (
+            '{"v":%d,"type":"error","time":%r,"error":{"ename":"%s","evalue":"","module":"","notes":[],"frames":[],'
+            '"cause":null,"by_from":false,"exceptions":[]}}' % (FORMAT, at, name)
+        )
+    channel.send(record)
+
+
+def _record_exit(leave: SystemExit, at: float, path: str, channel: Channel) -> None:
+    if not channel.mine:
+        return
+    try:
+        record = "" if leave.code in (None, 0) else _record_module(path).exit_line(leave.code, at=at)
+    except BaseException:  # noqa: BLE001  # as above
+        record = '{"v":%d,"type":"exit","time":%r,"code":1}' % (FORMAT, at)
+    if record:
+        channel.send(record)
+
+
+def _record_module(cell: str) -> ModuleType:
+    """record.py and what it needs of the standard library, not the files of those names beside the cell."""
+    path = sys.path[:]
+    sys.path[:] = [p for p in path if p not in ("", os.path.dirname(cell))]
+    try:
+        from . import record
+    finally:
+        sys.path[:] = path
+    return record
+
+
+def _show(error: BaseException) -> None:
+    """What Python's top level does with an exception: the user's hook if there is one, else a traceback."""
+    traceback = error.__traceback__
+    sys.last_type, sys.last_value, sys.last_traceback = type(error), error, traceback
+    setattr(sys, "last_exc", error)  # noqa: B010  # from 3.12 on; the checks run as 3.11
+    try:
+        sys.excepthook(type(error), error, traceback)
+    except SystemExit:
+        raise
+    except BaseException as second:  # noqa: BLE001  # the hook is the user's
+        sys.stderr.write("Error in sys.excepthook:\n")
+        sys.__excepthook__(type(second), second, _users_part(second.__traceback__))
+        sys.stderr.write("\nOriginal exception was:\n")
+        sys.__excepthook__(type(error), error, traceback)

@@ -76,7 +76,7 @@ class Screen:
     def __call__(self, event: Event) -> None:
         """Take note of an event. Never raises; what comes after the outcome is not shown."""
         with self._lock:
-            if self.outcome is not None:
+            if self.outcome is not None or (self._closed and isinstance(event, Lines)):
                 return
             try:
                 self._hear(event)
@@ -125,8 +125,7 @@ class Screen:
     def _hear(self, event: Event) -> None:
         match event:
             case Lines(lines=lines):
-                if not self._closed:
-                    self._budget.add(lines)
+                self._budget.add(lines)
             case ReplicaChanged(status=changed):
                 self._replicas[changed.replica] = changed
                 self._start(changed)

@@ -23,7 +23,7 @@ class Following:
 
 
 async def following(backend: Backend, request: Request) -> Following:
-    """What ``attach`` or ``logs --follow`` asks for. Raises JobNotFound, CommandError."""
+    """What ``attach`` or ``logs --follow`` asks for. Raises JobNotFound."""
     choice = choose.only_running if request.command == "attach" else choose.newest
     chosen = await choice(backend, request.job)
     return Following(

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from ciao.backends.base import Backend
 from ciao.commands import choose
-from ciao.errors import CommandError, did_you_mean
+from ciao.errors import JobNotFound
 from ciao.logs.lines import stamp
 from ciao.logs.merge import Merge
-from ciao.model import Event, Job, Line, Lines, Summary
+from ciao.model import Event, Line, Lines, Summary
 
 __all__ = ["Log", "checked_replica", "logs"]
 
@@ -37,7 +37,7 @@ class Log:
 
 
 async def logs(backend: Backend, name: str | None = None, *, replica: str | None = None) -> Log:
-    """All lines of a job that ended, or the lines so far of one that runs. Raises JobNotFound, CommandError."""
+    """All lines of a job that ended, or the lines so far of one that runs. Raises JobNotFound."""
     chosen = await choose.newest(backend, name)
     wanted = checked_replica(chosen.summary, replica)
     running = not chosen.summary.phase.ended
@@ -58,12 +58,13 @@ async def logs(backend: Backend, name: str | None = None, *, replica: str | None
 
 
 def checked_replica(summary: Summary, replica: str | None) -> str | None:
-    """The replica's name if the job has it. Raises CommandError."""
-    job: Job = summary.job
+    """The replica's name if the job has it. Raises JobNotFound."""
+    job = summary.job
     if replica is None or replica in job.replicas:
         return replica
-    hint = did_you_mean(replica, job.replicas) or f"It has {', '.join(job.replicas[:8])}"
-    raise CommandError(f"{job.name} has no replica {replica!r}", hint=hint)
+    few = len(job.replicas) <= 8
+    shown = ", ".join(job.replicas) if few else f"{job.replicas[0]} to {job.replicas[-1]}, {len(job.replicas)} in all"
+    raise JobNotFound(f"{job.name} has no replica {replica!r}", hint=f"It has {shown}")
 
 
 async def _so_far(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:

@@ -1,0 +1,93 @@
+"""A command line, read: the same in a shell and in a cell."""
+
+from __future__ import annotations
+
+import pytest
+
+from ciao.commands.line import Request, parse, split
+from ciao.commands.table import COMMANDS
+from ciao.errors import CommandError
+
+READ = [
+    ("", Request(command="help")),
+    ("--help", Request(command="help")),
+    ("--version", Request(command="version")),
+    ("help logs", Request(command="help", topic="logs")),
+    ("logs -h", Request(command="help", topic="logs")),
+    ("jobs --all", Request(command="jobs", all=True)),
+    ("jobs -a --json", Request(command="jobs", all=True, json=True)),
+    ("logs", Request(command="logs")),
+    ("logs jax-1 worker-0", Request(command="logs", job="jax-1", replica="worker-0")),
+    ("logs jax-1 --follow worker-0", Request(command="logs", job="jax-1", replica="worker-0", follow=True)),
+    ("logs worker-0 -f -t", Request(command="logs", replica="worker-0", follow=True, timestamps=True)),
+    ("attach", Request(command="attach")),
+    ("delete 'jax-1'", Request(command="delete", job="jax-1")),
+    ("run 'my file.py'", Request(command="run", file="my file.py")),
+    ("run -", Request(command="run", file="-")),
+    ("kernel install --prefix=/opt", Request(command="kernel", action="install", prefix="/opt")),
+    ("kernel uninstall --sys-prefix", Request(command="kernel", action="uninstall", sys_prefix=True)),
+]
+
+
+@pytest.mark.parametrize(("line", "request_"), READ)
+def test_a_line_is_read(line: str, request_: Request) -> None:
+    assert parse(split(line)) == request_
+
+
+IN_A_SHELL = (
+    "Commands are jobs, describe, logs, attach, cancel, delete, plan, run, doctor, config, kernel, help, version"
+)
+
+REFUSED = [
+    ("job", "there is no command 'job'. Did you mean jobs?"),
+    ("Describe", "there is no command 'Describe'. Did you mean describe?"),
+    ("zzz", f"there is no command 'zzz'. {IN_A_SHELL}"),
+    ("jobs --al", "'jobs' has no option '--al'. Did you mean --all?"),
+    ("jobs --zzz=1", "'jobs' has no option '--zzz'. Its options are --all, -a, --json"),
+    ("attach -f", "'attach' has no option '-f'. It takes none"),
+    ("jobs jax-1", "'jobs' has no use for 'jax-1'. Write: ciao jobs [--all] [--json]"),
+    ("delete", "'delete' needs a JOB. Write: ciao delete JOB"),
+    ("run", "'run' needs a FILE. Write: ciao run FILE"),
+    ("kernel instal", "'kernel' does not know 'instal'. Did you mean install?"),
+    ("kernel install --prefix", "'kernel': --prefix: expected one argument"),
+    ("logs jax-1 boss", "'boss' is not a replica's name. They are called worker-0, master-0 ..."),
+    ("jobs --json=3", "'jobs': --json: ignored explicit argument '3'"),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), REFUSED)
+def test_a_mistake_is_named_with_the_way_out(line: str, message: str) -> None:
+    with pytest.raises(CommandError) as caught:
+        parse(split(line))
+    assert str(caught.value) == message
+
+
+IN_A_CELL = (
+    "there is no command 'rum'. "
+    "Commands are jobs, describe, logs, attach, cancel, delete, plan, doctor, config, help, version"
+)
+
+REFUSED_IN_A_CELL = [
+    ("run x.py", "'run' is for the command line. In a notebook, run the cell itself"),
+    ("kernel install", "'kernel' is for the command line. Type 'ciao kernel' in a shell"),
+    ("rum", IN_A_CELL),
+    ("delete", "'delete' needs a JOB. Write: %ciao delete JOB"),
+    ("logs 'jax", "%ciao logs 'jax: a quotation mark is not closed"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "message"), REFUSED_IN_A_CELL)
+def test_a_cell_has_no_commands_of_a_shell(line: str, message: str) -> None:
+    with pytest.raises(CommandError) as caught:
+        parse(split(line), in_cell=True)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(("line", "streams"), [("attach", True), ("logs -f", True), ("logs", False), ("jobs", False)])
+def test_attach_and_logs_that_follow_stream(line: str, streams: bool) -> None:  # noqa: FBT001  # a table's column
+    assert parse(split(line)).streams is streams
+
+
+def test_every_argument_of_the_table_has_a_field_in_a_request() -> None:
+    fields = set(Request.__dataclass_fields__)
+    assert {a.field for c in COMMANDS for a in c.arguments if c.name != "help"} <= fields

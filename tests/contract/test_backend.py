@@ -252,7 +252,7 @@ async def test_a_job_whose_supervisor_was_killed_is_lost_and_leaves_no_process(
 
 async def test_jobs_that_ended_are_pruned_by_the_rule(run: Run, spec: Spec, settings: Settings) -> None:
     await run(spec("pass", workers=1))
-    while any(f.supervised() for f in JobFolder.all(settings.home)):
+    while any(f.supervised() for f in JobFolder.all(settings.home)):  # noqa: ASYNC110  # another process
         await asyncio.sleep(0.01)
     strict = Local(dataclasses.replace(settings, keep_bytes=0))
     job = Job.named(spec("pass"), backend="local", now=1.0)

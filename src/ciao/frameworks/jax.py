@@ -11,7 +11,11 @@ __all__ = ["JAX"]
 
 
 def _variables(topology: Topology, replica: Replica) -> Mapping[str, str]:
-    """JAXJob's names and TrainJob's; ``jax.distributed.initialize()`` without arguments reads the latter."""
+    """JAXJob's names and TrainJob's.
+
+    Of these JAX itself reads only JAX_COORDINATOR_ADDRESS, so a cell gives the numbers:
+    ``jax.distributed.initialize(num_processes=int(os.environ["NUM_PROCESSES"]), process_id=...)``.
+    """
     first = topology.addresses[topology.replicas[0]]
     count, index = str(len(topology.replicas)), str(topology.replicas.index(replica))
     return {

@@ -196,7 +196,8 @@ def _show(error: BaseException) -> None:
     except SystemExit:
         raise
     except BaseException as second:  # noqa: BLE001  # the hook is the user's
+        BaseException.with_traceback(second, _users_part(sys.exc_info()[2]))
         sys.stderr.write("Error in sys.excepthook:\n")
-        sys.__excepthook__(type(second), second, _users_part(second.__traceback__))
+        sys.__excepthook__(type(second), second, second.__traceback__)
         sys.stderr.write("\nOriginal exception was:\n")
         sys.__excepthook__(type(error), error, traceback)

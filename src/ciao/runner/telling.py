@@ -90,7 +90,7 @@ class _Teller:
             "evalue": safe_text(error, MAX_VALUE),
             "module": safe_text(_attribute(cls, "__module__"), MAX_TEXT, ""),
             "notes": _notes(error),
-            "frames": self._frames(_attribute(error, "__traceback__")),
+            "frames": self._frames(BaseException.__dict__["__traceback__"].__get__(error)),
             "cause": None,
             "by_from": False,
             "exceptions": [],

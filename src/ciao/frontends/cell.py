@@ -71,8 +71,8 @@ async def _run(
         watch.let_go()
         raise failure.Interrupted(f"{watch.job_name} is being cancelled")
     if not watch.run.done.done():
-        watch.say(f"{watch.job_name} goes on in the background; %ciao logs {watch.job_name} shows its lines\n")
         watch.let_go()
+        watch.say(f"{watch.job_name} goes on in the background; %ciao logs {watch.job_name} shows its lines\n")
         return
     watch.finish(CellSource(label=cell.label, lines=tuple(cell.text.splitlines())))
 

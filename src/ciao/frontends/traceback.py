@@ -112,8 +112,13 @@ def _frame(frame: Frame, cell: CellSource, replica: str, ink: Palette) -> str:
         place = f"{ink.green}{cell.label}, line {frame.line}{ink.off}"
     else:
         place = f"{ink.cyan}File {ink.green}{replica}:{printable(frame.file)}:{frame.line}{ink.off}"
-    inside = f", in {ink.cyan}{printable(frame.function)}{ink.off}" if frame.function != "<module>" else ""
-    return f"{place}{inside}\n" + "".join(_source(frame, cell, ink))
+    return f"{place}{_inside(frame.function, ink)}\n" + "".join(_source(frame, cell, ink))
+
+
+def _inside(function: str, ink: Palette) -> str:
+    if function == "<module>":
+        return ""
+    return f", in {ink.cyan}{printable(function)}{'' if function.endswith('>') else '()'}{ink.off}"
 
 
 def _source(frame: Frame, cell: CellSource, ink: Palette) -> Iterator[str]:

@@ -58,12 +58,12 @@ class Watch:
 
     def listen(self, event: Event) -> None:
         """Take an event."""
-        if isinstance(event, Created):
-            self._job = event.job
-            self._loop.call_soon_threadsafe(self._creation)
         if self._only and isinstance(event, Lines):
             event = Lines(lines=tuple(line for line in event.lines if line.replica == self._only))
         self._screen(event)
+        if isinstance(event, Created):
+            self._job = event.job
+            self._loop.call_soon_threadsafe(self._creation)  # the screen knows it by then
 
     def expect(self, news: Future[Notice | None]) -> None:
         """Take a notice that others found out, if they did."""
@@ -92,8 +92,7 @@ class Watch:
                 raise error
 
     def say(self, text: str) -> None:
-        """Write a line of our own, after all that was drawn."""
-        self._draw()
+        """Write a line of our own."""
         self._outlet.write(text)
 
     def let_go(self) -> None:

@@ -1,0 +1,94 @@
+"""What a failed job cell looks like."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from fakes.kernel import Kernel
+
+HEAD = "%framework=pytorch\n"
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def test_the_training_codes_exception_is_the_cells_error(kernel: Kernel) -> None:
+    code = "import os, time\n\ndef train():\n    raise ValueError('no data')\n\nif os.environ['RANK'] == '1':\n    train()\n"
+    name, value, text = kernel.run(f"%framework=pytorch\n%worker=2\n{code}time.sleep(60)").error
+    text = ANSI.sub("", text)
+    assert (name, value) == ("ValueError", "no data")
+    assert re.search(r"Cell In\[\d+\], line 9\n", text)
+    assert re.search(r"Cell In\[\d+\], line 6, in train\(\)\n", text)
+    assert "----> 6     raise ValueError('no data')" in text
+    assert "raised in worker-1" in text
+
+
+def test_a_librarys_frames_have_their_source(kernel: Kernel) -> None:
+    name, _, text = kernel.run(f"{HEAD}import json\njson.loads('{{')").error
+    text = ANSI.sub("", text)
+    assert name == "JSONDecodeError"
+    assert re.search(r"File master-0:\S+/json/decoder\.py:\d+, in raw_decode\(\)", text)
+    assert "raise JSONDecodeError(" in text
+
+
+def test_a_cause_is_shown_above_its_effect(kernel: Kernel) -> None:
+    code = "try:\n    {}['k']\nexcept KeyError as e:\n    raise RuntimeError('outer') from e"
+    _, _, text = kernel.run(f"{HEAD}{code}").error
+    text = ANSI.sub("", text)
+    assert text.index("KeyError: 'k'") < text.index("direct cause") < text.index("RuntimeError: outer")
+
+
+def test_the_error_of_an_exception_group_is_one_error_of_the_cell(kernel: Kernel) -> None:
+    name, _, _ = kernel.run(f"{HEAD}raise ExceptionGroup('two', [ValueError(1), KeyError(2)])").error
+    assert name == "ExceptionGroup"
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "value"),
+    [
+        ("import sys; sys.exit(3)", "SystemExit", "3"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL", "out of memory"),
+    ],
+)
+def test_an_end_without_an_exception_is_told_in_words(kernel: Kernel, code: str, name: str, value: str) -> None:
+    error = kernel.run(f"{HEAD}{code}").error
+    assert error[0] == name
+    assert value in error[1]
+    assert "Traceback" not in error[2]
+
+
+def test_an_option_at_fault_is_shown_with_a_caret_and_what_was_meant(kernel: Kernel) -> None:
+    name, value, text = kernel.run("%framwork=pytorch\npass").error
+    assert name == "OptionError"
+    assert value.startswith("line 1: ")
+    assert text.splitlines()[1].endswith(", line 1")
+    assert text.splitlines()[2:4] == ["%framwork=pytorch", " ^^^^^^^^"]
+    assert "Did you mean framework?" in text
+
+
+def test_a_syntax_error_is_shown_at_its_line_and_nothing_runs(kernel: Kernel) -> None:
+    ran = kernel.run(f"{HEAD}x = 1\nx = = 2")
+    assert ran.error[0] == "CodeError"
+    assert ", line 3\nx = = 2\n" in ran.error[2]
+    assert ran.displays == {}
+
+
+def test_an_option_below_code_is_told_where_it_belongs(kernel: Kernel) -> None:
+    assert "%worker=2 must be at the top of its cell" in kernel.run("x = 1\n%worker=2").error[1]
+
+
+def test_an_unknown_command_is_an_error_with_a_suggestion(kernel: Kernel) -> None:
+    assert "Did you mean jobs?" in kernel.run("%ciao jbos").error[1]
+
+
+def test_an_error_of_a_job_is_not_the_traceback_of_the_cell_before(kernel: Kernel) -> None:
+    kernel.run("1 / 0")
+    assert "ZeroDivisionError" not in kernel.run(f"{HEAD}raise ValueError('mine')").error[2]
+
+
+def test_cells_behind_a_failed_job_cell_do_not_run(kernel: Kernel) -> None:
+    first = kernel.client.execute(f"{HEAD}raise ValueError")
+    second = kernel.client.execute("after = 1")
+    assert kernel.answer(first)["status"] == "error"
+    assert kernel.answer(second)["status"] == "aborted"
+    kernel.silent()

@@ -95,9 +95,8 @@ def _words(refused: SyntaxError) -> str:
 
 def _place(refused: SyntaxError, block: Block) -> Span:
     line, column = refused.lineno or block.begins or 1, refused.offset or 1
-    width = 1
-    if refused.end_lineno == refused.lineno and refused.end_offset:
-        width = refused.end_offset - column
+    ends = refused.end_lineno or line
+    width = len(block.code) if ends > line else (refused.end_offset or 0) - column
     return clipped(line=line, column=column, width=width, text=block.code)
 
 

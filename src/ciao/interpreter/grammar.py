@@ -26,7 +26,7 @@ __all__ = ["Setting", "settings_of"]
 
 _HEAD = re.compile(r"[ \t]*(%%?)(kubeflow(?=[ \t]|\Z))?")
 _SPACE = re.compile(r"[ \t]*")
-_NAME = re.compile(r"""[^\s=;%'"#]+""")
+_NAME = re.compile(r"""[^\s=;%'"#\\]+""")
 _EQUALS = re.compile(r"([ \t]*)=")
 _NEXT = re.compile(r";[ \t]*(?=%)")
 _LAST = re.compile(r";(?=[ \t]*(?:[ \t]#|\Z))")
@@ -135,6 +135,8 @@ def _words(magic: MagicLine, head: re.Match[str]) -> Iterator[Setting]:
 def _setting(magic: MagicLine, pos: int, *, option: bool) -> tuple[Setting, int]:
     """One ``name=value`` from here. In a line of words a space behind ``=`` ends an empty value: ``env.A= env.B=1``."""
     name = _NAME.match(magic.text, pos)
+    if name is None and magic.text[pos:].rstrip() == "\\":
+        raise _unfinished(magic, pos)
     if name is None:
         raise _span(magic, pos, pos + 1).option_error(
             "an option was expected here", "Write it as name=value" if not option else "Write it as %name=value"

@@ -78,13 +78,19 @@ def split(text: str) -> Block:
         body = LINE_END.sub("", line)
         if leads(body) or (magics and _goes_on(body)):
             magics.append(MagicLine(number=number, text=body, first=first))
-            code.append(line[len(body) :])
+            code.append(_left_of(line, len(body), after=code[-1]))
         elif _COMMENT.match(line):
             code.append(line)
         else:
             return Block(magics=tuple(magics), code="".join(code) + text[start:], begins=number)
         first = first and not line.strip()
     return Block(magics=tuple(magics), code="".join(code), begins=None)
+
+
+def _left_of(line: str, length: int, *, after: str) -> str:
+    """A magic line's end. Where a CR above and an LF would become one line end, a space stays between them."""
+    end = line[length:]
+    return f" {end}" if end == "\n" and after.endswith("\r") else end
 
 
 def _numbered(text: str) -> Iterator[tuple[int, int, str]]:

@@ -77,7 +77,7 @@ FRAMEWORK = Option(
     example="%framework=pytorch",
     default="none: it must be given",
     choices=tuple(
-        Choice(f.name, f"{f.title}; roles {listed(r.value for r in f.roles)}; alone: one {f.default_role.value}")
+        Choice(f.name, f"{f.title} ({listed(r.value for r in f.roles)}; if none is given, one {f.default_role.value})")
         for f in FRAMEWORKS.values()
     ),
 )

@@ -68,7 +68,8 @@ def clipped(*, line: int, column: int, width: int, text: str) -> Span:
     last = max(1, len(LINE_END.findall(text)) + (not text.endswith(("\r", "\n"))))
     number = min(max(1, line), last)
     source = line_at(text, number)
-    return Span(line=number, column=min(max(1, column), len(source) + 1), width=max(1, width), source=source)
+    begin = min(max(1, column), len(source) + 1)
+    return Span(line=number, column=begin, width=max(1, min(width, len(source) - begin + 1)), source=source)
 
 
 def clip(value: str) -> str:

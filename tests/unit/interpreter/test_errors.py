@@ -1,0 +1,269 @@
+"""Every error of the language: its message, its hint, its line and its caret."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from ciao.errors import CellError, CodeError, OptionError
+
+Fail = Callable[..., CellError]
+
+FRAMEWORKS = "tensorflow, pytorch, jax, xgboost or paddle"
+OPTIONS = (
+    "The options are framework, backend, name, cleanPolicy, timeout, retries, env.NAME, background, python, master, "
+    "chief, worker, ps and evaluator"
+)
+OWN_CELL = "Run it in a cell of its own: below its magic lines a job cell is Python"
+SUBPROCESS = "Use subprocess.run([...], check=True), or run it in a cell of its own"
+
+# Each: the magic lines, the error's line, the carets below it, the message, the hint.
+OF_OPTIONS = {
+    "unknown option": (
+        "%framework=jax\n%wroker=2", 2, " ^^^^^^", "there is no option 'wroker'", "Did you mean worker?",
+    ),
+    "unknown first": ("%framwork=jax", 1, " ^^^^^^^^", "there is no option 'framwork'", "Did you mean framework?"),
+    "wrong case": (
+        "%cleanpolicy=all", 1, " ^^^^^^^^^^^", "there is no option 'cleanpolicy'", "Did you mean cleanPolicy?",
+    ),
+    "like no other": ("%zzz=1", 1, " ^^^", "there is no option 'zzz'", OPTIONS),
+    "spaced": ("%framework=jax\n%wroker = 2", 2, " ^^^^^^", "there is no option 'wroker'", "Did you mean worker?"),
+    "later option": (
+        "%image=a", 1, " ^^^^^", "the option image is not in this version",
+        "Remove it; %ciao help lists the options that are",
+    ),
+    "later resource": (
+        "%worker.image=a", 1, " ^^^^^^^^^^^^", "the option worker.image is not in this version",
+        "Remove it; %ciao help lists the options that are",
+    ),
+    "unknown resource": (
+        "%worker.disk=1", 1, " ^^^^^^^^^^^", "a role has no resource 'disk'",
+        "The resources of a role are cpu, memory or gpu",
+    ),
+    "unknown value": (
+        "%framework=torch", 1, "           ^^^^^", "'torch' is not a framework of this version",
+        "Did you mean pytorch?",
+    ),
+    "other name": (
+        "%framework=tf", 1, "           ^^", "'tf' is not a framework of this version", "Did you mean tensorflow?",
+    ),
+    "no such value": (
+        "%framework=numpy1", 1, "           ^^^^^^", "'numpy1' is not a framework of this version",
+        f"Write {FRAMEWORKS}",
+    ),
+    "later framework": (
+        "%framework=mpi", 1, "           ^^^", "the framework mpi is not in this version", f"Write {FRAMEWORKS}",
+    ),
+    "no such backend": (
+        "%backend=cloud", 1, "         ^^^^^", "'cloud' is not a backend of this version", "Write local",
+    ),
+    "bad policy": (
+        "%cleanPolicy=some", 1, "             ^^^^", "'some' is not a clean-up policy", "Write all, running or none",
+    ),
+    "bad count": (
+        "%worker=two", 1, "        ^^^", "'two' is not a number of replicas", "Write a whole number, such as %worker=2",
+    ),
+    "negative count": (
+        "%worker=-1", 1, "        ^^", "'-1' is not a number of replicas", "Write a whole number, such as %worker=2",
+    ),
+    "bad quantity": (
+        "%worker=2;%memory=1GB", 1, "                  ^^^", "'1GB' is not an amount of memory", "Did you mean 1Gi?",
+    ),
+    "bad cpu": (
+        "%worker=2;%cpu=x", 1, "               ^", "'x' is not an amount of CPU",
+        "Write cores or thousandths of a core, such as 2, 0.5 or 500m",
+    ),
+    "bad time": (
+        "%timeout=1w", 1, "         ^^", "'1w' is not a length of time",
+        "Write it as 90s, 10m, 1h30m or 2d, or as seconds",
+    ),
+    "bad variable": (
+        "%env.1A=x", 1, " ^^^^^^", "'1A' is not the name of a variable", "Write letters, digits and _, no digit first",
+    ),
+    "no value": ("%framework=jax\n%worker", 2, " ^^^^^^", "worker has no value", "Write it with =, such as %worker=2"),
+    "empty value": ("%worker=", 1, " ^^^^^^", "worker has no value", "Write it as %worker=2"),
+    "no % behind ;": (
+        "%worker=2;cpu=1", 1, "        ^^^^^^^", "'2;cpu=1' is not a number of replicas",
+        "Behind a ; the next option needs its own %, and in a %kubeflow line a space separates",
+    ),
+    "no ; before %": (
+        "%worker=2 %cpu=1", 1, "          ^^^^^^", "there is text behind the value of worker",
+        "Write ; before the next %",
+    ),
+    "spaces in a value": (
+        "%env.A=a b", 1, "         ^", "there is text behind the value of env.A",
+        "Quote a value that has spaces, such as %env.A='a b'",
+    ),
+    "open quote": ("%env.A='a b", 1, "       ^^^^", "this quote is not closed", "Close it, or write it as \\'"),
+    "continued line": (
+        "%kubeflow worker=2 \\\nps=1", 1, "                   ^", "a magic line ends at its line's end",
+        "Remove the backslash; a second %kubeflow line may follow",
+    ),
+    "two percent signs": (
+        "%%worker=2", 1, "^^", "an option begins with one %", "Only %%kubeflow is written with two",
+    ),
+    "late cell magic": (
+        "# a\n%%kubeflow framework=jax", 2, "^^^^^^^^^^", "%%kubeflow must be the first line of the cell",
+        "Move it up, or write %kubeflow, which may follow others",
+    ),
+    "resource without role": (
+        "%framework=jax\n%cpu=1", 2, " ^^^", "%cpu has no role",
+        "Write it on the line of its role, such as %worker=1;%cpu=1",
+    ),
+    "resource below its role": (
+        "%ps=1\n%cpu=1", 2, " ^^^", "%cpu has no role", "Write it on the line of its role, such as %ps=1;%cpu=1",
+    ),
+    "word without role": (
+        "%kubeflow worker=2 cpu=1", 1, "                   ^^^", "cpu has no role",
+        "Write it with the name of its role, such as worker.cpu=1",
+    ),
+    "bare word": ("%kubeflow pytorch", 1, "          ^^^^^^^", "'pytorch' is not an option", "Write it as name=value"),
+    "bare option": (
+        "%kubeflow worker", 1, "          ^^^^^^", "worker has no value", "Write it with =, such as worker=2",
+    ),
+    "twice": (
+        "%worker=1\n# a\n%worker=2", 3, " ^^^^^^", "worker is given twice, on lines 1 and 3", "Remove one of the two",
+    ),
+    "twice in a line": (
+        "%kubeflow ps=1 ps=1", 1, "               ^^", "ps is given twice, on line 1", "Remove one of the two",
+    ),
+    "no framework": (
+        "\n# a\n%worker=2 ", 3, "^^^^^^^^^", "this job cell names no framework", f"Add %framework=: {FRAMEWORKS}",
+    ),
+    "foreign role": (
+        "%framework=pytorch\n%ps=1", 2, " ^^", "pytorch has no role ps", "Its roles are master and worker",
+    ),
+    "only one role": ("%framework=jax\n%master=1", 2, " ^^^^^^", "jax has no role master", "Its only role is worker"),
+    "zero workers": (
+        "%framework=jax\n%worker=0", 2, "        ^", "no replica is left",
+        "Give one role a count above zero, such as %worker=1",
+    ),
+    "10,000 workers": (
+        "%framework=jax\n%worker=10000", 2, "        ^^^^^",
+        "10000 replicas are more than the 64 that may run on this machine",
+        "Ask for fewer, or set CIAO_LOCAL_REPLICAS, or local.replicas in config.yaml",
+    ),
+    "two masters": (
+        "%framework=pytorch\n%master=2", 2, "        ^", "pytorch takes one master, not 2", "Write %master=1",
+    ),
+    "two leaders": (
+        "%framework=tensorflow\n%chief=1\n%master=1", 3, " ^^^^^^", "chief and master are two words for one role",
+        "Remove one of the two",
+    ),
+    "resources of nobody": (
+        "%kubeflow framework=pytorch master=1 worker.cpu=1", 1, " " * 37 + "^^^^^^^^^^",
+        "worker.cpu is given, but no worker",
+        "Add worker=1, or remove it",
+    ),
+    "with a tab": (
+        "%framework=jax\n\t%wroker=2", 2, "\t ^^^^^^", "there is no option 'wroker'", "Did you mean worker?",
+    ),
+    "with a BOM": ("\ufeff%wroker=2", 1, " ^^^^^^", "there is no option 'wroker'", "Did you mean worker?"),
+}  # fmt: skip
+
+# Each: the code below %framework=jax, the error's line, the carets, the message, the hint.
+OF_CODE = {
+    "syntax error": ("x = 1\ndef f(:\n", 3, "      ^", "the code has a syntax error: invalid syntax", ""),
+    "tab before it": ("if x:\n\ty = = 1", 3, "\t    ^", "the code has a syntax error: invalid syntax", ""),
+    "magic below code": (
+        "x = 1\n%worker=2", 3, "^^^^^^^^^", "%worker must be at the top of the cell",
+        "Move it above line 2, the first line of code",
+    ),
+    "block magic below code": (
+        "x = 1\n%kubeflow worker=2", 3, "^" * 18, "%kubeflow must be at the top of the cell",
+        "Move it above line 2, the first line of code",
+    ),
+    "misspelt magic below code": (
+        "x = 1\n%wroker=2", 3, "^^^^^^^^^", "%wroker must be at the top of the cell",
+        "Did you mean worker? Move it above line 2, the first line of code",
+    ),
+    "line magic": ("%matplotlib inline", 2, "^" * 18, "%matplotlib is an IPython magic, not Python", OWN_CELL),
+    "indented magic": ("if x:\n    %time y()", 3, "    ^^^^^^^^^", "%time is an IPython magic, not Python", OWN_CELL),
+    "cell magic": (
+        "\n%%time\nx", 3, "^^^^^^", "%%time is an IPython magic, not Python",
+        "Remove it: a job cell has no other cell magic",
+    ),
+    "env magic": (
+        "%env A=b", 2, "^^^^^^^^", "%env is an IPython magic, not Python",
+        "Write %env.NAME=value at the top, or os.environ in the code",
+    ),
+    "pip magic": ("%pip install x", 2, "^" * 14, "%pip is an IPython magic, not Python", "Run it in a cell of its own"),
+    "command": ("%ciao jobs", 2, "^" * 10, "%ciao is a command, not Python", "Run it in a cell of its own"),
+    "assigned magic": ("x = %who", 2, "    ^^^^", "an IPython magic gives a value only in the notebook", OWN_CELL),
+    "assigned shell": ("x = !ls", 2, "    ^^^", "a shell command gives a value only in the notebook", SUBPROCESS),
+    "shell": ("x = 1\n!pip install 'x", 3, "^" * 15, "! runs a shell only in the notebook", SUBPROCESS),
+    "shell with an open quote": (
+        '!echo """\nx = 1\n', 2, "^" * 9, "! runs a shell only in the notebook", SUBPROCESS,
+    ),
+    "help": ("x = 1\nx?", 3, "^^", "? is the notebook's help, not Python", "Ask in a cell of its own"),
+    "help first": ("?x", 2, "^^", "? is the notebook's help, not Python", "Ask in a cell of its own"),
+    "bare command": (
+        "pip install x", 2, "^" * 13, "this is a command, not Python", "Run it in a cell of its own, or in a terminal",
+    ),
+    "prompt": (">>> x", 2, "^^^^^", "a prompt is not Python", "Remove it: the code of a job cell is run as it stands"),
+    "await": (
+        "x = 1\nawait x", 3, "^^^^^^^", "a job's code is a program, so it cannot await outside of a function",
+        "Put it into async def main(): ... and call asyncio.run(main())",
+    ),
+    "async for": (
+        "async for x in y:\n    pass",
+        2, "^" * 17, "a job's code is a program, so it cannot await outside of a function",
+        "Put it into async def main(): ... and call asyncio.run(main())",
+    ),
+    "no code": (
+        "\n# only words\n", 1, "^" * 14, "there is no code below the magic lines",
+        "Write the code to be run below them",
+    ),
+    "NUL": (
+        "x = '\0'", 2, "     ^", "the cell has a NUL character, which Python does not read",
+        r"Remove it, or write \0 in a string",
+    ),
+    "half a pair": (
+        "x = '\ud800'", 2, "     ^", "the character \\ud800 is half of a pair and cannot be written as UTF-8",
+        "Remove it, or write it as an escape in a string",
+    ),
+    "cookie": (
+        "# coding: latin-1\nx", 2, "          ^^^^^^^", "the code is sent as UTF-8, not as 'latin-1'",
+        "Remove the comment, or write utf-8",
+    ),
+    "too deep": (
+        "x\n" + "-" * 100_000 + "1", 2, "^", "the code is nested too deeply for Python",
+        "Split the longest expression into several statements",
+    ),
+}  # fmt: skip
+
+Row = tuple[str, int, str, str, str]
+
+
+@pytest.mark.parametrize("row", OF_OPTIONS.values(), ids=OF_OPTIONS)
+def test_an_error_of_the_magics_shows_its_place_and_the_way_out(row: Row, error: Fail) -> None:
+    text, line, carets, message, hint = row
+    found = error(f"{text}\nx = 1\n")
+    assert isinstance(found, OptionError)
+    assert (found.message, found.hint, found.line) == (message, hint, line)
+    source = text.removeprefix("\ufeff").split("\n")[line - 1]
+    assert found.picture() == f"{source}\n{carets}"
+
+
+@pytest.mark.parametrize("row", OF_CODE.values(), ids=OF_CODE)
+def test_an_error_of_the_code_shows_its_place_and_the_way_out(row: Row, error: Fail) -> None:
+    code, line, carets, message, hint = row
+    found = error(f"%framework=jax\n{code}")
+    assert isinstance(found, CodeError)
+    assert (found.message, found.hint, found.line) == (message, hint, line)
+    source = f"%framework=jax\n{code}".split("\n")[line - 1]
+    assert found.picture() == f"{source}\n{carets}"
+
+
+def test_the_limit_of_replicas_counts_all_roles(error: Fail) -> None:
+    found = error("%framework=tensorflow\n%ps=30\n%worker=35\nx")
+    assert (found.line, found.message) == (3, "65 replicas are more than the 64 that may run on this machine")
+
+
+def test_a_text_without_magics_is_told_how_to_begin(error: Fail) -> None:
+    assert str(error("x")) == "line 1: this cell has no magic lines. Begin it with a line such as %framework=pytorch"
+
+
+def test_a_long_value_is_cut_in_the_message(error: Fail) -> None:
+    assert len(error(f"%framework={'x' * 100_000}\nx").message) < 100

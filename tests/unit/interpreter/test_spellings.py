@@ -1,0 +1,144 @@
+"""Three spellings, one meaning; and what values may look like in them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ciao.interpreter.grammar import settings_of
+from ciao.interpreter.magics import MagicLine
+from ciao.model import CleanPolicy, JobSpec, Resources, Role, RoleSpec
+from ciao.settings import Settings
+
+Read = Callable[..., JobSpec]
+
+LINES = """%framework=tensorflow
+%ps=1
+%worker=2;%cpu=1;%memory=1Gi
+%cleanPolicy=all
+%env.GREETING='hello world'
+%background=true
+x = 1"""
+WORDS = "framework=tensorflow ps=1 worker=2 worker.cpu=1 worker.memory=1Gi cleanPolicy=all env.GREETING='hello world' "
+
+
+def meaning(spec: JobSpec) -> dict[str, object]:
+    same = replace(spec, cell=replace(spec.cell, text=""), code="")
+    return {**vars(same), "env": dict(spec.env)}
+
+
+def stated(line: str) -> dict[str, str]:
+    return {s.name: s.value for s in settings_of([MagicLine(number=1, text=line, first=True)])}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"%kubeflow {WORDS} background\nx = 1",
+        f"%%kubeflow {WORDS} background=true\nx = 1",
+        f"%%kubeflow {WORDS}\n%background=true\nx = 1",
+        "%%kubeflow framework=tensorflow\n%kubeflow ps=1 background\n"
+        + LINES.partition("%ps=1\n")[2].replace("%background=true\n", ""),
+    ],
+)
+def test_the_three_spellings_mean_the_same(text: str, spec: Read) -> None:
+    assert meaning(spec(text)) == meaning(spec(LINES))
+
+
+def test_all_that_a_cell_can_ask_for_is_in_its_spec(spec: Read) -> None:
+    text = "%framework=pytorch\n%backend=local\n%name=mnist\n%cleanPolicy=none\n%timeout=1h30m\n%retries=2\n%env.A=b\n"
+    found = spec(text + "%master=1;%gpu=1\n%worker=3;%cpu=500m\n%background=true\n%python=/usr/bin/python3\nx")
+    assert found.roles == (
+        RoleSpec(role=Role.MASTER, count=1, resources=Resources(gpu="1")),
+        RoleSpec(role=Role.WORKER, count=3, resources=Resources(cpu="500m")),
+    )
+    assert (found.backend, found.name, found.clean_policy) == ("local", "mnist", CleanPolicy.NONE)
+    assert (found.timeout, found.retries, dict(found.env)) == (5400.0, 2, {"A": "b"})
+    assert (found.background, found.python) == (True, "/usr/bin/python3")
+
+
+@pytest.mark.parametrize(
+    ("framework", "role"),
+    [("pytorch", "master"), ("xgboost", "master"), ("tensorflow", "worker"), ("jax", "worker"), ("paddle", "worker")],
+)
+def test_without_a_role_the_frameworks_default_role_has_one_replica(framework: str, role: str, spec: Read) -> None:
+    assert [str(r) for r in spec(f"%framework={framework}\nx").replicas] == [f"{role}-0"]
+
+
+def test_four_workers_of_pytorch_have_no_hidden_master(spec: Read) -> None:
+    assert [str(r) for r in spec("%framework=pytorch\n%worker=2\nx").replicas] == ["worker-0", "worker-1"]
+
+
+def test_a_role_of_zero_is_left_out_if_another_remains(spec: Read) -> None:
+    assert [str(r) for r in spec("%framework=pytorch\n%master=1\n%worker=0;%cpu=1\nx").replicas] == ["master-0"]
+
+
+def test_roles_come_in_the_frameworks_order(spec: Read) -> None:
+    text = "%framework=tensorflow\n%ps=1\n%worker=1\n%chief=1\nx"
+    assert [str(r) for r in spec(text).replicas] == ["chief-0", "worker-0", "ps-0"]
+
+
+def test_settings_fill_the_resources_that_a_cell_does_not_state(spec: Read) -> None:
+    defaults = MappingProxyType({"worker": Resources(cpu="2", memory="4Gi")})
+    settings = Settings(home=Path("/nowhere"), resources=defaults)
+    found = spec("%framework=jax\n%worker=1;%cpu=1\nx", settings)
+    assert found.roles[0].resources == Resources(cpu="1", memory="4Gi")
+
+
+def test_resources_may_be_given_to_the_default_role_alone(spec: Read) -> None:
+    found = spec("%kubeflow framework=jax worker.cpu=1\nx")
+    assert found.roles == (RoleSpec(role=Role.WORKER, count=1, resources=Resources(cpu="1")),)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("%env.X=a;b", {"env.X": "a;b"}),
+        ("%env.X=a;", {"env.X": "a;"}),
+        ("%env.X='a;%b=1'", {"env.X": "a;%b=1"}),
+        ('%env.X="say \\"hi\\" \\n"', {"env.X": 'say "hi" \\n'}),
+        ("%env.X=a\\ b'c d'\"e f\"", {"env.X": "a bc de f"}),
+        ("%env.X=", {"env.X": ""}),
+        ("%env.X= # empty", {"env.X": ""}),
+        ("%env.X=''", {"env.X": ""}),
+        ("%env.X=a#b  # two", {"env.X": "a#b"}),
+        ("%env.X=$HOME", {"env.X": "$HOME"}),
+        ("%worker=2  # two", {"worker": "2"}),
+        ("%worker = 2", {"worker": "2"}),
+        ("%worker=2;", {"worker": "2"}),
+        ("%worker=2 ; %cpu = 1 ; # one", {"worker": "2", "worker.cpu": "1"}),
+        ("%worker=2;%cpu=1;%ps=1;%cpu=2", {"worker": "2", "worker.cpu": "1", "ps": "1", "ps.cpu": "2"}),
+        ("%worker.cpu=1", {"worker.cpu": "1"}),
+        ("%framework=jax;%worker=2", {"framework": "jax", "worker": "2"}),
+        ("%kubeflow worker = 2 ps=1 # three", {"worker": "2", "ps": "1"}),
+        ("%kubeflow env.A= env.B=b", {"env.A": "", "env.B": "b"}),
+        ("%kubeflow background worker=2", {"background": "true", "worker": "2"}),
+        ("%kubeflow", {}),
+    ],
+)
+def test_a_line_is_read_as_a_shell_would(line: str, expected: dict[str, str]) -> None:
+    assert stated(line) == expected
+
+
+@given(st.text(st.sampled_from(list("ab'\" \\;%=\t$é")), max_size=12))
+def test_a_value_that_shlex_has_quoted_arrives(value: str) -> None:
+    assert stated(f"%env.X={shlex.quote(value)}") == {"env.X": value}
+    assert stated(f"%kubeflow env.X={shlex.quote(value)} worker=2") == {"env.X": value, "worker": "2"}
+
+
+@given(st.text(st.sampled_from(list("ab'\" \\=")), max_size=12))
+def test_words_are_those_of_shlex(value: str) -> None:
+    line = f"env.X=a{value}"
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        return
+    if len(words) == 1:
+        assert stated(f"%kubeflow {line}") == {"env.X": words[0].removeprefix("env.X=")}

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 
+from ciao.frontends.colour import plain
 from ciao.frontends.traceback import printable
 
 __all__ = ["Block", "Page", "Table", "html", "text"]
@@ -44,7 +45,7 @@ def _lines(block: Block) -> Iterator[str]:
     if isinstance(block, str):
         yield printable(block)
         return
-    rows = [tuple(map(_one_line, row)) for row in ((block.head, *block.rows) if block.head else block.rows)]
+    rows = [tuple(map(plain, row)) for row in ((block.head, *block.rows) if block.head else block.rows)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -52,7 +53,8 @@ def _lines(block: Block) -> Iterator[str]:
 
 def _element(block: Block) -> str:
     if isinstance(block, str):
-        return f"<pre>{escape(printable(block))}</pre>" if block else ""
+        lines = "\n".join(map(plain, block.splitlines()))
+        return f"<pre>{escape(lines)}</pre>" if block else ""
     head = "".join(f"<th>{_escaped(cell)}</th>" for cell in block.head)
     body = "".join(_row(row, named=not block.head) for row in block.rows)
     return f"<table>{f'<thead><tr>{head}</tr></thead>' if head else ''}<tbody>{body}</tbody></table>"
@@ -65,8 +67,4 @@ def _row(row: tuple[str, ...], *, named: bool) -> str:
 
 
 def _escaped(cell: str) -> str:
-    return escape(_one_line(cell))
-
-
-def _one_line(cell: str) -> str:
-    return " ".join(printable(cell).split("\n"))
+    return escape(plain(cell))

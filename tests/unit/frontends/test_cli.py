@@ -1,0 +1,210 @@
+"""The command line in this process, on a backend that plays a script."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+
+import pytest
+
+from ciao.errors import CreateRefused
+from ciao.frontends import cli
+from ciao.model import (
+    Attempt,
+    Event,
+    Notice,
+    Phase,
+    ReplicaChanged,
+    ReplicaState,
+    ReplicaStatus,
+)
+from ciao.session import Session
+from ciao.settings import Settings
+from fakes.backend import NoBundle, Scripted
+from fakes.jobs import BOOM, NOON, finished, lines, summary
+
+Said = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def ciao(capsys: pytest.CaptureFixture[str]) -> Said:
+    """Run a command line; exit status, standard output, standard error."""
+
+    def run(*words: str, backend: Scripted | None = None) -> tuple[int, str, str]:
+        session = Session(Settings(home=Path("nowhere")), backends={"local": backend or Scripted()}, s2i=NoBundle())
+        status = cli.main(words, session=session)
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    path = tmp_path / "train.py"
+    path.write_text("%framework=jax\n%worker=2\nprint('hello')\n")
+    return str(path)
+
+
+def one_job(phase: Phase = Phase.SUCCEEDED, **fields: object) -> Scripted:
+    return Scripted(summaries=[summary("jax-aaaaa", phase)], **fields)  # type: ignore[arg-type]  # any of its fields
+
+
+def test_an_answer_goes_to_standard_output(ciao: Said) -> None:
+    assert ciao("jobs") == (0, "No jobs on local yet\n", "")
+
+
+def test_an_error_goes_to_standard_error_with_what_to_do_next(ciao: Said) -> None:
+    assert ciao("describe", "x", backend=one_job()) == (
+        1, "", "ciao: there is no job 'x' on local\n'ciao jobs' lists them\n",
+    )  # fmt: skip
+
+
+def test_a_line_that_cannot_be_understood_has_a_status_of_its_own(ciao: Said) -> None:
+    assert ciao("jbos") == (2, "", "ciao: there is no command 'jbos'\nDid you mean jobs?\n")
+
+
+def test_a_mistake_in_a_file_is_shown_with_a_caret(ciao: Said, tmp_path: Path) -> None:
+    path = tmp_path / "x.py"
+    path.write_text("%framework=jaxx\n")
+    status, _, said = ciao("run", str(path))
+    assert status == 1
+    assert said.startswith("ciao: line 1: ")
+    assert "\n%framework=jaxx\n           ^^^^\n" in said
+
+
+def test_logs_leave_standard_output_to_the_lines(ciao: Said) -> None:
+    status, out, err = ciao("logs", backend=one_job(script=[lines("a"), finished()]))
+    assert (status, out, err) == (0, "worker-0 | a\n", "jax-aaaaa (the newest job)\n")
+
+
+def test_logs_that_have_no_lines_print_none(ciao: Said) -> None:
+    assert ciao("logs", "jax-aaaaa", backend=one_job(script=[finished()]))[1] == ""
+
+
+@pytest.mark.parametrize("name", ["no-such-file.py", "/"])
+def test_a_file_that_cannot_be_read_is_named(ciao: Said, name: str) -> None:
+    status, _, said = ciao("run", name)
+    assert (status, said.startswith(f"ciao: {name} cannot be read: ")) == (2, True)
+
+
+def test_a_file_that_is_not_text_is_named_with_the_line(ciao: Said, tmp_path: Path) -> None:
+    path = tmp_path / "x.py"
+    path.write_bytes(b"%framework=jax\n'\xff'")
+    assert ciao("plan", str(path))[2] == f"ciao: {path}, line 2: not UTF-8 text\nSave the file as UTF-8\n"
+
+
+def test_a_plan_of_a_file_is_printed(ciao: Said, file: str) -> None:
+    assert ciao("plan", file) == (0, "job: jax-xxxxx\n", "")
+
+
+def test_run_prints_lines_and_ends_as_the_job_did(ciao: Said, file: str) -> None:
+    status, out, err = ciao("run", file, backend=Scripted(script=[lines("a", "b"), finished()]))
+    assert (status, out) == (0, "worker-0 | a\nworker-0 | b\n")
+    assert err.endswith(" on local: 2 replicas\n")
+
+
+def test_run_shows_the_failure_and_fails(ciao: Said, file: str) -> None:
+    status, _, err = ciao("run", file, backend=Scripted(script=[finished(Phase.FAILED, failure=BOOM)]))
+    assert status == 1
+    assert err.endswith("ValueError: no <such> file\nraised in worker-1\n")
+
+
+def test_run_says_what_else_happens(ciao: Said, file: str) -> None:
+    waiting = ReplicaStatus(replica="worker-0", state=ReplicaState.WAITING, since=NOON, reason="no image")
+    script: list[Event] = [
+        Notice(text="a note"),
+        ReplicaChanged(status=waiting),
+        Attempt(number=2, of=3, failure=BOOM),
+        finished(),
+    ]
+    said = ciao("run", file, backend=Scripted(script=script))[2].splitlines()
+    assert said[1:] == [
+        "note: a note",
+        "worker-0 waits: no image",
+        "worker-1 failed: ValueError: no <such> file; attempt 2 of 3 begins",
+    ]
+
+
+def test_a_job_that_is_refused_is_an_error(ciao: Said, file: str) -> None:
+    backend = Scripted(refuses=CreateRefused("too many", hint="Ask for fewer"))
+    assert ciao("run", file, backend=backend) == (1, "", "ciao: too many\nAsk for fewer\n")
+
+
+def test_a_job_in_the_background_is_left_when_it_exists(ciao: Said, tmp_path: Path) -> None:
+    class Lasting(Scripted):
+        async def watch(self, name: str) -> AsyncGenerator[Event, None]:
+            await asyncio.sleep(3600)  # the engine's thread, a daemon, never gets there
+            yield finished()
+
+    path = tmp_path / "train.py"
+    path.write_text("%framework=jax\n%background=true\npass\n")
+    status, _, said = ciao("run", str(path), backend=Lasting())
+    assert status == 0
+    assert " goes on in the background: ciao logs jax-" in said
+
+
+def interrupts(number: signal.Signals) -> Scripted:
+    """A job that never ends; a moment after somebody watches it, this process gets a signal."""
+
+    class Interrupting(Scripted):
+        async def watch(self, name: str) -> AsyncGenerator[Event, None]:
+            threading.Timer(0.02, os.kill, (os.getpid(), number)).start()
+            async for event in super().watch(name):
+                yield event
+
+    return Interrupting(endless=True, summaries=[summary("jax-aaaaa", Phase.RUNNING)], script=[lines("a")])
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_job_of_a_run(ciao: Said, file: str, number: signal.Signals, status: int) -> None:
+    backend = interrupts(number)
+    found = ciao("run", file, backend=backend)
+    assert (found[0], backend.calls[-1]) == (status, "cancel")
+    assert "is being cancelled" in found[2]
+
+
+def test_ctrl_c_lets_go_of_a_job_that_is_attached(ciao: Said) -> None:
+    backend = interrupts(signal.SIGINT)
+    status, out, err = ciao("attach", backend=backend)
+    assert (status, out) == (130, "worker-0 | a\n")
+    assert err.endswith("jax-aaaaa goes on\n")
+    assert "cancel" not in backend.calls
+
+
+def test_attach_fails_as_the_job_did_and_logs_do_not(ciao: Said) -> None:
+    backend = one_job(Phase.RUNNING, script=[lines("a"), finished(Phase.FAILED, failure=BOOM)])
+    assert ciao("attach", backend=backend)[0] == 1
+    assert ciao("logs", "--follow", backend=backend)[:2] == (0, "worker-0 | a\n")
+
+
+def test_logs_that_follow_show_one_replica_with_times_if_asked(ciao: Said) -> None:
+    backend = one_job(script=[lines("a"), lines("b", replica="worker-1"), finished()])
+    out = ciao("logs", "jax-aaaaa", "worker-1", "-f", "-t", backend=backend)[1]
+    assert out == "2026-01-01T00:00:00.000000000Z b\n"
+
+
+def test_a_job_that_was_cancelled_elsewhere_is_told_apart(ciao: Said) -> None:
+    assert ciao("attach", "jax", backend=one_job(script=[finished(Phase.CANCELLED)]))[0] == 143
+
+
+def test_a_fault_of_ours_is_said_in_one_line(ciao: Said) -> None:
+    class Faulty(Scripted):
+        async def jobs(self) -> list[object]:  # type: ignore[override]  # it returns nothing
+            raise TypeError("oops")
+
+    status, _, said = ciao("jobs", backend=Faulty())
+    assert status == 1
+    assert said.startswith("ciao: internal error: TypeError: oops\n")
+
+
+def test_help_and_version_come_even_if_the_settings_are_wrong(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CIAO_GRACE", "soon")
+    assert [cli.main(["version"]), cli.main([]), cli.main(["jobs"])] == [0, 0, 1]
+    assert capsys.readouterr().err == "ciao: CIAO_GRACE is 'soon', but must be a number of seconds, 0 or more\n"

@@ -1,0 +1,97 @@
+"""``%ciao ...`` in a cell."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ciao.errors import CiaoError, CommandError, JobNotFound
+from ciao.frontends.command import answer, completions, is_streaming
+from ciao.model import Phase
+from ciao.session import Session
+from ciao.settings import Settings
+from fakes.backend import Scripted
+from fakes.jobs import finished, lines, summary
+
+
+def session(backend: Scripted | None = None) -> Session:
+    known = backend or Scripted(summaries=[summary("jax-aaaaa")], script=[lines("a", "b"), finished()])
+    return Session(Settings(home=Path("nowhere")), backends={"local": known})
+
+
+def test_an_answer_has_text_and_html() -> None:
+    found = answer("jobs", session())
+    assert "jax-aaaaa  succeeded" in found.text
+    assert found.html is not None
+    assert "<td>jax-aaaaa</td>" in found.html
+
+
+def test_jobs_and_describe_answer_programs_in_json() -> None:
+    assert [s["job"]["name"] for s in json.loads(answer("jobs --json", session()).text)] == ["jax-aaaaa"]
+    found = answer("describe jax --json", session())
+    assert (json.loads(found.text)["phase"], found.html) == ("succeeded", None)
+
+
+def test_logs_in_a_cell_are_text_with_coloured_names_and_say_which_job() -> None:
+    found = answer("logs", session())
+    assert found.html is None
+    assert found.text.splitlines()[0].endswith("worker-0 | \x1b[0ma")
+    assert found.text.endswith("\njax-aaaaa (the newest job)")
+
+
+def test_a_plan_is_of_the_cell_below_and_keeps_its_line_numbers() -> None:
+    assert answer("plan", session(), body="%framework=jax\npass").text == "job: jax-xxxxx"
+    with pytest.raises(CiaoError, match="line 3"):
+        answer("plan", session(), body="%framework=jax\n%wroker=2\npass")
+
+
+REFUSED = [
+    ("plan", "'plan' needs a cell. Write %%ciao plan above the cell's magic lines"),
+    ("attach jax", "'%ciao attach jax' must stand alone in its cell. Move it to a cell of its own"),
+    ("frob", "there is no command 'frob'"),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), REFUSED)
+def test_what_cannot_be_answered_is_an_error(line: str, message: str) -> None:
+    with pytest.raises(CommandError) as caught:
+        answer(line, session())
+    assert str(caught.value).startswith(message)
+
+
+def test_an_error_of_the_backend_comes_as_it_is() -> None:
+    with pytest.raises(JobNotFound, match="there is no job 'nope'"):
+        answer("describe nope", session())
+
+
+@pytest.mark.parametrize("line", ["", "help", "help logs", "version", "config", "delete jax", "cancel jax"])
+def test_every_other_command_is_answered(line: str) -> None:
+    assert answer(line, session()).text
+
+
+def test_doctor_says_with_its_status_that_something_fails(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    broken = Session(Settings(home=tmp_path / "file"), backends={"local": Scripted()})
+    found = answer("doctor", broken)
+    assert found.status == 1
+    assert "fail  home" in found.text
+
+
+@pytest.mark.parametrize(("line", "streams"), [("attach", True), ("logs -f", True), ("logs", False), ("'", False)])
+def test_it_is_known_which_lines_stream(line: str, streams: bool) -> None:  # noqa: FBT001  # a table's column
+    assert is_streaming(line) is streams
+
+
+def test_jobs_are_completed_up_to_the_cursor() -> None:
+    running = Scripted(summaries=[summary("jax-aaaaa", Phase.RUNNING)])
+    assert completions("cancel ja and more", 9, session(running)) == (7, ("jax-aaaaa",))
+
+
+def test_completion_goes_on_without_a_backend() -> None:
+    class Broken(Scripted):
+        async def jobs(self) -> list[object]:  # type: ignore[override]  # it returns nothing
+            raise CiaoError("no")
+
+    assert completions("cancel ", 7, session(Broken())).words == ()

@@ -1,0 +1,187 @@
+"""What commands return, as pages for people."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import replace
+
+import pytest
+
+from ciao.commands.choose import Chosen
+from ciao.commands.config import Row
+from ciao.commands.doctor import Check
+from ciao.commands.end import Ended
+from ciao.commands.jobs import Jobs
+from ciao.commands.logs import Log
+from ciao.commands.plan import Plan
+from ciao.frontends import page, present
+from ciao.frontends.page import Page
+from ciao.model import Failure, Notice, Outcome, Phase
+from fakes.jobs import BOOM, NOON, lines, summary
+
+MIXED = replace(
+    summary("jax-bbbbb", Phase.RUNNING),
+    replicas=(*summary("a", Phase.RUNNING).replicas, *summary("b", Phase.FAILED, replicas=("ps-0",)).replicas),
+)
+
+
+def shown(blocks: Page) -> str:
+    return page.text(blocks)
+
+
+def picture(text: str) -> str:
+    return textwrap.dedent(text).strip("\n")
+
+
+def test_jobs_are_a_table_with_the_newest_first() -> None:
+    waiting = replace(summary("tf-ccccc", Phase.PENDING, cell=""), started=None, replicas=())
+    file = summary("jax-ddddd", Phase.FAILED, cell="the cell", notebook="/home/me/train.py")
+    found = Jobs(summaries=(MIXED, file, waiting), older=12, where="local")
+    assert shown(present.jobs(found, now=NOON + 3700)) == picture("""
+        JOB        STATE    REPLICAS             CREATED  TOOK       FROM
+        jax-bbbbb  running  2 running, 1 failed  1 h ago  1 h 1 min  Cell In[7]
+        jax-ddddd  failed   2 failed             1 h ago  8.0 s      train.py
+        tf-ccccc   pending  2                    1 h ago  -
+        and 12 older: ciao jobs --all
+    """)
+
+
+def test_no_jobs_are_said_in_words() -> None:
+    assert shown(present.jobs(Jobs(summaries=(), older=0, where="local"), now=NOON)) == "No jobs on local yet"
+
+
+def test_describe_shows_replicas_the_first_failure_and_its_echoes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.localtime", __import__("time").gmtime)
+    echo = Failure(replica="worker-0", kind="exception", time=NOON, ename="RuntimeError", evalue="peer", secondary=True)
+    outcome = Outcome(phase=Phase.FAILED, ended=NOON + 9, failure=BOOM, others=(echo,), attempts=2)
+    job = replace(summary("jax-aaaaa", Phase.FAILED, notebook="a.ipynb", reason="exit code 1"), outcome=outcome)
+    assert shown(present.describe(Chosen(summary=job), now=NOON + 100)) == picture("""
+        job        jax-aaaaa
+        state      failed
+        framework  pytorch
+        backend    local
+        created    1970-01-12 13:46:40 (1 min ago)
+        took       8.0 s
+        from       Cell In[7] of a.ipynb
+        attempts   2
+
+        REPLICA   STATE   SINCE      REASON
+        worker-0  failed  1 min ago  exit code 1
+        worker-1  failed  1 min ago  exit code 1
+
+        worker-1 failed first: ValueError: no <such> file
+        worker-0 failed because of it: RuntimeError: peer
+    """)
+
+
+def test_describe_has_no_column_of_reasons_where_there_are_none() -> None:
+    assert "REASON" not in shown(present.describe(Chosen(summary=summary("jax-aaaaa")), now=NOON))
+
+
+LOG = Log(
+    job="jax-aaaaa",
+    replicas=("worker-0", "master-10"),
+    lines=(*lines("a\x1b[31mb").lines, *lines("c", replica="master-10").lines),
+)
+
+
+def test_lines_bear_the_name_of_their_replica_in_one_width() -> None:
+    assert list(present.log(LOG)) == ["worker-0  | a\x1b[31mb\x1b[0m", "master-10 | c"]
+
+
+def test_lines_of_one_replica_are_its_own_to_the_last_character() -> None:
+    assert list(present.log(replace(LOG, replica="worker-0", lines=LOG.lines[:1]))) == ["a\x1b[31mb"]
+
+
+def test_lines_may_begin_with_their_time() -> None:
+    first = next(present.log(LOG, timestamps=True))
+    assert first.startswith("2026-01-01T00:00:00.000000000Z worker-0  | a")
+
+
+NOTES = [
+    (LOG, ""),
+    (replace(LOG, note="jax-aaaaa (the newest job)"), "jax-aaaaa (the newest job)"),
+    (replace(LOG, running=True), "jax-aaaaa goes on: ciao logs jax-aaaaa --follow"),
+    (replace(LOG, lines=()), "jax-aaaaa has written nothing"),
+    (
+        replace(LOG, lines=(), running=True, replica="worker-0"),
+        "worker-0 has written nothing yet\njax-aaaaa goes on: ciao logs jax-aaaaa --follow",
+    ),
+]
+
+
+@pytest.mark.parametrize(("found", "note"), NOTES)
+def test_beside_a_log_stands_what_its_lines_do_not_say(found: Log, note: str) -> None:
+    assert present.log_note(found, prefix="ciao") == note
+
+
+def test_a_long_log_is_cut_in_a_cell_to_its_last_lines() -> None:
+    kept = present.cut([str(i) for i in range(5000)], way_out="see there")
+    assert kept[:2] == ["... 3,000 earlier lines not shown: see there", "3000"]
+    assert kept[-1] == "4999"
+
+
+def test_a_log_of_long_lines_is_cut_by_its_size() -> None:
+    kept = present.cut(["x" * 300_000] * 3, way_out="see there")
+    assert [len(line) for line in kept[1:]] == [300_000]
+
+
+def test_a_short_log_is_not_cut() -> None:
+    assert present.cut(["a", "b"], way_out="") == ["a", "b"]
+
+
+DONE = [
+    (Phase.RUNNING, Phase.CANCELLED, False, "jax-1 is cancelled"),
+    (Phase.RUNNING, Phase.SUCCEEDED, False, "jax-1 succeeded before it could be cancelled"),
+    (Phase.FAILED, Phase.FAILED, False, "jax-1 has failed already"),
+    (Phase.CANCELLED, Phase.CANCELLED, False, "jax-1 has been cancelled already"),
+    (Phase.SUCCEEDED, Phase.SUCCEEDED, True, "jax-1 is deleted"),
+    (Phase.RUNNING, Phase.CANCELLED, True, "jax-1 was running; cancelled and deleted"),
+]
+
+
+@pytest.mark.parametrize(("before", "phase", "deleted", "words"), DONE)
+def test_what_was_ended_is_said_in_a_sentence(
+    before: Phase,
+    phase: Phase,
+    deleted: bool,  # noqa: FBT001  # a table's column
+    words: str,
+) -> None:
+    assert present.ended(Ended(job="jax-1", before=before, phase=phase, deleted=deleted)) == words
+
+
+def test_a_plan_bears_its_notices_as_comments() -> None:
+    found = Plan(yaml="job: x\n", notices=(Notice(text="gpu has no meaning here"),))
+    assert present.plan(found) == "# note: gpu has no meaning here\njob: x"
+
+
+def test_config_is_a_table_of_settings() -> None:
+    rows = [Row(key="grace", value="5", source="default", doc=""), Row(key="namespace", value="", source="", doc="")]
+    assert shown(present.config(rows)) == picture("""
+        SETTING    VALUE  FROM
+        grace      5      default
+        namespace  -
+    """)
+
+
+def test_doctor_says_each_fix_below_its_check_and_sums_up() -> None:
+    good = Check(name="network", verdict="ok", words="works")
+    bad = Check(name="python", verdict="fail", words="none", fix="Install one")
+    assert shown(present.doctor([good, bad, replace(good, verdict="warn")])) == picture("""
+              CHECK    RESULT
+        ok    network  works
+        fail  python   none
+                       fix: Install one
+        warn  network  works
+
+        1 problem, 1 warning
+    """)
+    assert shown(present.doctor([good])).endswith("\nAll is well")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(-5, "just now"), (9, "just now"), (12, "12 s ago"), (125, "2 min ago"), (7300, "2 h ago"), (9e5, "10 d ago")],
+)
+def test_times_past_are_told_in_one_unit(seconds: float, words: str) -> None:
+    assert present.ago(NOON, now=NOON + seconds) == words

@@ -5,8 +5,7 @@ Importing this package costs nothing: everything else is imported when it is fir
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # typing itself is slow to import, and every supervisor starts with this file
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 

@@ -7,8 +7,7 @@ which starts with every job: it imports nothing that costs time.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # typing itself is slow to import; type checkers know this name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

@@ -36,6 +36,5 @@ class Directory:
 
 
 def _copy_runner(target: Path) -> None:
-    target.mkdir()
-    for source in Path(ciao.runner.__file__).parent.glob("*.py"):
-        shutil.copyfile(source, target / source.name)
+    """Times of change are kept, so that what Python has compiled stays valid: each replica starts sooner."""
+    shutil.copytree(Path(ciao.runner.__file__).parent, target, copy_function=shutil.copy2)

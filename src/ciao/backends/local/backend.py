@@ -16,7 +16,7 @@ from dataclasses import asdict
 from difflib import get_close_matches
 from pathlib import Path
 
-from ciao.backends.local import supervisor
+import ciao
 from ciao.backends.local.interpreters import usable_python
 from ciao.backends.local.launch import Launch, base_environment, launch
 from ciao.backends.local.ports import FIRST, Reservation, reserve
@@ -28,6 +28,13 @@ from ciao.model import Bundle, CleanPolicy, Event, Job, JobSpec, Notice, Outcome
 from ciao.settings import Settings
 
 __all__ = ["Local"]
+
+SUPERVISE = (
+    "import sys; sys.path.insert(0, sys.argv[1])\n"
+    "from ciao.backends.local.supervisor import main\n"
+    "main(sys.argv[2])"
+)
+"""Imported rather than run as a file, so that Python compiles it once and not for each job."""
 
 LATE = 3.0
 """Seconds beyond the grace period after which a supervisor that was told to cancel is killed."""
@@ -169,7 +176,7 @@ def _start(folder: JobFolder, reservation: Reservation) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with folder.supervisor_log.open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-I", "-S", supervisor.__file__, str(folder.path)],
+                [sys.executable, "-I", "-S", "-c", SUPERVISE, str(Path(ciao.__file__).parents[1]), str(folder.path)],
                 env=base_environment(os.environ),
                 cwd=folder.path,
                 stdin=subprocess.DEVNULL,

@@ -13,10 +13,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 
 from ciao.logs.lines import stamp, stamped
 from ciao.runner.pump import Pump
+
+TYPE_CHECKING = False  # typing itself is slow to import; type checkers know this name
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["Child"]
 

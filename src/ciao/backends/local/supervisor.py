@@ -4,8 +4,8 @@ It starts the replicas, moves their output into the archive, reaps them, applies
 clean-up, cancellation) and writes down what happens in the journal. It plays the part that the runner's ``init`` has in
 a pod. The kernel may come and go: it only reads what stands in the folder, and sends SIGTERM to cancel.
 
-Run as ``python -I -S supervisor.py FOLDER``: isolated from the user's environment and without site-packages, so that
-it starts quickly and nothing that the user installs can disturb it. It imports the standard library and light modules.
+It runs with ``python -I -S``, isolated from the user's environment and without site-packages, so that it starts quickly
+and nothing that the user installs can disturb it. It imports the standard library and light modules.
 """
 
 from __future__ import annotations
@@ -14,11 +14,7 @@ import json
 import os
 import select
 import signal
-import sys
 import time
-
-if __name__ == "__main__":  # isolated mode has no path to our own package
-    sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), *[".."] * 3)))  # noqa: PTH100, PTH118, PTH120  # pathlib costs milliseconds here
 
 from ciao.backends.cause import looks_secondary
 from ciao.backends.local.child import Child
@@ -269,7 +265,3 @@ def main(folder: str) -> None:
         launch = json.load(file)
     Supervisor(folder, launch).run()
     os._exit(0)  # nothing is left to tidy, and whoever waits for the lock waits for this
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

@@ -33,7 +33,9 @@ class LiveClient(NotebookClient):
 
 
 def shown(kind: str, content: dict[str, Any]) -> str:
-    """What a terminal shows of one message. Updates of an earlier output are left to the saved notebook."""
+    """What a terminal shows of one message. An output that will be updated in place is left to the saved notebook."""
+    if content.get("transient", {}).get("display_id"):
+        return ""
     match kind:
         case "execute_input":
             return f"\nIn [{content['execution_count']}]: {_abridged(content['code'])}\n"

@@ -26,6 +26,9 @@ SHOTS = Path(__file__).parents[2] / "out" / "browser"
 PATIENCE = 60_000
 """How long the page may take for anything, in milliseconds: a loaded machine is not a failure."""
 
+KERNEL_IS_IDLE = "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
+"""The indicator in the toolbar says idle a moment before there is a kernel, and what is run then is lost."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Notebook:
@@ -52,9 +55,9 @@ class Notebook:
         self.command("notebook:run-cell")
         expect(self.prompt(index)).not_to_have_text("[ ]:")
 
-    def command(self, name: str) -> None:
+    def command(self, name: str, **arguments: str) -> None:
         """One of JupyterLab's commands."""
-        self.page.evaluate("name => { window.jupyterapp.commands.execute(name); return 1 }", name)
+        self.page.evaluate("([n, a]) => { window.jupyterapp.commands.execute(n, a); return 1 }", [name, arguments])
 
     def stop(self) -> None:
         """The stop button of the toolbar."""
@@ -63,6 +66,7 @@ class Notebook:
     def shot(self, name: str) -> None:
         """Keep what the page looks like in out/browser/."""
         SHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.locator("#jupyterlab-splash").wait_for(state="detached")  # covers the page while themes change
         self.page.screenshot(path=SHOTS / f"{name}.png")
 
 
@@ -85,7 +89,7 @@ class Lab:
         page.set_default_timeout(PATIENCE)
         page.goto(f"{self.url}/lab/tree/{name}.ipynb?token={TOKEN}&reset")
         page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
-        page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for()
+        page.wait_for_function(KERNEL_IS_IDLE)
         return Notebook(page=page)
 
 
@@ -103,6 +107,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[
         "JUPYTER_PATH": str(prefix / "share" / "jupyter"),
         "JUPYTER_CONFIG_DIR": str(home / "config"),
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(_settings(home / "settings")),
     }
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -136,8 +141,16 @@ def _command(port: int, folder: Path) -> list[str]:
     return [
         *(sys.executable, "-m", "jupyterlab", "--allow-root", "--no-browser", "--ip=127.0.0.1", f"--port={port}"),
         *("--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder}"),
-        *("--expose-app-in-browser", "--LabApp.news_url=None"),
+        "--expose-app-in-browser",
     ]
+
+
+def _settings(folder: Path) -> Path:
+    """No question about news in the corner of every screenshot."""
+    notification = folder / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    notification.parent.mkdir(parents=True)
+    notification.write_text('{"fetchNews": "false"}')
+    return folder
 
 
 def _wait_until_it_answers(server: subprocess.Popen[bytes], port: int, log: Path) -> None:

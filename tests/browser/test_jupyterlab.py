@@ -22,10 +22,10 @@ import os, time
 
 rank = int(os.environ["RANK"])
 print(f"worker {rank} is ready")
-while not os.path.exists({gate!r}):  # an epoch takes as long as the test wants
+while not os.path.exists("GATE"):  # an epoch takes as long as the test wants
     time.sleep(0.02)
 for epoch in range(1, 6):
-    print(f"epoch {{epoch}}  loss {{1 / (epoch + rank):.3f}}")
+    print(f"epoch {epoch}  loss {1 / (epoch + rank):.3f}")
 """
 
 FAILS = """\
@@ -53,7 +53,7 @@ time.sleep(600)
 
 def test_lines_appear_while_the_job_runs(lab: Lab, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    notebook = lab.open("train", [TRAINS.format(gate=str(gate)), "6 * 7"])
+    notebook = lab.open("train", [TRAINS.replace("GATE", str(gate)), "6 * 7"])
     notebook.run(0)
     for rank in range(3):
         expect(notebook.output(0)).to_contain_text(f"worker {rank} is ready")
@@ -64,6 +64,7 @@ def test_lines_appear_while_the_job_runs(lab: Lab, tmp_path: Path) -> None:
     text = notebook.output(0).inner_text()
     assert re.search(r"worker-2 *[|│] *epoch 5  loss 0.143", text)
     assert text.count("epoch 5") == 3
+    assert text.startswith("● succeeded")
     notebook.shot("2-ended")
 
 
@@ -76,6 +77,7 @@ def test_the_stop_button_gives_the_prompt_back(lab: Lab) -> None:
     expect(notebook.prompt(0)).not_to_have_text("[*]:")
     notebook.run(1)
     expect(notebook.output(1)).to_contain_text("42")
+    expect(notebook.output(0)).to_contain_text("cancelled after")  # the status goes on to be true
     notebook.shot("3-stopped")
 
 
@@ -88,6 +90,9 @@ def test_the_error_of_a_replica_is_the_error_of_the_cell(lab: Lab) -> None:
     expect(output).to_contain_text(re.compile(r"Cell In\s?\[1\], line 10"))
     expect(output).to_contain_text("worker-1")
     notebook.shot("4-failed")
+    notebook.command("apputils:change-theme", theme="JupyterLab Dark")
+    expect(notebook.page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
+    notebook.shot("4-failed-dark")
 
 
 def test_a_mistake_in_a_magic_line_is_shown_with_a_caret(lab: Lab) -> None:

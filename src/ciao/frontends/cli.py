@@ -6,11 +6,11 @@ Exit status: 0 if all went well, 1 for an error, 2 for a command line that canno
 
 from __future__ import annotations
 
-import io
-import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from ciao.frontends import streams
 
 if TYPE_CHECKING:
     from ciao.commands.line import Request
@@ -31,13 +31,13 @@ def main(argv: Sequence[str] | None = None, *, session: Session | None = None) -
 
         kernel.main(words[1:])
         return 0
-    _write_anything(sys.stdout, sys.stderr)
+    streams.write_anything()
     try:
         return _answer(words, session)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        _close_quietly()
+        streams.close_quietly()
         return 1
     except Exception as error:
         if sys.flags.dev_mode:
@@ -53,7 +53,6 @@ def _answer(words: Sequence[str], session: Session | None) -> int:
 
     try:
         status = _status(parse(words), session)
-        sys.stdout.flush()
     except CiaoError as error:
         _complain(error)
         return USAGE if isinstance(error, CommandError) else 1
@@ -71,7 +70,7 @@ def _status(request: Request, session: Session | None) -> int:
         from ciao.frontends import foreground
 
         answer = foreground.run if request.command == "run" else foreground.follow
-        return answer(request, session, colour=_colour())
+        return answer(request, session, colour=streams.wants_colour())
     return _answered(request, session)
 
 
@@ -79,17 +78,16 @@ def _words(request: Request) -> int:
     """What is to be had even if the settings are wrong."""
     from ciao.commands.help import help_text, version_text
 
-    sys.stdout.write((version_text() if request.command == "version" else help_text(request.topic)) + "\n")
+    streams.out((version_text() if request.command == "version" else help_text(request.topic)) + "\n")
     return 0
 
 
 def _answered(request: Request, session: Session) -> int:
     from ciao.frontends.command import Ask, answered
 
-    found = answered(Ask(request=request, session=session, colour=_colour()))
+    found = answered(Ask(request=request, session=session, colour=streams.wants_colour()))
     if found.text:
-        sys.stdout.write(f"{found.text}\n")
-        sys.stdout.flush()
+        streams.out(f"{found.text}\n")
     if found.note:
         sys.stderr.write(f"{found.note}\n")
     return found.status
@@ -101,10 +99,10 @@ def _kernel(request: Request) -> int:
     user, prefix, sys_prefix = request.user, request.prefix, request.sys_prefix
     if request.action == "install":
         folder = kernelspec.install(user=user, prefix=prefix, sys_prefix=sys_prefix)
-        sys.stdout.write(f"The kernel is installed in {folder}\n")
+        streams.out(f"The kernel is installed in {folder}\n")
         return 0
     gone = kernelspec.uninstall(user=user, prefix=prefix, sys_prefix=sys_prefix)
-    sys.stdout.write(f"{gone} is removed\n" if gone else "The kernel was not installed there\n")
+    streams.out(f"{gone} is removed\n" if gone else "The kernel was not installed there\n")
     return 0
 
 
@@ -115,28 +113,10 @@ def _session() -> Session:
     return Session(settings.load())
 
 
-def _colour() -> bool:
-    """A terminal, whose user did not say otherwise (no-color.org)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
 def _complain(error: CiaoError) -> None:
     from ciao.errors import CellError
 
     text = f"ciao: {error.message}\n"
     if isinstance(error, CellError):
         text = f"ciao: line {error.line}: {error.message}\n{error.picture()}\n"
-    sys.stdout.flush()
     sys.stderr.write(text + (f"{error.hint}\n" if error.hint else ""))
-
-
-def _write_anything(*streams: object) -> None:
-    """A log may hold what the terminal's encoding has no letters for."""
-    for stream in streams:
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def _close_quietly() -> None:
-    """Whoever read our output is gone: nothing is left to say, not even by Python at its exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -15,7 +15,7 @@ from ciao.commands.follow import following
 from ciao.commands.line import Request
 from ciao.engine import Run
 from ciao.errors import CiaoError
-from ciao.frontends import failure, present
+from ciao.frontends import failure, present, streams
 from ciao.frontends.colour import Prefixes
 from ciao.frontends.command import wait
 from ciao.frontends.file import read_cell
@@ -75,7 +75,7 @@ class Printer:
         self._timestamps = timestamps
         self._job: Job | None = None
         self._prefixes = Prefixes((), colour=colour)
-        self.gone: OSError | None = None
+        self.gone: BrokenPipeError | CiaoError | None = None
 
     @property
     def created(self) -> bool:
@@ -121,9 +121,8 @@ class Printer:
         prefixes = None if self._only else self._prefixes
         text = "".join(present.line(one, prefixes, timestamps=self._timestamps) + "\n" for one in shown)
         try:
-            sys.stdout.write(text)
-            sys.stdout.flush()
-        except OSError as error:
+            streams.out(text)
+        except (BrokenPipeError, CiaoError) as error:
             self.gone = error
 
 
@@ -156,10 +155,8 @@ def _until_over(run: Run, printer: Printer, stops: list[int], *, at_stop: str, u
 
 
 def _verdict(outcome: Outcome | None, printer: Printer, stops: list[int], source: CellSource) -> int:
-    if isinstance(printer.gone, BrokenPipeError):
-        raise printer.gone
     if printer.gone is not None:
-        raise CiaoError(f"standard output cannot be written: {printer.gone.strerror}")
+        raise printer.gone
     if stops or outcome is None:
         return 128 + (stops[0] if stops else signal.SIGINT)
     error = failure.of_outcome(outcome, source, job=printer.name, colour=printer.colour)

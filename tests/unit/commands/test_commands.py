@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ciao.commands.config import config, strangers
+from ciao.commands.config import config, page, strangers
 from ciao.commands.end import Ended, cancel, delete
 from ciao.commands.follow import Following, following
 from ciao.commands.help import help_text
@@ -144,3 +144,8 @@ def test_help_in_a_cell_offers_what_works_in_a_cell() -> None:
 def test_help_of_an_unknown_command_names_the_nearest() -> None:
     with pytest.raises(CommandError, match="Did you mean logs"):
         help_text("log")
+
+
+def test_the_page_of_settings_is_what_the_table_says() -> None:
+    file = Path(__file__).parents[3] / "docs" / "settings.md"
+    assert file.read_text("utf-8") == page(), "run `make docs`"

@@ -188,7 +188,7 @@ class Budget:
             return False
         chosen: list[Piece] = []
         for tail in self._tails.values():
-            early, late = last(tail, share)
+            early, late = last(list(tail), share)
             for piece in early:
                 self._drop(piece)
             chosen += late

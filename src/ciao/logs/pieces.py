@@ -84,7 +84,7 @@ def worthy(piece: Piece) -> Piece | None:
     return piece._replace(texts=texts, cost=sum(map(_size, texts)) + OVERHEAD * len(texts))
 
 
-def last(found: Sequence[Piece], limit: int) -> tuple[list[Piece], list[Piece]]:
+def last(found: list[Piece], limit: int) -> tuple[list[Piece], list[Piece]]:
     """The pieces of one replica in two parts, of which the second is the last lines that cost ``limit`` at most."""
     left = limit
     for i in reversed(range(len(found))):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -75,6 +77,37 @@ def test_a_flood_says_once_a_second_at_most_how_much_is_not_shown() -> None:
     assert all(n.startswith("… ") and n.endswith(" lines not shown; the whole log: `%ciao logs j`") for n in notes)
 
 
+def test_what_was_dropped_is_not_told_twice_within_a_second() -> None:
+    budget = Budget("j", replicas=4, now=0.0)
+    for now, notes in ((0.0, 1), (0.05, 0), (1.0, 1)):
+        budget.add(lines("worker-0", *["x" * 1_000] * 500))
+        assert len(texts(budget.take(now), "")) == notes
+
+
+def test_many_replicas_share_what_waits() -> None:
+    budget = Budget("j", replicas=16, now=0.0)
+    for r in range(16):
+        budget.add(lines(f"worker-{r}", *["x" * 100] * 5_000))
+    assert budget.held <= QUEUE + 16 * TAIL
+    budget.take(0.0)
+    budget.take(10.0)  # the head is drawn, and the tails have come forward
+    assert budget.held <= QUEUE
+
+
+def test_errors_that_were_kept_come_in_order_while_the_flood_goes_on() -> None:
+    budget, drawn = Budget("j", replicas=8, now=0.0), list[Piece]()
+    for step in range(200):
+        for r in range(8):
+            numbers = range(step * 100, step * 100 + 100)
+            budget.add(lines(f"worker-{r}", *(f"{n:06} {'Error' * (n % 9 == 0):80}" for n in numbers)))
+        drawn += budget.take(step / 20)
+        assert budget.total == budget.shown + budget.dropped + budget.waiting
+    for r in range(8):
+        shown = texts(drawn, f"worker-{r}")
+        assert shown == sorted(shown)
+    assert any("Error" in a and "Error" in b for a, b in pairwise(texts(drawn, "worker-0")))
+
+
 def test_in_a_flood_every_replica_has_its_share() -> None:
     budget, drawn = flooded(4)
     drawn += budget.close()
@@ -133,12 +166,14 @@ def test_a_note_comes_at_its_place() -> None:
 
 
 def test_a_full_cell_shows_notes_until_the_end_and_then_the_last_lines() -> None:
-    budget, _ = flooded(12)
+    budget, drawn = flooded(12)
     assert budget.full
     budget.note("attempt 2 of 3")
     budget.add(lines("worker-2", "goodbye"))
     assert texts(budget.take(99.0)) == ["attempt 2 of 3"]
-    assert "goodbye" in texts(budget.close(), "worker-2")
+    last = budget.close()
+    assert "goodbye" in texts(last, "worker-2")
+    assert len(texts(drawn + last)) < CAP_LINES
 
 
 def test_a_page_gets_more_time_the_more_it_shows() -> None:

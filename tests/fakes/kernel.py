@@ -94,7 +94,8 @@ class Kernel:
 
     def watch(self, request: str, ran: Ran, until: Callable[[Ran], bool]) -> None:
         """Take what still comes of an execution that has ended."""
-        self._listen(request, ran, lambda _: until(ran))
+        if not until(ran):
+            self._listen(request, ran, lambda _: until(ran))
 
     def answer(self, request: str) -> dict[str, Any]:
         """The content of the reply on the shell channel."""

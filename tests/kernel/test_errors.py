@@ -13,7 +13,10 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def test_the_training_codes_exception_is_the_cells_error(kernel: Kernel) -> None:
-    code = "import os, time\n\ndef train():\n    raise ValueError('no data')\n\nif os.environ['RANK'] == '1':\n    train()\n"
+    code = (
+        "import os, time\n\ndef train():\n    raise ValueError('no data')\n\n"
+        "if os.environ['RANK'] == '1':\n    train()\n"
+    )
     name, value, text = kernel.run(f"%framework=pytorch\n%worker=2\n{code}time.sleep(60)").error
     text = ANSI.sub("", text)
     assert (name, value) == ("ValueError", "no data")

@@ -67,8 +67,7 @@ async def _run(
     watch.run = session.run(spec, watch.listen)
     await watch.drawn(until_created=spec.background)
     if interrupt.hit:
-        watch.run.cancel()
-        watch.let_go()
+        watch.let_go(cancel=True)
         raise failure.Interrupted(f"{watch.job_name} is being cancelled")
     if not watch.run.done.done():
         watch.let_go()

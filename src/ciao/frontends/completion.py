@@ -54,7 +54,7 @@ def _matches(context: CompletionContext) -> Any:
     return {
         "completions": [SimpleCompletion(text=word, type="magic") for word in words],
         "matched_fragment": text[start:position],
-        "suppress": bool(words) and not text[start:position].startswith("%"),
+        "suppress": bool(words) and (not text.startswith("%", start) or text[:start].lstrip().startswith("%")),
         "ordered": True,
     }
 

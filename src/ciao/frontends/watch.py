@@ -24,6 +24,9 @@ __all__ = ["Watch"]
 TICK = 0.03
 """Least seconds between two looks at what there is to draw."""
 
+SHUTDOWN_FOLLOWS = 0.2
+"""Seconds after an interrupt within which a shutdown may still ask that the job go on."""
+
 STATUS_PERIOD = 0.5
 """Seconds between two looks at the status of a job that its cell has let go of."""
 
@@ -95,10 +98,10 @@ class Watch:
         """Write a line of our own."""
         self._outlet.write(text)
 
-    def let_go(self) -> None:
+    def let_go(self, *, cancel: bool = False) -> None:
         """End the cell's stream for good; its status line goes on until the run is done."""
         self.close()
-        threading.Thread(target=self._keep_status, name="ciao-status", daemon=True).start()
+        threading.Thread(target=self._afterwards, args=(cancel,), name="ciao-status", daemon=True).start()
 
     def _draw(self) -> None:
         self._outlet.show(self._screen.status())  # first, so that it stands above the lines
@@ -118,6 +121,20 @@ class Watch:
         if getattr(self._shell, "exit_now", False):
             raise asyncio.CancelledError
         self._interrupt.strike()
+
+    def _afterwards(self, cancel: bool) -> None:  # noqa: FBT001  # a thread's arguments have no names
+        if cancel and not self._shutting_down():
+            self.run.cancel()
+        self._keep_status()
+
+    def _shutting_down(self) -> bool:
+        """Whether the interrupt only announced a shutdown, or a restart: Jupyter sends one before it asks for them."""
+        end = time.monotonic() + SHUTDOWN_FOLLOWS
+        while time.monotonic() < end:
+            if getattr(self._shell, "exit_now", False):
+                return True
+            time.sleep(TICK)
+        return False
 
     def _keep_status(self) -> None:
         while not wait([self.run.done], timeout=STATUS_PERIOD).done:

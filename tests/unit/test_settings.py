@@ -114,6 +114,7 @@ REFUSED = [
     ("home: /x", "~/config.yaml: home cannot be set in a file. Set the variable CIAO_HOME"),
     ("grace: soon", "~/config.yaml: grace is 'soon', but must be a number of seconds, 0 or more"),
     ("grace: nan", "~/config.yaml: grace is 'nan', but must be a number of seconds, 0 or more"),
+    ("grace: inf", "~/config.yaml: grace is 'inf', but must be a number of seconds, 0 or more"),
     ("grace: .inf", "~/config.yaml: grace is '.inf', but must be a number of seconds, 0 or more"),
     ("keep: {days: -1}", "~/config.yaml: keep.days is '-1', but must be a number of days, 0 or more"),
     ("keep: {bytes: 2Gb}", "~/config.yaml: keep.bytes is '2Gb', but must be a size such as 500Mi or 2Gi"),

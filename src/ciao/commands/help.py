@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 
-from ciao import __version__
 from ciao.commands.table import BY_NAME, COMMANDS, Command
 from ciao.errors import CommandError, did_you_mean
 
-__all__ = ["help_text", "version_text"]
+__all__ = ["help_text"]
 
 
 def help_text(name: str | None = None, *, in_cell: bool = False) -> str:
@@ -20,11 +18,6 @@ def help_text(name: str | None = None, *, in_cell: bool = False) -> str:
     if name not in BY_NAME:
         raise CommandError(f"there is no command {name!r}", hint=did_you_mean(name, BY_NAME) or "Try 'ciao help'")
     return "\n".join(_one(BY_NAME[name], prefix))
-
-
-def version_text() -> str:
-    """Ours, and that of the Python that says it."""
-    return f"ciao {__version__} (Python {sys.version.split()[0]})"
 
 
 def _overview(prefix: str, *, in_cell: bool) -> Iterator[str]:

@@ -76,7 +76,8 @@ def _status(request: Request, session: Session | None) -> int:
 
 def _words(request: Request) -> int:
     """What is to be had even if the settings are wrong."""
-    from ciao.commands.help import help_text, version_text
+    from ciao.commands.help import help_text
+    from ciao.frontends.command import version_text
 
     streams.out((version_text() if request.command == "version" else help_text(request.topic)) + "\n")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from ciao import __version__
 from ciao.commands.completion import Completions, complete, wants_jobs
 from ciao.commands.line import Request, parse, split
 from ciao.errors import CiaoError, CommandError
@@ -16,7 +18,7 @@ from ciao.frontends import page, present
 from ciao.model import Cell, Summary
 from ciao.session import Session
 
-__all__ = ["Answer", "Ask", "Completions", "answer", "answered", "completions", "is_streaming", "wait"]
+__all__ = ["Answer", "Ask", "Completions", "answer", "answered", "completions", "is_streaming", "version_text", "wait"]
 
 T = TypeVar("T")
 
@@ -82,6 +84,11 @@ def completions(line: str, cursor: int, session: Session) -> Completions:
 def answered(ask: Ask) -> Answer:
     """The answer to what does not stream. Raises CiaoError."""
     return ANSWERS[ask.request.command](ask)
+
+
+def version_text() -> str:
+    """Ours, and that of the Python that says it."""
+    return f"ciao {__version__} (Python {sys.version.split()[0]})"
 
 
 def wait(session: Session, work: Coroutine[Any, Any, T]) -> T:
@@ -168,8 +175,6 @@ def _help(ask: Ask) -> Answer:
 
 
 def _version(_: Ask) -> Answer:
-    from ciao.commands.help import version_text
-
     return Answer(text=version_text())
 
 

@@ -33,8 +33,8 @@ def settings(home: Path, **variables: str) -> Settings:
     return load({"CIAO_HOME": str(home)} | variables, system=home / "none")
 
 
-def open_to_all(path: Path) -> None:
-    path.chmod(0o755)
+def open_to_the_group(path: Path) -> None:
+    path.chmod(0o750)
 
 
 async def test_where_all_is_well_nothing_is_to_be_fixed(home: Path) -> None:
@@ -52,14 +52,14 @@ async def test_a_home_that_is_no_folder_is_a_failure(home: Path) -> None:
 
 
 async def test_a_home_that_others_may_read_is_a_warning(home: Path) -> None:
-    open_to_all(home)
+    open_to_the_group(home)
     assert (await checks(settings(home)))["home"].fix == f"chmod 700 {home}"
 
 
 async def test_a_password_that_others_may_read_is_a_warning(home: Path) -> None:
     file = home / "config.yaml"
     file.write_text("s2i: {password: hush}")
-    file.chmod(0o644)
+    file.chmod(0o640)
     assert (await checks(settings(home)))["password"].fix == f"chmod 600 {file}"
     file.chmod(0o600)
     assert "password" not in await checks(settings(home))

@@ -208,3 +208,18 @@ def test_help_and_version_come_even_if_the_settings_are_wrong(
     monkeypatch.setenv("CIAO_GRACE", "soon")
     assert [cli.main(["version"]), cli.main([]), cli.main(["jobs"])] == [0, 0, 1]
     assert capsys.readouterr().err == "ciao: CIAO_GRACE is 'soon', but must be a number of seconds, 0 or more\n"
+
+
+def test_the_kernel_is_installed_and_removed_where_it_is_asked_for(ciao: Said, tmp_path: Path) -> None:
+    where = tmp_path / "share" / "jupyter" / "kernels" / "ciao"
+    assert ciao("kernel", "install", "--prefix", str(tmp_path)) == (0, f"The kernel is installed in {where}\n", "")
+    assert (where / "kernel.json").is_file()
+    assert ciao("kernel", "uninstall", "--prefix", str(tmp_path)) == (0, f"{where} is removed\n", "")
+    assert ciao("kernel", "uninstall", "--prefix", str(tmp_path))[1] == "The kernel was not installed there\n"
+
+
+def test_what_jupyter_starts_is_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr("ciao.frontends.kernel.main", started.append)
+    assert cli.main(["kernel", "--debug", "-f", "x.json"]) == 0
+    assert started == [["--debug", "-f", "x.json"]]

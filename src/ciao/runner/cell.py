@@ -18,6 +18,7 @@ from . import FORMAT, FRAME, RECORD_FD
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType, TracebackType
+    from typing import List
 
 
 class Channel:
@@ -153,15 +154,34 @@ def _record_error(error: BaseException, at: float, path: str, channel: Channel) 
     if not channel.mine:
         return
     try:
+        if isinstance(error, MemoryError):
+            bytearray(16 << 20)  # room for the imports; without it some versions crash in them
         record = _record_module(path).error_line(error, at=at, cell=path)
-    except BaseException:  # noqa: BLE001  # out of memory, a module of the user's in the place of json ...
-        name = type.__dict__["__name__"].__get__(type(error))
-        name = "".join(c for c in name[:200] if c.isalnum() and c.isascii())
-        record = (
-            '{"v":%d,"type":"error","time":%r,"error":{"ename":"%s","evalue":"","module":"","notes":[],"frames":[],'
-            '"cause":null,"by_from":false,"exceptions":[]}}' % (FORMAT, at, name)
-        )
+    except BaseException:  # noqa: BLE001  # no memory, a module of the user's in the place of json ...
+        record = _bare_record(error, at, path)
     channel.send(record)
+
+
+def _bare_record(error: BaseException, at: float, path: str) -> str:
+    """What can be told without importing anything: the name, and where in the cell."""
+    frames: List[str] = []
+    link = BaseException.__dict__["__traceback__"].__get__(error)
+    while link is not None and len(frames) < 50:
+        code = link.tb_frame.f_code
+        if code.co_filename == path:
+            frame = (_plain(path), link.tb_lineno, _plain(code.co_name), code.co_firstlineno)
+            frames.append('{"file":"%s","line":%d,"name":"%s","first":%d,"source":[],"text":"","cell":true}' % frame)
+        link = link.tb_next
+    name = _plain(type.__dict__["__name__"].__get__(type(error)))
+    return (
+        '{"v":%d,"type":"error","time":%r,"error":{"ename":"%s","evalue":"","module":"","notes":[],"frames":[%s],'
+        '"cause":null,"by_from":false,"exceptions":[]}}' % (FORMAT, at, name, ",".join(frames))
+    )
+
+
+def _plain(text: str) -> str:
+    """The text without whatever JSON would escape."""
+    return "".join(c for c in text[:1000] if " " <= c <= "~" and c not in '"\\')
 
 
 def _record_exit(leave: SystemExit, at: float, path: str, channel: Channel) -> None:

@@ -164,7 +164,7 @@ class _Cell:
 def _signal_pipe() -> int:
     """The reading end of a pipe in which each signal is a byte, its number."""
     reader, writer = os.pipe()
-    os.set_blocking(writer, False)  # noqa: FBT003  # its only form
+    os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     for number in (signal.SIGCHLD, signal.SIGTERM, *PASSED_ON):
         signal.signal(number, lambda *_: None)  # the byte is all
@@ -173,7 +173,7 @@ def _signal_pipe() -> int:
 
 def _start(path: str, out: int, record: int) -> int:
     """The cell's process, in a group of its own, with nothing to read."""
-    os.set_inheritable(record, True)
+    os.set_inheritable(record, True)  # noqa: FBT003  # its only form
     main = os.path.join(os.path.dirname(os.path.abspath(__file__)), "__main__.py")
     return os.posix_spawn(
         sys.executable,

@@ -30,7 +30,7 @@ DEFAULT_PATH = "/dev/termination-log"
 
 _CUTS = tuple(
     {"sources": "none", "only_cell": True, "value": value, "frames": frames, "text": text, "nested": nested}
-    for value, frames, text, nested in ((1500, 10, 200, 2), (1000, 5, 100, 1), (500, 3, 60, 0), (100, 0, 40, 0))
+    for value, frames, text, nested in ((1500, 10, 200, 2), (800, 6, 100, 1), (150, 4, 80, 0), (100, 0, 40, 0))
 )
 
 

@@ -128,7 +128,8 @@ def _logs(ask: Ask) -> Answer:
     note = present.log_note(found, prefix="%ciao" if ask.in_cell else "ciao")
     if not ask.in_cell:
         return Answer(text="\n".join(lines), note=note)
-    lines = present.cut(lines, way_out=f"'ciao logs {found.job}' in a shell prints all")
+    typed = " ".join(filter(None, ("ciao logs", found.job, found.replica)))
+    lines = present.cut(lines, way_out=f"'{typed}' in a shell prints all")
     return Answer(text="\n".join((*lines, note) if note else lines))
 
 

@@ -6,19 +6,22 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ciao.commands.choose import Chosen
-from ciao.commands.config import Row
-from ciao.commands.doctor import Check
-from ciao.commands.end import Ended
-from ciao.commands.jobs import Jobs
-from ciao.commands.logs import Log
-from ciao.commands.plan import Plan
 from ciao.frontends.colour import Prefixes
 from ciao.frontends.page import Block, Page, Table
 from ciao.frontends.status import duration
 from ciao.frontends.traceback import echoes
 from ciao.model import Cell, Failure, Line, Phase, ReplicaState, ReplicaStatus, Summary
+
+if TYPE_CHECKING:
+    from ciao.commands.choose import Chosen
+    from ciao.commands.config import Row
+    from ciao.commands.doctor import Check
+    from ciao.commands.end import Ended
+    from ciao.commands.jobs import Jobs
+    from ciao.commands.logs import Log
+    from ciao.commands.plan import Plan
 
 __all__ = ["ago", "config", "cut", "describe", "doctor", "ended", "jobs", "line", "log", "log_note", "plan"]
 

@@ -99,7 +99,7 @@ def test_errors_that_were_kept_come_in_order_while_the_flood_goes_on() -> None:
     for step in range(200):
         for r in range(8):
             numbers = range(step * 100, step * 100 + 100)
-            budget.add(lines(f"worker-{r}", *(f"{n:06} {'Error' * (n % 9 == 0):80}" for n in numbers)))
+            budget.add(lines(f"worker-{r}", *(f"{n:06} {'Error' * (n % 70 == 0):80}" for n in numbers)))
         drawn += budget.take(step / 20)
         assert budget.total == budget.shown + budget.dropped + budget.waiting
     for r in range(8):

@@ -50,25 +50,20 @@ class Outlet:
         self._published = False
         self._said = ""
 
+    def draw(self, status: Status | None, text: str) -> None:
+        """Show both: the status line above the stream's text; in a terminal, where nothing moves, below it."""
+        if self._terminal:
+            self.write(text)
+            self._say(status)
+        else:
+            self._show(status)
+            self.write(text)
+
     def write(self, text: str) -> None:
         """Send text to the cell's stream, at once."""
         if text:
             sys.stdout.write(text)
             sys.stdout.flush()
-
-    def show(self, status: Status | None) -> None:
-        """Show the status line, or put a new one in its place; in a terminal, write it if its words are new."""
-        if status is None:
-            return
-        if self._terminal:
-            if status.key != self._said:
-                self._said = status.key
-                self.write(f"{status.text}\n")
-        elif self._published:
-            self.update(status)
-        else:
-            self._published = True
-            self._pub.publish(data=_bundle(status), metadata={}, transient=self._transient)
 
     def update(self, status: Status) -> None:
         """Put a new status line in the place of the first; nothing where that is impossible.
@@ -85,6 +80,20 @@ class Outlet:
         self._pub.session.send(
             self._pub.pub_socket, "update_display_data", content, parent=self._parent, ident=self._pub.topic
         )
+
+    def _say(self, status: Status | None) -> None:
+        if status is not None and status.key != self._said:
+            self._said = status.key
+            self.write(f"{status.text}\n")
+
+    def _show(self, status: Status | None) -> None:
+        if status is None:
+            return
+        if self._published:
+            self.update(status)
+        else:
+            self._published = True
+            self._pub.publish(data=_bundle(status), metadata={}, transient=self._transient)
 
 
 def _bundle(status: Status) -> dict[str, str]:

@@ -104,13 +104,11 @@ class Watch:
         threading.Thread(target=self._afterwards, args=(cancel,), name="ciao-status", daemon=True).start()
 
     def _draw(self) -> None:
-        self._outlet.show(self._screen.status())  # first, so that it stands above the lines
-        self._outlet.write(self._screen.take())
+        self._outlet.draw(self._screen.status(), self._screen.take())
 
     def close(self) -> None:
         """End the cell's output for good."""
-        self._outlet.show(self._screen.status())
-        self._outlet.write(self._screen.close())
+        self._outlet.draw(self._screen.status(), self._screen.close())
 
     def _creation(self) -> None:
         if not self._created.done():

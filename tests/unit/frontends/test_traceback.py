@@ -1,0 +1,117 @@
+"""A remote exception as text."""
+
+from __future__ import annotations
+
+from ciao.frontends.traceback import CellSource, echoes, printable, render
+from ciao.model import Failure, Frame, Outcome, Phase, RemoteError
+
+CELL = CellSource(label="Cell In[7]", lines=("%framework=jax", "", "def train():", "    return 1 / 0", "", "train()"))
+IN_CELL = Frame(file="cell_7.py", line=6, function="<module>", in_cell=True)
+IN_TRAIN = Frame(file="cell_7.py", line=4, function="train", in_cell=True)
+IN_LIBRARY = Frame(
+    file="/lib/x.py", line=12, function="decode", first_line=10, source=("def decode(s):\n", "    t = s\n", "    t()\n")
+)
+ERROR = RemoteError(ename="ZeroDivisionError", evalue="division by zero", frames=(IN_CELL, IN_TRAIN, IN_LIBRARY))
+
+
+def text(error: RemoteError, cell: CellSource = CELL, *, colour: bool = False) -> str:
+    return "\n".join(render(error, cell, replica="worker-1", colour=colour))
+
+
+def failure(replica: str, ename: str = "RuntimeError", evalue: str = "closed by peer") -> Failure:
+    return Failure(replica=replica, kind="exception", time=0.0, ename=ename, evalue=evalue)
+
+
+def test_it_reads_like_the_traceback_of_a_cell() -> None:
+    assert text(ERROR) == (
+        "---------------------------------------------------------------------------\n"
+        "ZeroDivisionError                         Traceback (most recent call last)\n"
+        "Cell In[7], line 6\n"
+        "      4     return 1 / 0\n"
+        "      5 \n"
+        "----> 6 train()\n"
+        "\n"
+        "Cell In[7], line 4, in train()\n"
+        "      2 \n"
+        "      3 def train():\n"
+        "----> 4     return 1 / 0\n"
+        "      5 \n"
+        "      6 train()\n"
+        "\n"
+        "File worker-1:/lib/x.py:12, in decode()\n"
+        "     10 def decode(s):\n"
+        "     11     t = s\n"
+        "---> 12     t()\n"
+        "\n"
+        "ZeroDivisionError: division by zero"
+    )
+
+
+def test_colour_changes_no_word() -> None:
+    import re
+
+    assert re.sub(r"\x1b\[[0-9;]*m", "", text(ERROR, colour=True)) == text(ERROR)
+
+
+def test_of_a_cell_that_is_not_known_the_records_own_source_is_shown() -> None:
+    frame = Frame(
+        file="cell_3.py", line=2, function="f", first_line=1, source=("def f():\n", "    g()\n"), in_cell=True
+    )
+    shown = text(RemoteError(ename="E", evalue="", frames=(frame,)), CellSource(label="Cell In[3]"))
+    assert "Cell In[3], line 2, in f()\n      1 def f():\n----> 2     g()\n" in shown
+
+
+def test_causes_stand_above_with_the_words_of_python() -> None:
+    first = RemoteError(ename="KeyError", evalue="'k'")
+    second = RemoteError(ename="ValueError", evalue="v", cause=first)
+    third = RemoteError(ename="RuntimeError", evalue="r", cause=second, by_from=True)
+    shown = text(third)
+    order = ["KeyError: 'k'", "During handling", "ValueError: v", "direct cause", "RuntimeError: r"]
+    assert [shown.index(words) for words in order] == sorted(shown.index(words) for words in order)
+
+
+def test_an_endless_chain_of_causes_is_cut() -> None:
+    error = RemoteError(ename="E0", evalue="")
+    for i in range(1, 50):
+        error = RemoteError(ename=f"E{i}", evalue="", cause=error)
+    assert "E49" in text(error)
+    assert len(text(error).splitlines()) < 60
+
+
+def test_a_recursion_is_folded() -> None:
+    shown = text(RemoteError(ename="RecursionError", evalue="deep", frames=(IN_TRAIN,) * 900))
+    assert shown.count("in train()") == 3
+    assert "[... 897 more of the same frame]" in shown
+
+
+def test_notes_follow_the_message() -> None:
+    assert text(RemoteError(ename="E", evalue="v", notes=("a", "b"))).endswith("E: v\na\nb")
+
+
+def test_a_line_outside_of_the_source_is_named_without_it() -> None:
+    assert text(RemoteError(ename="E", evalue="", frames=(Frame(file="x", line=99, function="f"),))).endswith(
+        "File worker-1:x:99, in f()\n\nE"
+    )
+
+
+def test_what_moves_a_cursor_or_sets_a_title_is_not_passed_on() -> None:
+    assert printable("\x1b]0;title\x07\x1b[2J\x1b[31mred\r\n\udc80") == "�]0;title��[2J\x1b[31mred�\n�"
+
+
+def test_replicas_that_failed_for_the_same_reason_are_one_line() -> None:
+    others = (failure("worker-0"), failure("worker-3", "OSError", "x" * 500), failure("worker-2"))
+    outcome = Outcome(phase=Phase.FAILED, ended=0.0, failure=failure("worker-1"), others=others)
+    first, second = echoes(outcome)
+    assert first == f"worker-3 failed because of it: OSError: {'x' * 199}…"
+    assert second == "worker-0, worker-2 failed because of it: RuntimeError: closed by peer"
+
+
+def test_a_thousand_echoes_are_still_one_line() -> None:
+    others = tuple(failure(f"worker-{i}") for i in range(1000))
+    (line,) = echoes(Outcome(phase=Phase.FAILED, ended=0.0, others=others))
+    assert line.startswith("worker-0, worker-1, worker-2, worker-3, worker-4, worker-5 and 994 more failed")
+
+
+def test_the_errors_of_earlier_attempts_are_kept() -> None:
+    outcome = Outcome(phase=Phase.FAILED, ended=0.0, previous=(failure("worker-1"),))
+    assert echoes(outcome) == ["attempt 1 failed in worker-1: RuntimeError: closed by peer"]

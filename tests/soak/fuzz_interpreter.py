@@ -148,9 +148,10 @@ def mutated(rng: random.Random, text: str) -> str:
 
 def check(text: str, rng: random.Random) -> bool:
     """Whether the text gave a spec. Raises for a broken rule."""
-    cursor = rng.randint(-1, len(text) + 1)
-    complete(text, cursor)
-    explain(text, cursor)
+    if rng.random() < 0.25:  # a text costs as much here as in all the rest
+        cursor = rng.randint(-1, len(text) + 1)
+        complete(text, cursor)
+        explain(text, cursor)
     try:
         spec = read(Cell(text=text, number=1), settings=SETTINGS)
     except CellError as error:

@@ -15,7 +15,7 @@ from ciao.model import Role
 __all__ = ["Candidate", "Completions", "complete", "cursor_line"]
 
 _KUBEFLOW = re.compile(r"[ \t]*%%?kubeflow[ \t]")
-_STATED = re.compile(r"([^\W\d][\w.-]*)[ \t]*=[ \t]*['\"]?([\w.-]*)")
+_STATED = re.compile(r"(?<![\w.-])([^\W\d][\w.-]*)[ \t]*=[ \t]*['\"]?([\w.-]*)")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ciao.errors import CellError
-from ciao.interpreter import is_job_cell, read
+from ciao.interpreter import complete, explain, is_job_cell, read
 from ciao.interpreter.source import lines
 from ciao.model import Cell
 from ciao.settings import Settings
@@ -69,3 +70,11 @@ def test_any_text_gives_a_spec_or_an_error_within_the_text(text: str) -> None:
 @given(st.lists(pieces, max_size=14).map("".join))
 def test_below_good_magics_any_code_gives_a_spec_or_an_error(code: str) -> None:
     check(f"%framework=jax\n{code}")
+
+
+@pytest.mark.parametrize("text", ["%" + "a" * 1_000_000, "%kubeflow " + "a " * 500_000, "%env.A='" + "a\\" * 500_000])
+@pytest.mark.timeout(30)
+def test_a_megabyte_does_not_take_time_by_its_square(text: str) -> None:
+    check(text)
+    complete(text, len(text))
+    explain(text, 5)

@@ -16,7 +16,6 @@ from dataclasses import asdict
 from difflib import get_close_matches
 from pathlib import Path
 
-import ciao
 from ciao.backends.local.interpreters import usable_python
 from ciao.backends.local.launch import Launch, base_environment, launch
 from ciao.backends.local.ports import FIRST, Reservation, reserve
@@ -176,7 +175,7 @@ def _start(folder: JobFolder, reservation: Reservation) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with folder.supervisor_log.open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", SUPERVISE, str(Path(ciao.__file__).parents[1]), str(folder.path)],
+                [sys.executable, "-I", "-S", "-c", SUPERVISE, str(Path(__file__).parents[3]), str(folder.path)],
                 env=base_environment(os.environ),
                 cwd=folder.path,
                 stdin=subprocess.DEVNULL,

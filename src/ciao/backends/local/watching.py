@@ -85,11 +85,12 @@ class Watcher:
 
     def _lines(self) -> Iterator[Event]:
         ended = self._finished is not None
+        waiting = [t for t in self._tails if self._merge.holds(t.replica)]
         for tail in self._tails:
-            if not self._merge.holds(tail.replica):
+            if tail not in waiting:
                 self._merge.add(tail.replica, tail.read(ended=ended), more=tail.more)
         lines = self._merge.take()
-        self.behind = any(t.more or self._merge.holds(t.replica) for t in self._tails)
+        self.behind = bool(waiting) or any(t.more or self._merge.holds(t.replica) for t in self._tails)
         if lines:
             yield Lines(lines=tuple(lines))
 

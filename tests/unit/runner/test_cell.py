@@ -230,6 +230,16 @@ def test_sigterm_ends_a_cell_that_waits_in_c(start: Start, block: str) -> None:
     assert program.end().code == -signal.SIGTERM
 
 
+def test_sigterm_ends_the_cell_even_if_whoever_started_it_ignores_it(
+    start: Start, python: str, code_folder: Path
+) -> None:
+    deaf = ("sh", "-c", 'trap "" TERM; exec "$0" "$@"', python, str(code_folder / "ciao_runner"))
+    program = start("import signal\nprint('ready')\nsignal.pause()\n", argv=deaf)
+    program.says("ready")
+    program.signal(signal.SIGTERM)
+    assert program.end().code == -signal.SIGTERM
+
+
 def test_a_start_loads_nothing_that_a_bare_python_does_not(run: Run, python: str, tmp_path: Path) -> None:
     loaded = "import sys; print(' '.join(sorted(sys.modules)))"
     (tmp_path / "bare.py").write_text(loaded)

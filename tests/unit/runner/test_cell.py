@@ -23,12 +23,15 @@ def test_a_cell_is_main(run: Run, tmp_path: Path) -> None:
         "me = sys.modules['__main__']\n"
         "print(__name__, __file__, sys.argv, sys.path[0], __spec__, __annotations__)\n"
         "print(me.__dict__ is globals(), __builtins__.__name__, sys.stdin.read() == '')\n"
+        "def f(x: int): pass\n"
+        "print(f.__annotations__)\n"
         "print([m for m in sys.modules if m.split('.')[0] in ('record', 'cell', 'telling', 'init', 'pump')])\n"
     )
     cell = str(tmp_path / "cell_7.py")
     assert ended.out.decode().splitlines() == [
         f"__main__ {cell} {[cell]} {tmp_path} None {{}}",
         "True builtins True",
+        "{'x': <class 'int'>}",
         "[]",
     ]
     assert (ended.code, ended.err, [r["type"] for r in ended.records]) == (0, "", ["started"])

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from ciao.runner.termination import message
+
 Run = Callable[..., Any]
 Start = Callable[..., Any]
 
@@ -56,9 +58,9 @@ def test_the_end_of_the_cell_is_ours_and_stands_in_the_message(
     run: Run, tmp_path: Path, code: str, status: int, end: dict[str, Any]
 ) -> None:
     ended = run(code, "init", CIAO_TERMINATION_LOG=str(tmp_path / "message"))
-    message = json.loads((tmp_path / "message").read_bytes())
+    told = json.loads((tmp_path / "message").read_bytes())
     assert ended.code == status
-    assert {k: v for k, v in message.items() if k in ("code", "signal", "died", "stopped")} == end
+    assert {k: v for k, v in told.items() if k in ("code", "signal", "died", "stopped")} == end
 
 
 def test_the_message_of_an_error_is_small_and_has_the_frames_of_the_cell(run: Run, tmp_path: Path) -> None:
@@ -75,6 +77,23 @@ def test_the_message_of_an_error_is_small_and_has_the_frames_of_the_cell(run: Ru
     assert (error["ename"], error["evalue"][:2]) == ("ValueError", "🎉🎉")
     (record,) = (r for r in parts(ended.out)[1] if r["type"] == "error")
     assert len(record["error"]["cause"]["frames"]) > 2
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        b"",
+        b"x",
+        b"5",
+        b"[" * 9999,
+        b'{"error":5}',
+        b'{"error":{"frames":[1]}}',
+        b'{"message":7}',
+        b'{"x":"%s"}' % (b"y" * 5000),
+    ],
+)
+def test_a_record_that_is_none_still_makes_a_message(record: bytes) -> None:
+    assert json.loads(message(record, -9, stopped=True)).items() >= {"signal": 9, "stopped": True}.items()
 
 
 LOOPS = {

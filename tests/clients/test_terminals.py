@@ -1,0 +1,75 @@
+"""Jupyter console and IPython in a real terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+
+import pexpect
+import pytest
+
+PROMPT = r"In \[\S*{}\S*\]: "
+"""A prompt of the console, whose number has a colour."""
+
+Spawn = Callable[..., "pexpect.spawn[str]"]
+
+
+@pytest.fixture
+def spawn() -> Iterator[Spawn]:
+    """Start a program in a terminal; it ends with the test."""
+    started: list[pexpect.spawn[str]] = []
+
+    def start(*arguments: str) -> pexpect.spawn[str]:
+        started.append(
+            pexpect.spawn(sys.executable, ["-m", *arguments], encoding="utf-8", timeout=60, dimensions=(50, 150))
+        )
+        return started[-1]
+
+    yield start
+    for program in started:
+        program.close(force=True)
+
+
+def enter(program: pexpect.spawn[str], *lines: str) -> None:
+    """Type a cell, and the empty line that ends it."""
+    for line in (*lines, "", ""):
+        program.sendline(line)
+
+
+def test_ipython_with_the_extension_runs_a_training_cell(spawn: Spawn) -> None:
+    program = spawn("IPython", "--simple-prompt", "--no-banner", "--colors=NoColor")
+    program.expect(r"In \[1\]: ")
+    program.sendline("%load_ext ciao")
+    program.expect(r"In \[2\]: ")
+    program.sendline("get_ipython().run_cell('%framework=pytorch\\n%worker=2\\nprint(6 * 7)');")
+    program.expect(r"worker-\d.*42")
+    program.expect("succeeded")
+    program.expect(r"In \[3\]: ")
+
+
+def test_ipython_ends_a_training_cell_at_ctrl_c(spawn: Spawn) -> None:
+    program = spawn("IPython", "--simple-prompt", "--no-banner", "--colors=NoColor", "--ext=ciao")
+    program.expect(r"In \[1\]: ")
+    program.sendline("get_ipython().run_cell('%framework=pytorch\\nprint(6 * 7)\\nimport time; time.sleep(600)');")
+    program.expect(r"master-0.*42")
+    program.sendintr()
+    program.expect("KeyboardInterrupt")
+    program.expect(r"In \[2\]: ")
+    program.sendline("print('still', 'here')")
+    program.expect("still here")
+
+
+def test_jupyter_console_runs_a_training_cell(spawn: Spawn) -> None:
+    program = spawn("jupyter_console", "--kernel=ciao")
+    program.expect(PROMPT.format(1))
+    enter(program, "%framework=pytorch", "print(6 * 7)")
+    program.expect(r"master-0.*42")
+    program.expect(PROMPT.format(2))
+
+
+def test_jupyter_console_shows_the_replicas_error(spawn: Spawn) -> None:
+    program = spawn("jupyter_console", "--kernel=ciao")
+    program.expect(PROMPT.format(1))
+    enter(program, "%framework=pytorch", "raise ValueError('bad batch')")
+    program.expect("ValueError.*: bad batch")
+    program.expect(PROMPT.format(2))

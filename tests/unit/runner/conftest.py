@@ -131,6 +131,9 @@ def start(python: str, code_folder: Path, tmp_path: Path) -> Iterator[Start]:
 
     yield start
     for process in started:
+        process.terminate()  # init takes the cell, which has a group of its own, with it
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(PATIENCE)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -29,9 +29,7 @@ def load(shell: InteractiveShell) -> None:
         shell.events.register("pre_run_cell", remember)
         undo.callback(shell.events.unregister, "pre_run_cell", remember)
         undo.callback(completion.install(shell))
-        if (kernel := getattr(shell, "kernel", None)) is not None:
-            interrupt.guard(kernel)
-            undo.callback(interrupt.release, kernel)
+        undo.callback(interrupt.guard(shell))
         forget_traceback(shell)
         LOADED[shell] = undo.pop_all()
 

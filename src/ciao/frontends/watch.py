@@ -126,7 +126,12 @@ class Watch:
         self._keep_status()
 
     def _shutting_down(self) -> bool:
-        """Whether the interrupt only announced a shutdown, or a restart: Jupyter sends one before it asks for them."""
+        """Whether the interrupt only announced a shutdown, or a restart: Jupyter sends one before it asks for them.
+
+        In a terminal it is always Ctrl-C, and whoever typed it may leave at once.
+        """
+        if not hasattr(self._shell, "kernel"):
+            return False
         end = time.monotonic() + SHUTDOWN_FOLLOWS
         while time.monotonic() < end:
             if getattr(self._shell, "exit_now", False):

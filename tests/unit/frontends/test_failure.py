@@ -87,7 +87,7 @@ def test_another_error_of_ours_is_its_message_and_its_hint() -> None:
 
 def test_a_group_leaves_the_cell_as_its_first_exception_alone() -> None:
     group = ExceptionGroup("outer", [ExceptionGroup("inner", [ValueError(1)]), KeyError(2)])
-    group.exceptions[0].exceptions[0].__context__ = group  # type: ignore[attr-defined]  # the first is a group
+    group.exceptions[0].exceptions[0].__context__ = group  # type: ignore[union-attr]  # the first is a group
     error = failure.single(group)
     assert isinstance(error, ValueError)
     assert error.__context__ is None

@@ -35,7 +35,8 @@ def notebook() -> nbformat.NotebookNode:
     """An ordinary cell, a training cell."""
     kernel = {"kernelspec": {"name": "ciao", "display_name": "Ciao", "language": "python"}}
     cells = [nbformat.v4.new_code_cell(source) for source in (ORDINARY, TRAINING)]
-    return nbformat.v4.new_notebook(cells=cells, metadata=kernel)
+    made: nbformat.NotebookNode = nbformat.v4.new_notebook(cells=cells, metadata=kernel)
+    return made
 
 
 @pytest.fixture

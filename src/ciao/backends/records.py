@@ -7,7 +7,7 @@ another type or far too large. Nothing here raises: what does not fit is left ou
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ciao.backends.cause import looks_secondary
@@ -76,12 +76,14 @@ def signal_failure(replica: str, number: int, *, when: float) -> Failure:
 def _error(data: object, *, depth: int) -> RemoteError | None:
     if not isinstance(data, Mapping) or depth > MAX_CAUSES:
         return None
-    notes, frames = data.get("notes"), data.get("frames")
+    frames = [f for f in _list(data.get("frames")) if isinstance(f, Mapping)][:MAX_FRAMES]
+    left_out = sum(_integer(f.get("skipped"), 0) for f in frames)
+    notes = [f"({left_out} frames between these are left out)"] if left_out > 0 else []
     return RemoteError(
         ename=_text(data.get("ename"))[:200] or "Exception",
         evalue=_text(data.get("evalue")),
-        frames=tuple(map(_frame, [f for f in _list(frames) if isinstance(f, Mapping)][:MAX_FRAMES])),
-        notes=tuple(map(_text, _list(notes)[:20])),
+        frames=(*(_frame(f) for f in frames if "skipped" not in f), *_syntax(data.get("syntax"))),
+        notes=(*map(_text, _list(data.get("notes"))[:20]), *notes),
         cause=_error(data.get("cause"), depth=depth + 1),
         by_from=data.get("by_from") is True,
     )
@@ -97,6 +99,13 @@ def _frame(data: Mapping[str, Any]) -> Frame:
         source=tuple(_text(line)[:2000] for line in _list(data.get("source"))[:MAX_SOURCE]),
         in_cell=data.get("cell") is True,
     )
+
+
+def _syntax(data: object) -> Iterator[Frame]:
+    """Where a syntax error lies, as a last frame: the code there never ran, but that is the place to look at."""
+    if isinstance(data, Mapping) and data.get("file"):
+        line, text = _integer(data.get("line"), 1), _text(data.get("text"))
+        yield _frame({**data, "first": line, "name": "<module>", "source": [text] if text else []})
 
 
 def _text(value: object) -> str:

@@ -8,7 +8,7 @@
 
     ERROR: ename, evalue, module, notes [text], frames [FRAME, oldest first], cause ERROR or null,
            by_from (the cause was given by "raise ... from", else it is the context), exceptions [ERROR, of a group],
-           and for a SyntaxError syntax {file, line, offset, text}
+           and for a SyntaxError syntax {file, line, offset, text, cell}
     FRAME: file, line, name, first (the function's first line), source (all its lines, or none), text (the line,
            without its indentation), cell (it lies in the cell's file); a mark in place of frames that
            were left out has an empty file, line 0 and their number in "skipped"

@@ -96,7 +96,7 @@ class _Teller:
             "exceptions": [],
         }
         if isinstance(error, SyntaxError):
-            told["syntax"] = _syntax(error)
+            told["syntax"] = _syntax(error, self._cell)
         if depth > 0:
             told["exceptions"] = self._nested(_exceptions(_attribute(error, "exceptions")), depth)
             cause, told["by_from"] = _cause(error)
@@ -180,10 +180,11 @@ def _cause(error: BaseException) -> Tuple[Optional[BaseException], bool]:
     return None, False
 
 
-def _syntax(error: SyntaxError) -> Record:
+def _syntax(error: SyntaxError, cell: str) -> Record:
     numbers = {key: _attribute(error, name) for key, name in (("line", "lineno"), ("offset", "offset"))}
     told: Record = {key: n if type(n) is int else 0 for key, n in numbers.items()}
     for key, name in (("file", "filename"), ("text", "text")):
         value = _attribute(error, name)
         told[key] = safe_text(value, MAX_TEXT) if isinstance(value, str) else ""
+    told["cell"] = told["file"] == cell
     return told

@@ -60,3 +60,17 @@ def test_a_signal_says_its_name_and_what_it_may_mean() -> None:
     failure = signal_failure("worker-0", 9, when=1.0)
     assert f"{failure.ename}: {failure.evalue}" == "SIGKILL: out of memory, or killed by hand"
     assert signal_failure("worker-0", 63, when=1.0).evalue == "ended by a signal"
+
+
+def test_the_place_of_a_syntax_error_is_its_last_frame() -> None:
+    syntax = {"file": "/j/mod.py", "line": 3, "offset": 5, "text": "if x\n", "cell": False}
+    error = error_of({"ename": "SyntaxError", "evalue": "expected ':'", "frames": [], "syntax": syntax})
+    assert error is not None
+    assert [(f.file, f.line, f.source) for f in error.frames] == [("/j/mod.py", 3, ("if x\n",))]
+
+
+def test_frames_that_were_left_out_are_counted_in_a_note() -> None:
+    frame = {"file": "a.py", "line": 1, "name": "f"}
+    error = error_of({"ename": "RecursionError", "frames": [frame, {"file": "", "line": 0, "skipped": 900}, frame]})
+    assert error is not None
+    assert (len(error.frames), error.notes) == (2, ("(900 frames between these are left out)",))

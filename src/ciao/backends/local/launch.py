@@ -61,7 +61,7 @@ def launch(
     topology = Topology(
         job=job, addresses={r: Address(host=HOST, port=p) for r, p in zip(replicas, ports, strict=True)}
     )
-    argv = (python, str(code / RUNNER), "cell", str(code / spec.cell.filename))
+    argv = (python, str(code / RUNNER / "__main__.py"), "cell", str(code / spec.cell.filename))
     threads = {role.role: _threads(role, len(replicas)) for role in spec.roles}
     processes = tuple(
         Process(

@@ -28,7 +28,7 @@ def test_replicas_are_ranked_as_the_framework_ranks_its_roles() -> None:
 
 
 def test_a_replica_runs_the_copied_runner_on_the_cells_file() -> None:
-    assert planned().processes[0].argv == ("/py", "/j/code/ciao_runner", "cell", "/j/code/cell_7.py")
+    assert planned().processes[0].argv == ("/py", "/j/code/ciao_runner/__main__.py", "cell", "/j/code/cell_7.py")
 
 
 def test_the_users_variables_never_hide_the_job_from_itself() -> None:

@@ -1,7 +1,7 @@
-"""Four replicas print 20,000 lines each: time to the next prompt, against ipyparallel with four engines that already run.
+"""Four replicas print 20,000 lines each: time to the next prompt, against ipyparallel with four running engines.
 
-Both sides are a kernel that a client watches to the end, in turn. The limit is half of ipyparallel's time, although ours
-starts its processes within that time; and no line may be missing in the archive.
+Both sides are a kernel that a client watches to the end, in turn. The limit is half of ipyparallel's time, although
+ours starts its processes within that time; and no line may be missing in the archive.
 """
 
 from __future__ import annotations

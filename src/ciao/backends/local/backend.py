@@ -29,9 +29,7 @@ from ciao.settings import Settings
 __all__ = ["Local"]
 
 SUPERVISE = (
-    "import sys; sys.path.insert(0, sys.argv[1])\n"
-    "from ciao.backends.local.supervisor import main\n"
-    "main(sys.argv[2])"
+    "import sys; sys.path.insert(0, sys.argv[1])\nfrom ciao.backends.local.supervisor import main\nmain(sys.argv[2])"
 )
 """Imported rather than run as a file, so that Python compiles it once and not for each job."""
 

@@ -60,3 +60,15 @@ def test_a_second_cell_waits_its_turn(kernel: Kernel) -> None:
     assert "first" in kernel.wait(job).stdout
     assert kernel.answer(cell)["status"] == "ok"
     kernel.silent()
+
+
+def test_a_subshell_runs_a_job_beside_the_notebook(kernel: Kernel) -> None:
+    client = kernel.client
+    client.control_channel.send(client.session.msg("create_subshell_request", {}))
+    subshell = client.get_control_msg(timeout=30)["content"]["subshell_id"]
+    content = {"code": "%framework=pytorch\nimport time; time.sleep(0.5); print('beside')", "silent": False}
+    message = client.session.msg("execute_request", content)
+    message["header"]["subshell_id"] = subshell
+    client.shell_channel.send(message)
+    assert kernel.run("6 * 7").results == ["42"]
+    assert "beside" in kernel.wait(message["header"]["msg_id"]).stdout

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import ipaddress
 import logging
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
@@ -112,10 +111,7 @@ def main(argv: list[str]) -> None:
 
 
 def _loopback(ip: str) -> bool:
-    try:
-        return ipaddress.ip_address(ip).is_loopback
-    except ValueError:
-        return ip == "localhost"
+    return ip in ("localhost", "::1") or ip.startswith("127.")
 
 
 def _only_local(record: logging.LogRecord) -> bool:

@@ -23,6 +23,9 @@ _STAMP = (
     r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{9}Z "
 )
 
+_LENGTH = 31
+"""Characters of a stamp and its space."""
+
 
 def stamp(time_ns: int) -> str:
     """The stamp of nanoseconds since the epoch, as :func:`time.time_ns` gives them."""
@@ -45,20 +48,21 @@ def parse(replica: str, data: bytes, *, after: str = EPOCH) -> list[Line]:
     text and has the stamp of the line before; ``after`` is the stamp of the line before the chunk.
     """
     import re
+    from functools import partial
+    from itertools import groupby, repeat
+    from operator import itemgetter
 
     from ciao.model import Line
 
     lines = data.decode("utf-8", "replace").removesuffix("\n").split("\n") if data else []
-    match = re.compile(_STAMP, re.ASCII).match
-    last, prefix, parsed = after, after + " ", []
-    for line in lines:
-        if not line.startswith(prefix):  # a chunk was stamped at once: few lines come here
-            if (found := match(line)) is None:
-                parsed.append(Line(replica, last, line))
-                continue
-            prefix = found[0]
-            last = prefix[:-1]
-        parsed.append(Line(replica, last, line[31:]))
+    stamped_line = re.compile(_STAMP, re.ASCII).match
+    new_line = partial(tuple.__new__, Line)  # a call of Line itself takes three times as long
+    last, parsed = after, list[Line]()
+    for prefix, run in groupby(lines, key=itemgetter(slice(_LENGTH))):  # a chunk was stamped at once: runs are long
+        texts = list(run)
+        if stamped_line(prefix):
+            last, texts = prefix[:-1], [line[_LENGTH:] for line in texts]
+        parsed.extend(map(new_line, zip(repeat(replica), repeat(last), texts)))
     return parsed
 
 

@@ -14,6 +14,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
 pytestmark = pytest.mark.timeout(240)
 
 
@@ -47,9 +49,9 @@ def outputs(path: Path) -> list[str]:
 def _text(output: nbformat.NotebookNode) -> str:
     match output.output_type:
         case "stream":
-            return str(output.text)
+            return ANSI.sub("", output.text)
         case "error":
-            return re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(output.traceback))
+            return ANSI.sub("", "\n".join(output.traceback))
         case _:
             return str(output.data.get("text/plain", ""))
 
@@ -91,6 +93,25 @@ def test_pytorch_trains_with_ddp_on_a_master_and_two_workers(tmp_path: Path, ker
     assert losses(training)[-1] < losses(training)[0] / 10
     assert len(digests(training)) == 3
     assert len(set(digests(training))) == 1
+
+
+def test_the_tour_shows_what_it_says(tmp_path: Path, kernel: str) -> None:
+    result = execute("tour", kernel=kernel, out=tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    shown = outputs(tmp_path / "tour.ipynb")
+    names, line, magic, plan, _, busy, jobs, cancel, log, retries, timeout, option, code, _ = shown
+    assert len(re.findall(r"^(ps|worker)-([01]) +\| \1-\2 of tensorflow-", names, re.MULTILINE)) == 3
+    assert line.count("good morning") == 3
+    assert "process 1 of 2" in magic
+    assert "name: worker-1" in plan
+    assert busy == ""
+    assert re.search(r"nightly-\w+ +running +2 running", jobs)
+    assert "is cancelled" in cancel
+    assert "epoch 1 of rank 0" in log
+    assert "went on from: half way" in retries
+    assert "DeadlineExceeded" in timeout
+    assert "Did you mean worker?" in option
+    assert "^" in code
 
 
 def test_every_example_is_tested() -> None:

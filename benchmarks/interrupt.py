@@ -27,7 +27,7 @@ TORCH = "/usr/bin/python3"
 """Where Debian's python3-torch is."""
 
 STAGES = {
-    "before submit": (f"%framework=pytorch\n%worker=3\n{'# ' + 'x' * 50_000}\n{WAIT}", "busy"),
+    "before submit": (f"%framework=pytorch\n%worker=3\n{'# ' + 'x' * 50_000}\n{WAIT}", "execute_input"),
     "replicas start": (f"%framework=pytorch\n%worker=3\n{WAIT}", "job "),
     "in training": (f"%framework=pytorch\n%worker=3\n{WAIT}", "up"),
     "ignores SIGTERM": (f"%framework=pytorch\n%worker=3\n{STUBBORN}", "up"),
@@ -43,7 +43,7 @@ def to_prompt(client: BlockingKernelClient, interrupt: Callable[[], None], code:
         message = client.get_iopub_msg(timeout=60)
         if message["parent_header"].get("msg_id") != request:
             continue
-        text += message["content"].get("text", "") + message["content"].get("execution_state", "") + "\n"
+        text += message["content"].get("text", "") + message["msg_type"] + "\n"
         if not began and until in text:
             interrupt()
             began = time.perf_counter()

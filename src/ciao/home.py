@@ -19,7 +19,9 @@ from __future__ import annotations
 import errno
 import fcntl
 import json
+import math
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from ciao.errors import StateError
-from ciao.model import Job
+from ciao.model import Job, Replica
 
 __all__ = ["RUNNER", "SCHEMA", "JobFolder", "make_private", "writing"]
 
@@ -37,6 +39,11 @@ SCHEMA = 1
 
 RUNNER = "ciao_runner"
 """What the runner's folder is called beside the cell's file."""
+
+_NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
+"""What a job may be called. It becomes a path: nothing that is empty, has a slash or begins with a dot."""
+
+_REMOVED = ".removed"
 
 
 @dataclass(frozen=True)
@@ -47,16 +54,21 @@ class JobFolder:
 
     @classmethod
     def of(cls, home: Path, name: str) -> JobFolder:
-        """The folder of a job by its name, whether it exists or not."""
+        """The folder of a job by its name, whether it exists or not. ValueError for what no job is called."""
+        if _NAME.fullmatch(name) is None:
+            raise ValueError(f"not a job's name: {name!r}")
         return cls(home / "jobs" / name)
 
     @classmethod
     def all(cls, home: Path) -> list[JobFolder]:
-        """Every folder that holds a job."""
-        try:
-            return [f for p in sorted((home / "jobs").iterdir()) if (f := cls(p)).job_file.exists()]
-        except FileNotFoundError:
-            return []
+        """Every folder that holds a job. Raises StateError if the folder of jobs cannot be read."""
+        return [f for f in map(cls, _entries(home)) if _NAME.fullmatch(f.path.name) and f.job_file.exists()]
+
+    @classmethod
+    def unfinished(cls, home: Path) -> list[JobFolder]:
+        """What holds no job: one is being created there, or its creation or removal was cut short."""
+        jobs = {f.path for f in cls.all(home)}
+        return [cls(p) for p in _entries(home) if p not in jobs and p.is_dir()]
 
     @property
     def job_file(self) -> Path:
@@ -107,6 +119,19 @@ class JobFolder:
         """The log of one replica."""
         return self.logs / f"{replica}.log"
 
+    @property
+    def removed(self) -> bool:
+        """It was renamed in order to be deleted."""
+        return self.path.name.endswith(_REMOVED)
+
+    def create(self) -> None:
+        """Make the folder, for this user alone. Raises StateError, also if it is there: it is then another job's."""
+        try:
+            make_private(self.path.parent)
+            self.path.mkdir(mode=0o700)
+        except OSError as e:
+            raise _unwritable(self, e) from e
+
     def read_job(self) -> Job:
         """The job this folder holds; StateError if a later or damaged version wrote it."""
         try:
@@ -116,14 +141,14 @@ class JobFolder:
                     f"{self.job_file} has schema {data['schema']}, this version reads {SCHEMA}",
                     hint="Use the version of Ciao that made it, or delete the folder",
                 )
-            fields = {k: data["job"][k] for k in Job.__dataclass_fields__}
-            return Job(**{**fields, "replicas": tuple(fields["replicas"])})
-        except (OSError, ValueError, KeyError, TypeError) as e:
+            return _job(self.path.name, data["job"])
+        except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError) as e:
             raise StateError(f"{self.job_file} cannot be read ({e})", hint="Delete the folder") from e
 
     def write(self, path: Path, data: Mapping[str, Any]) -> None:
-        """Write a small file of JSON, whole or not at all."""
+        """Write a small file of JSON for this user alone, whole or not at all."""
         part = path.with_suffix(".part")
+        part.touch(mode=0o600)
         part.write_text(json.dumps(data, indent=1) + "\n")
         part.replace(path)
 
@@ -159,8 +184,35 @@ class JobFolder:
         return total
 
     def remove(self) -> None:
-        """Delete the folder and all that is in it; what cannot be deleted stays."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Delete the folder and all that is in it; what cannot be deleted stays.
+
+        It is renamed first, so that nobody ever sees half a job.
+        """
+        gone = self.path.with_name(f".{self.path.name}.{os.getpid()}{_REMOVED}")
+        try:
+            self.path.rename(gone)
+        except OSError:
+            gone = self.path
+        shutil.rmtree(gone, ignore_errors=True)
+
+
+def _job(name: str, data: Mapping[str, Any]) -> Job:
+    """Checked, because a damaged file must not break the list of all jobs. The folder's name is the job's."""
+    created = float(data["created"])
+    if not math.isfinite(created):
+        raise ValueError(f"created is {created}")
+    return Job(
+        name=name,
+        replicas=tuple(str(Replica.parse(_text(r))) for r in data["replicas"]),
+        created=created,
+        **{k: _text(data[k]) for k in ("backend", "framework", "cell", "notebook", "code_hash")},
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a text")
+    return value
 
 
 def make_private(folder: Path) -> None:
@@ -181,10 +233,28 @@ _DISK_WORDS = {
 
 @contextmanager
 def writing(folder: JobFolder) -> Iterator[None]:
-    """Turn what the disk says into a StateError, and leave nothing half-written behind."""
+    """Turn what the disk says into a StateError, and leave nothing half-written behind, whatever went wrong."""
     try:
         yield
-    except OSError as e:
+    except BaseException as e:
         folder.remove()
-        words, hint = _DISK_WORDS.get(e.errno or 0, (e.strerror or str(e), "Set CIAO_HOME to another folder"))
-        raise StateError(f"the job's folder {folder.path} cannot be written: {words}", hint=hint) from e
+        if isinstance(e, OSError):
+            raise _unwritable(folder, e) from e
+        raise
+
+
+def _unwritable(folder: JobFolder, error: OSError) -> StateError:
+    words, hint = _DISK_WORDS.get(error.errno or 0, (error.strerror or str(error), "Set CIAO_HOME to another folder"))
+    if error.filename == str(folder.path) and isinstance(error, FileExistsError):
+        words, hint = "it is there already", "Run the cell again: its job gets another name"
+    return StateError(f"the job's folder {folder.path} cannot be written: {words}", hint=hint)
+
+
+def _entries(home: Path) -> list[Path]:
+    try:
+        return sorted((home / "jobs").iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as e:
+        words = f"the folder of jobs {home / 'jobs'} cannot be read: {e.strerror}"
+        raise StateError(words, hint="Set CIAO_HOME to a folder that can be read") from e

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import ciao.runner
-from ciao.home import RUNNER, JobFolder, make_private, writing
+from ciao.home import RUNNER, JobFolder, writing
 from ciao.model import Folder, Job, JobSpec
 from ciao.settings import Settings
 
@@ -27,9 +27,9 @@ class Directory:
     async def build(self, spec: JobSpec, job: Job) -> Folder:
         """Raises StateError if the folder cannot be written; nothing is left then."""
         folder = JobFolder.of(self._home, job.name)
+        folder.create()
         with writing(folder):
-            make_private(folder.path)
-            folder.code.mkdir()
+            folder.code.mkdir(mode=0o700)
             (folder.code / spec.cell.filename).write_bytes(spec.code.encode())
             _copy_runner(folder.code / RUNNER)
         return Folder(path=folder.code, entry=spec.cell.filename)

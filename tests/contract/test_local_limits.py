@@ -1,0 +1,108 @@
+"""The local backend where something is in the way. Each test is about real processes or real files."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from ciao.backends.base import Backend
+from ciao.backends.local import ports, starting
+from ciao.errors import CreateRefused, JobNotFound, StateError
+from ciao.home import JobFolder
+from ciao.model import Job, Phase, Summary
+from ciao.s2i.directory import Directory
+from ciao.settings import Settings
+from fakes.told import Create, Run, Spec
+
+FOREVER = "import time\nwhile True: time.sleep(0.05)\n"
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../..", "jobs/..", "a\0b", "x" * 300])
+async def test_what_no_job_is_called_ends_and_removes_nothing(
+    run: Run, spec: Spec, backend: Backend, settings: Settings, name: str
+) -> None:
+    await run(spec("pass", workers=1))
+    for asked in (backend.cancel, backend.delete, backend.job):
+        with pytest.raises(JobNotFound):
+            await asked(name)
+    assert len(await backend.jobs()) == 1
+
+
+async def test_a_job_that_is_refused_for_want_of_ports_leaves_no_folder(
+    job: Create, spec: Spec, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ports, "FIRST", 28131)
+    monkeypatch.setattr(ports, "LAST", 28132)
+    with pytest.raises(CreateRefused, match="only 2 of 3 TCP ports"):
+        await job(spec("pass", workers=3))
+    assert list((settings.home / "jobs").iterdir()) == []
+
+
+async def test_a_supervisor_that_cannot_start_is_said_and_leaves_nothing(
+    job: Create, spec: Spec, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    with pytest.raises(CreateRefused, match="supervisor could not be started with /nowhere/python"):
+        await job(spec("pass", python="/usr/bin/python3"))
+    assert list((settings.home / "jobs").iterdir()) == []
+
+
+async def test_a_job_that_is_being_created_is_not_taken_for_lost(
+    job: Create, spec: Spec, backend: Backend, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Summary] = []
+    real = starting._supervisor
+
+    def looked_at(folder: JobFolder, *args: object) -> object:
+        listing = threading.Thread(target=lambda: seen.extend(asyncio.run(_jobs(backend))))
+        listing.start()
+        listing.join()
+        return real(folder, *args)  # type: ignore[arg-type]  # passed on
+
+    monkeypatch.setattr(starting, "_supervisor", looked_at)
+    name = await job(spec(FOREVER))
+    assert [s.phase for s in seen] == [Phase.PENDING]
+    assert (await backend.cancel(name)).phase is Phase.CANCELLED
+
+
+async def _jobs(backend: Backend) -> list[Summary]:
+    return list(await backend.jobs())
+
+
+async def test_a_job_whose_supervisor_has_no_id_yet_is_cancelled_when_it_has(
+    job: Create, spec: Spec, backend: Backend, settings: Settings
+) -> None:
+    name = await job(spec(FOREVER))
+    lock = JobFolder.of(settings.home, name).lock_file
+    pid = lock.read_text()
+    lock.write_text("")
+    cancelling = asyncio.create_task(backend.cancel(name))
+    await asyncio.sleep(0.05)
+    assert not cancelling.done()
+    lock.write_text(pid)
+    assert (await cancelling).phase is Phase.CANCELLED
+
+
+async def test_a_second_job_of_one_name_does_not_touch_the_first(
+    spec: Spec, backend: Backend, settings: Settings
+) -> None:
+    asked = spec(FOREVER)
+    job = Job.named(asked, backend="local", now=time.time())
+    await backend.create(asked, job, await Directory(settings).build(asked, job))
+    with pytest.raises(StateError, match="it is there already"):
+        await Directory(settings).build(asked, job)
+    assert not (await backend.job(job.name)).phase.ended
+    await backend.cancel(job.name)
+
+
+async def test_one_folder_that_cannot_be_read_does_not_hide_the_others(
+    run: Run, spec: Spec, backend: Backend, settings: Settings
+) -> None:
+    await run(spec("pass", workers=1))
+    for name, text in {"list": "[]", "number": "7", "text": "no", "void": "", "other": '{"schema": 9}'}.items():
+        (settings.home / "jobs" / name).mkdir()
+        (settings.home / "jobs" / name / "job.json").write_text(text)
+    assert len(await backend.jobs()) == 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -31,10 +33,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Remove that home."""
+    """Remove that home, and end what still runs for it: jobs outlive the kernels that tests kill."""
     if _home is not None:
+        _end_processes(f"JUPYTER_CONFIG_DIR={_home}/jupyter-config")
         shutil.rmtree(_home, ignore_errors=True)
         del os.environ["CIAO_TEST_HOME"]
+
+
+def _end_processes(variable: str) -> None:
+    """Kill those that have this in their environment, other than this one. Only where there is a /proc."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if int(process.name) != os.getpid() and variable.encode() in (process / "environ").read_bytes():
+                os.kill(int(process.name), signal.SIGKILL)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -49,7 +49,8 @@ def of_outcome(outcome: Outcome, cell: CellSource, *, job: str, colour: bool) ->
         return _raised(name, f"{job}: {outcome.message or outcome.phase.value}", outcome)
     failure = outcome.failure
     error = _raised(failure.ename, failure.evalue, outcome)
-    error.add_note(_where(failure))
+    for note in _where(failure):
+        error.add_note(note)
     error.text = _safely(lambda: _text(failure, outcome, cell, colour=colour), error)
     return error
 
@@ -86,15 +87,18 @@ def _text(failure: Failure, outcome: Outcome, cell: CellSource, *, colour: bool)
         blocks = [f"{printable(failure.ename)}: {printable(failure.evalue)}"]
     else:
         blocks = render(failure.error, cell, replica=failure.replica, colour=colour)
-    return [*blocks, _where(failure), *echoes(outcome)]
+    return [*blocks, *_where(failure), *echoes(outcome)]
 
 
-def _where(failure: Failure) -> str:
-    return f"raised in {failure.replica}" if failure.kind == "exception" else f"in {failure.replica}"
+def _where(failure: Failure) -> list[str]:
+    """The replica, in a line; none for what befell the job as a whole."""
+    if not failure.replica:
+        return []
+    return [f"raised in {failure.replica}" if failure.kind == "exception" else f"in {failure.replica}"]
 
 
 def _safely(text: Callable[[], list[str]], error: TrainingError) -> list[str]:
     try:
         return text()
     except Exception:  # noqa: BLE001  # a record from elsewhere must not hide the error that it tells of
-        return [f"{type(error).__name__}: {error}", *error.__notes__]
+        return [f"{type(error).__name__}: {error}", *getattr(error, "__notes__", [])]

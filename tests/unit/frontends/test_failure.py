@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from ciao.errors import CommandError, OptionError
@@ -98,3 +100,11 @@ def test_an_interrupt_is_a_keyboard_interrupt_in_one_line() -> None:
     assert isinstance(error, KeyboardInterrupt)
     assert type(error).__name__ == "KeyboardInterrupt"
     assert error._render_traceback_() == ["KeyboardInterrupt: j is being cancelled"]  # type: ignore[attr-defined]  # IPython asks for it
+
+
+def test_what_befell_the_job_as_a_whole_names_no_replica() -> None:
+    outcome = failed("DeadlineExceeded", "the job ran longer than its timeout of 10 s", kind="timeout")
+    assert outcome.failure is not None
+    whole = dataclasses.replace(outcome, failure=dataclasses.replace(outcome.failure, replica=""))
+    shown = error_of(whole)._render_traceback_()
+    assert shown == ["DeadlineExceeded: the job ran longer than its timeout of 10 s"]

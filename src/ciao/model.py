@@ -45,6 +45,7 @@ __all__ = [
     "RoleSpec",
     "SpecRead",
     "Summary",
+    "Traced",
 ]
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
@@ -357,6 +358,19 @@ class Lines:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Traced:
+    """A replica wrote the traceback of its failure into its log; the lines may be told before or after this.
+
+    ``reason`` is the exception in words. ``checksum`` is the CRC-32 of the lines as UTF-8, each with its newline.
+    """
+
+    replica: str
+    reason: str
+    lines: int
+    checksum: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Attempt:
     """The group of replicas is started again, because of ``failure``. ``number`` is that of the new attempt."""
 
@@ -380,7 +394,7 @@ class Finished:
     outcome: Outcome
 
 
-Event = SpecRead | Bundled | Created | ReplicaChanged | Lines | Attempt | Notice | Finished
+Event = SpecRead | Bundled | Created | ReplicaChanged | Lines | Traced | Attempt | Notice | Finished
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,6 +26,39 @@ def test_the_training_codes_exception_is_the_cells_error(kernel: Kernel) -> None
     assert "raised in worker-1" in text
 
 
+FAIL = """%framework=pytorch
+%worker=3
+import logging, os
+print("begins")
+try:
+    {}["step"]
+except KeyError:
+    logging.exception("handled")
+if os.environ["RANK"] == "1":
+    raise ValueError("bad batch")
+raise ConnectionError("connection closed by peer")
+"""
+
+
+def test_the_tracebacks_of_replicas_are_said_once_in_the_cell_and_kept_in_the_log(kernel: Kernel) -> None:
+    ran = kernel.run(FAIL)
+    stream = ANSI.sub("", ran.stdout)
+    (job,) = re.findall(r"^job (\S+)", stream, re.MULTILINE)
+    for replica, raised in (("0", "ConnectionError: connection closed by peer"), ("1", "ValueError: bad batch")):
+        assert f"worker-{replica} | {raised} (traceback of 4 lines: `%ciao logs {job} worker-{replica}`)\n" in stream
+    assert len(re.findall(r"Traceback|KeyError", stream)) == 6  # those that were handled
+    assert "Error" not in re.sub(r".*traceback of.*|.*KeyError.*", "", stream)
+    assert "raise ValueError" in ANSI.sub("", ran.error[2])
+    log = kernel.run(f"%ciao logs {job} worker-1").stdout
+    assert len(re.findall("Traceback", log)) == 2
+    assert log.rstrip().endswith("ValueError: bad batch")
+    follow = kernel.run(f"%ciao logs {job} --follow").stdout
+    assert follow.count("Traceback") == 6
+    attach = kernel.run(f"%ciao attach {job}")
+    assert ANSI.sub("", attach.stdout).count("Traceback") == 3
+    assert attach.error[:2] == ("ValueError", "bad batch")
+
+
 def test_a_librarys_frames_have_their_source(kernel: Kernel) -> None:
     name, _, text = kernel.run(f"{HEAD}import json\njson.loads('{{')").error
     text = ANSI.sub("", text)

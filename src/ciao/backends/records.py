@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from ciao.backends.cause import looks_secondary
-from ciao.model import Failure, Frame, RemoteError
+from ciao.model import Failure, Frame, RemoteError, Traced
 
-__all__ = ["error_of", "exception_failure", "exit_failure", "signal_failure"]
+__all__ = ["error_of", "exception_failure", "exit_failure", "reason_of", "signal_failure", "traced"]
 
 MAX_TEXT = 64 * 1024
 MAX_FRAMES = 120
 MAX_SOURCE = 300
 MAX_CAUSES = 8
+MAX_LINES = 100_000
 
 _SIGNAL_WORDS = {
     "SIGABRT": "the process aborted itself; its last lines say why",
@@ -54,6 +55,19 @@ def exception_failure(replica: str, record: Mapping[str, Any], *, seen: float) -
         error=error,
         secondary=looks_secondary(error.ename, error.evalue),
     )
+
+
+def traced(failure: Failure, record: Mapping[str, Any]) -> Traced | None:
+    """What a record of type ``shown`` tells of the traceback of this failure; None if it is of another type."""
+    lines, checksum = record.get("lines"), record.get("crc")
+    if record.get("type") != "shown" or not _within(lines, 1, MAX_LINES) or not _within(checksum, 0, 2**32 - 1):
+        return None
+    return Traced(replica=failure.replica, reason=reason_of(failure), lines=lines, checksum=checksum)
+
+
+def reason_of(failure: Failure) -> str:
+    """``ValueError: no such file``."""
+    return f"{failure.ename}: {failure.evalue}" if failure.evalue else failure.ename
 
 
 def exit_failure(replica: str, code: int, *, when: float) -> Failure:
@@ -118,6 +132,10 @@ def _list(value: object) -> list[Any]:
 
 def _integer(value: object, otherwise: int) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**31 else otherwise
+
+
+def _within(value: object, least: int, most: int) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
 def _number(value: object, otherwise: float) -> float:

@@ -84,14 +84,15 @@ async def _follow(line: str, shell: InteractiveShell, session: Session, interrup
     request = parse(split(line), in_cell=True)
     wanted = await asyncio.wrap_future(session.engine.call(following(backend, request)))
     interrupt.check()
-    watch = Watch(shell, interrupt, where=backend.where, only=wanted.replica)
+    raises = request.command == "attach"
+    watch = Watch(shell, interrupt, where=backend.where, only=wanted.replica, fold=raises)
     watch.run = session.attach(wanted.job, watch.listen)
     await watch.drawn()
     if interrupt.hit:
         watch.run.cancel()
         watch.close()
         raise failure.Interrupted(f"{wanted.job} goes on; %ciao cancel {wanted.job} ends it")
-    watch.finish(CellSource(label=watch.made_by), raises=request.command == "attach")
+    watch.finish(CellSource(label=watch.made_by), raises=raises)
 
 
 def _unknown_names(spec: JobSpec, shell: InteractiveShell) -> list[Notice]:

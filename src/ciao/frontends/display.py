@@ -9,12 +9,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import assert_never
 
 from ciao.frontends.colour import Prefixes, plain
-from ciao.frontends.status import Status, View, failed, status
+from ciao.frontends.status import Status, View, failed, short, status
 from ciao.logs.budget import Budget, tick
+from ciao.logs.folding import Folding
 from ciao.logs.pieces import Piece
 from ciao.model import (
     Attempt,
@@ -23,6 +24,7 @@ from ciao.model import (
     Event,
     Finished,
     Job,
+    Line,
     Lines,
     Notice,
     Outcome,
@@ -30,6 +32,7 @@ from ciao.model import (
     ReplicaState,
     ReplicaStatus,
     SpecRead,
+    Traced,
 )
 
 __all__ = ["Screen"]
@@ -45,7 +48,8 @@ class Screen:
     """A listener (:data:`ciao.engine.Listener`) that a frontend draws in its own thread.
 
     ``where`` is the backend's. ``colour`` is for the replicas' names; the user's own colours stay. Memory is bounded
-    whatever the length of the job, see :class:`ciao.logs.budget.Budget`.
+    whatever the length of the job, see :class:`ciao.logs.budget.Budget`. ``fold``: whoever draws shows the job's error
+    below the lines, so the tracebacks of replicas that end become one line each.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class Screen:
         *,
         where: str,
         colour: bool = True,
+        fold: bool = True,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -62,6 +67,7 @@ class Screen:
         self._colour, self._clock, self._now = colour, clock, now
         self._lock = threading.Lock()
         self._budget = Budget(now=clock())
+        self._folding = Folding(on=fold)
         self._prefixes = Prefixes((), colour=colour)
         self._replicas: dict[str, ReplicaStatus] = {}
         self._early: list[str] = []
@@ -92,13 +98,14 @@ class Screen:
     def held(self) -> int:
         """Bytes of lines in memory."""
         with self._lock:
-            return self._budget.held
+            return self._budget.held + self._folding.held
 
     def take(self) -> str:
         """Text for the stream that is to be drawn now; often none."""
         with self._lock:
             if self._clock() - self._opened >= _FIRST:
                 self._let_go()
+            self._add(self._folding.due(self._clock()))
             drawn = [] if self._closed else self._budget.take(self._clock())
             if drawn:
                 self._drawn_at = self._clock()
@@ -108,6 +115,7 @@ class Screen:
         """The rest of the text, at the end. Nothing is drawn after it."""
         with self._lock:
             self._let_go()
+            self._add(self._folding.release())
             drawn = [] if self._closed else self._budget.close()
             self._closed = True
             return self._text(drawn)
@@ -124,17 +132,17 @@ class Screen:
 
     def _hear(self, event: Event) -> None:
         match event:
-            case Lines(lines=lines):
-                self._budget.add(lines)
+            case Lines() | Traced():
+                self._read(event)
             case ReplicaChanged(status=changed):
-                self._replicas[changed.replica] = changed
-                self._start(changed)
+                self._change(changed)
             case Created(job=job):
                 self._begin(job)
             case Notice(text=text, level=level):
                 self._note(f"{'warning' if level == 'warning' else 'note'}: {text}")
             case Attempt(number=number, of=of, failure=failure):
                 self._attempt = (number, of)
+                self._add(self._folding.release())
                 self._note(f"attempt {number} of {of}: {failed(failure, ' failed: ')}")
             case Finished(outcome=outcome):
                 self.outcome = outcome
@@ -142,6 +150,19 @@ class Screen:
                 pass
             case _:
                 assert_never(event)
+
+    def _read(self, event: Lines | Traced) -> None:
+        """While replicas fail nobody knows whose error will be the cell's; so each says where its traceback is."""
+        if isinstance(event, Lines):
+            self._add(self._folding.add(event.lines, self._clock()))
+            return
+        where = f"%ciao logs {self.job.name if self.job is not None else 'JOB'} {event.replica}"
+        words = f"{short(plain(event.reason))} (traceback of {event.lines} lines: `{where}`)"
+        self._add(self._folding.expect(event, words))
+
+    def _add(self, lines: Sequence[Line]) -> None:
+        self._budget.add(lines)
+        self._budget.spared = self._folding.spared
 
     def _begin(self, job: Job) -> None:
         self.job, self._asked = job, job.created
@@ -162,7 +183,10 @@ class Screen:
             self._budget.note(text)
         self._early.clear()
 
-    def _start(self, changed: ReplicaStatus) -> None:
+    def _change(self, changed: ReplicaStatus) -> None:
+        self._replicas[changed.replica] = changed
+        if changed.state not in (ReplicaState.WAITING, ReplicaState.RUNNING):
+            self._add(self._folding.release(changed.replica))
         if self._started is None and changed.state is not ReplicaState.WAITING:
             self._started = changed.since if changed.state is ReplicaState.RUNNING else self._asked
 

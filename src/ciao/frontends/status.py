@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from ciao.frontends.colour import plain
 from ciao.model import Failure, Outcome, Phase, ReplicaState, ReplicaStatus
 
-__all__ = ["Status", "View", "duration", "failed", "status"]
+__all__ = ["Status", "View", "duration", "failed", "short", "status"]
 
 _LONGEST = 120
 
@@ -73,7 +73,7 @@ def failed(failure: Failure, verb: str = ": ") -> str:
     """Why a replica failed, in one short line: ``worker-1: ValueError: no such file``."""
     value, who = plain(failure.evalue), plain(failure.replica)
     why = plain(failure.ename) + (f": {value}" if value else "")
-    return _short(f"{who}{verb}{why}" if who else why)
+    return short(f"{who}{verb}{why}" if who else why)
 
 
 def duration(seconds: float) -> str:
@@ -113,7 +113,7 @@ def _clock(form: str, seconds: float) -> str:
 def _ended(outcome: Outcome, view: View) -> str:
     took = duration(outcome.ended - (view.asked if view.started is None else view.started))
     attempts = f" (attempt {outcome.attempts})" if outcome.attempts > 1 else ""
-    why = failed(outcome.failure) if outcome.failure is not None else _short(plain(outcome.message))
+    why = failed(outcome.failure) if outcome.failure is not None else short(plain(outcome.message))
     others = len(outcome.others)
     echo = f" ({others} {'other' if others == 1 else 'others'} failed because of it)" if others else ""
     reason = f": {why}{echo}" if why else ""
@@ -135,11 +135,12 @@ def _replicas(statuses: Iterable[ReplicaStatus]) -> list[str]:
     for state, reasons in found.items():
         why = next((plain(r) for r in reasons if r), "") if state in (ReplicaState.WAITING, ReplicaState.FAILED) else ""
         if reasons:
-            parts.append(f"{len(reasons)} {state.value}" + (f": {_short(why)}" if why else ""))
+            parts.append(f"{len(reasons)} {state.value}" + (f": {short(why)}" if why else ""))
     return parts
 
 
-def _short(words: str) -> str:
+def short(words: str) -> str:
+    """The words, or as many as fit in a line that others stand in as well."""
     return words if len(words) <= _LONGEST else words[: _LONGEST - 1] + "…"
 
 

@@ -36,14 +36,22 @@ class Watch:
 
     run: Run
 
-    def __init__(self, shell: InteractiveShell, interrupt: Interrupt, *, where: str, only: str | None = None) -> None:
+    def __init__(
+        self,
+        shell: InteractiveShell,
+        interrupt: Interrupt,
+        *,
+        where: str,
+        only: str | None = None,
+        fold: bool = True,
+    ) -> None:
         from ciao.frontends.display import Screen
 
         self._shell = shell
         self._interrupt = interrupt
         self._only = only
         self._colour = wants_colour(shell)
-        self._screen = Screen(where=where, colour=self._colour)
+        self._screen = Screen(where=where, colour=self._colour, fold=fold)
         self._outlet = Outlet(shell)
         self._loop = asyncio.get_running_loop()
         self._created: asyncio.Future[None] = self._loop.create_future()

@@ -54,6 +54,7 @@ class Budget:
 
     def __init__(self, job: str = "JOB", *, replicas: int = 1, now: float) -> None:
         self.total = self.shown = self.dropped = 0
+        self.spared = 0  # lines that were folded into others before they came here
         self.drawn = self.drawn_lines = 0  # with our own notes, by which the caps are kept
         self.full = False
         self.name(job, replicas=replicas)
@@ -136,7 +137,7 @@ class Budget:
         for piece in after:
             self._draw(piece, drawn)
         if self.dropped:
-            self._draw(_note(f"… in all {self._missing(self.dropped, f' of {self.total:,}')}"), drawn)
+            self._draw(_note(f"… in all {self._missing(self.dropped, f' of {self.total + self.spared:,}')}"), drawn)
         return drawn
 
     def _refill(self, now: float) -> None:

@@ -18,7 +18,10 @@ from . import FORMAT, FRAME, RECORD_FD
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType, TracebackType
-    from typing import List
+    from typing import Any, List
+
+
+MAX_SHOWN = 64_000  # a longer traceback is not held back by whoever shows the log, so nobody need know it
 
 
 class Channel:
@@ -68,7 +71,7 @@ def main(path: str) -> None:
     os.environ["PYTHONUNBUFFERED"] = "1"  # for children: their lines go into the same log
     error = _run(path, channel)
     if error is not None:
-        _show(error)
+        _show(error, path, channel)
         raise SystemExit(130 if isinstance(error, KeyboardInterrupt) else 1)
 
 
@@ -206,7 +209,50 @@ def _record_module(cell: str) -> ModuleType:
     return record
 
 
-def _show(error: BaseException) -> None:
+class _Copying:
+    """Standard error that also keeps what is written through it, as long as that is short; None if it was not."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._room = MAX_SHOWN
+        self.texts: List[str] | None = []
+
+    def write(self, text: str) -> None:
+        self._stream.write(text)
+        try:
+            self._room -= len(text)
+            if self.texts is not None and self._room >= 0:
+                self.texts.append(text)
+            else:
+                self.texts = None
+        except BaseException:  # noqa: BLE001  # no memory: what matters is that it was written
+            self.texts = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def _show(error: BaseException, path: str, channel: Channel) -> None:
+    """Show the exception, and record what was shown if Python's own display did it."""
+    stderr = getattr(sys, "stderr", None)
+    if stderr is None or sys.excepthook is not sys.__excepthook__ or not channel.mine:
+        _display(error)
+        return
+    copying = _Copying(stderr)
+    sys.stderr = copying
+    try:
+        _display(error)
+    finally:
+        sys.stderr = stderr
+    try:
+        record = _record_module(path).shown_line("".join(copying.texts or ()))
+    except BaseException:  # noqa: BLE001  # as above; then nobody knows which lines these were, and all are shown
+        return
+    if record:
+        channel.send(record)
+
+
+def _display(error: BaseException) -> None:
     """What Python's top level does with an exception: the user's hook if there is one, else a traceback."""
     traceback = error.__traceback__
     sys.last_type, sys.last_value, sys.last_traceback = type(error), error, traceback

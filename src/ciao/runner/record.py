@@ -5,6 +5,8 @@
     {"v":1, "type":"started", "time":1763800000.25}             right before the user's code
     {"v":1, "type":"exit", "time":..., "code":3}                sys.exit; "message" too if its argument was a text
     {"v":1, "type":"error", "time":..., "error":ERROR}          the exception that nobody caught
+    {"v":1, "type":"shown", "lines":7, "crc":1234567}           after it: its traceback is in the log now, in so many
+                                                                lines, with this CRC-32 of their bytes
 
     ERROR: ename, evalue, module, notes [text], frames [FRAME, oldest first], cause ERROR or null,
            by_from (the cause was given by "raise ... from", else it is the context), exceptions [ERROR, of a group],
@@ -21,6 +23,7 @@ it is given once for each function, or not at all.
 
 from __future__ import annotations
 
+import binascii
 import json
 
 from . import FORMAT, MAX_RECORD
@@ -58,6 +61,14 @@ def exit_line(code: object, *, at: float) -> str:
     if not isinstance(code, int):
         record["message"] = safe_text(code, 4096)
     return json.dumps(record)
+
+
+def shown_line(text: str) -> str:
+    """The record of what was just shown on standard error; empty if a log has it in other lines, or it is nothing."""
+    if not text.endswith("\n") or "\r" in text:
+        return ""
+    data = text.encode("utf-8", "backslashreplace")
+    return json.dumps({"v": FORMAT, "type": "shown", "lines": data.count(b"\n"), "crc": binascii.crc32(data)})
 
 
 def exit_status(code: object) -> int:

@@ -7,7 +7,15 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ciao.backends.records import MAX_FRAMES, MAX_TEXT, error_of, exception_failure, exit_failure, signal_failure
+from ciao.backends.records import (
+    MAX_FRAMES,
+    MAX_TEXT,
+    error_of,
+    exception_failure,
+    exit_failure,
+    signal_failure,
+    traced,
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -32,6 +40,12 @@ def test_whatever_comes_is_an_error_or_none(data: object) -> None:
 )
 def test_whatever_a_record_holds_is_a_failure_or_none(record: dict[str, Any]) -> None:
     exception_failure("worker-0", record, seen=1.0)
+
+
+@given(record=st.fixed_dictionaries({"type": st.just("shown")}, optional={"lines": JSON, "crc": JSON}))
+def test_whatever_a_record_says_of_a_traceback_is_a_length_and_a_checksum_or_nothing(record: dict[str, Any]) -> None:
+    found = traced(exit_failure("worker-0", 1, when=1.0), record)
+    assert found is None or (0 < found.lines < 10**6 and 0 <= found.checksum < 2**32)
 
 
 def test_sizes_are_limited() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from binascii import crc32
 from collections.abc import Sequence
 
 import pytest
@@ -24,6 +25,7 @@ from ciao.model import (
     ReplicaChanged,
     ReplicaState,
     ReplicaStatus,
+    Traced,
 )
 
 REPLICAS = ("master-0", "worker-0", "worker-1")
@@ -202,6 +204,76 @@ def test_memory_and_output_are_bounded_in_a_flood_of_a_million_lines(screen: Scr
     assert len(drawn.encode()) <= CAP
     shown = sum(" | " in line for line in drawn.splitlines())
     assert f"… in all {1_000_000 - shown:,} of 1,000,000 lines not shown" in drawn
+
+
+def traced(replica: str, texts: Sequence[str], reason: str = "ValueError: bad batch") -> Traced:
+    data = "".join(f"{text}\n" for text in texts).encode()
+    return Traced(replica=replica, reason=reason, lines=len(texts), checksum=crc32(data))
+
+
+TRACE = ["Traceback (most recent call last):", '  File "cell_1.py", line 3, in <module>', "ValueError: bad batch"]
+
+
+def test_the_traceback_of_a_replica_that_fails_is_one_line_that_says_where_it_is(screen: Screen) -> None:
+    screen(Created(job=JOB))
+    screen.take()
+    screen(lines("worker-1", ["epoch 1", *TRACE]))
+    screen(lines("worker-0", ["epoch 1"]))
+    assert screen.take().splitlines() == ["worker-1 | epoch 1", "worker-0 | epoch 1"]
+    screen(traced("worker-1", TRACE))
+    assert screen.take() == "worker-1 | ValueError: bad batch (traceback of 3 lines: `%ciao logs jax-x1 worker-1`)\n"
+    assert screen.held == 0
+
+
+def test_a_traceback_is_shown_when_the_replica_ended_otherwise(screen: Screen) -> None:
+    screen(Created(job=JOB))
+    screen.take()
+    screen(lines("worker-1", TRACE))
+    screen(changed("worker-1", ReplicaState.FAILED, "SIGKILL"))
+    assert screen.take().splitlines() == [f"worker-1 | {text}" for text in TRACE]
+
+
+def test_a_traceback_that_was_logged_is_shown_within_a_second_by_draws_alone(screen: Screen, clock: Clock) -> None:
+    screen(Created(job=JOB))
+    screen.take()
+    screen(lines("worker-1", [*TRACE, "goes on"]))
+    clock.time = 0.9
+    assert screen.take() == ""
+    clock.time = 1.0
+    assert screen.take().splitlines() == [f"worker-1 | {text}" for text in [*TRACE, "goes on"]]
+
+
+def test_what_is_held_belongs_to_the_attempt_before(screen: Screen) -> None:
+    screen(Created(job=JOB))
+    screen.take()
+    screen(lines("worker-1", TRACE[:2]))
+    screen(Attempt(number=2, of=2, failure=FAILURE))
+    assert screen.take().splitlines()[2].startswith("attempt 2 of 2")
+
+
+def test_the_end_shows_what_was_held(screen: Screen) -> None:
+    screen(Created(job=JOB))
+    screen(lines("worker-1", TRACE))
+    assert screen.held > sum(map(len, TRACE))
+    screen(finished(Phase.FAILED))
+    assert screen.close().splitlines()[1:] == [f"worker-1 | {text}" for text in TRACE]
+
+
+def test_nothing_is_folded_where_no_error_follows(clock: Clock) -> None:
+    screen = Screen(where="local", colour=False, fold=False, clock=clock)
+    screen(lines("worker-1", TRACE))
+    screen(traced("worker-1", TRACE))
+    assert screen.take().splitlines() == [f"worker-1 | {text}" for text in TRACE]
+
+
+def test_the_number_of_all_lines_counts_the_folded_ones(screen: Screen) -> None:
+    screen(Created(job=JOB))
+    screen(lines("worker-1", TRACE))
+    screen(traced("worker-1", TRACE))
+    screen(lines("worker-0", ["x"] * 99_997))
+    rest = screen.close()
+    hidden = 99_998 - sum(" | " in line for line in rest.splitlines())
+    assert f"… in all {hidden:,} of 100,000 lines not shown" in rest
 
 
 def test_the_engines_thread_and_the_frontends_thread_do_not_disturb_each_other(screen: Screen) -> None:

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from binascii import crc32
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,10 +62,11 @@ def test_it_runs_from_the_source_tree(tmp_path: Path) -> None:
 
 def test_without_a_descriptor_records_are_framed_lines_of_the_output(run: Run) -> None:
     ended = run("print('hello')\n1 / 0\n", CIAO_RECORD_FD="")
-    first, hello, last = ended.out.decode().rstrip("\n").split("\n")
+    first, hello, error, shown = ended.out.decode().rstrip("\n").split("\n")
     assert first.startswith('\x1eciao/1 {"v":1,"type":"started"')
     assert hello == "hello"
-    assert json.loads(last.partition(" ")[2])["error"]["ename"] == "ZeroDivisionError"
+    assert json.loads(error.partition(" ")[2])["error"]["ename"] == "ZeroDivisionError"
+    assert json.loads(shown.partition(" ")[2])["type"] == "shown"
 
 
 def test_children_neither_see_the_variable_nor_get_the_descriptor(run: Run) -> None:
@@ -172,6 +174,49 @@ def test_an_error_looks_exactly_as_python_shows_it(run: Run, python: str, tmp_pa
     assert times.sub("", ended.err) == times.sub("", bare.stderr)
     assert ended.out.decode() == bare.stdout
     assert ended.code == (130 if name == "interrupt" else bare.returncode)
+
+
+@pytest.mark.parametrize("name", [*(name for name in ERRORS if name not in ("hook", "bad hook", "thread")), "group"])
+def test_what_python_showed_of_the_error_is_recorded_by_length_and_checksum(
+    run: Run, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "broken.py").write_text("def f(:\n")
+    ended = run(ERRORS.get(name, GROUP))
+    assert [r["type"] for r in ended.records if r["type"] != "started"] == ["error", "shown"]
+    assert ended.records[-1]["lines"] == ended.err.count("\n") > 0
+    assert ended.records[-1]["crc"] == crc32(ended.err.encode())
+
+
+UNKNOWN = {
+    "a hook of the user's": ERRORS["hook"],
+    "a hook that fails": ERRORS["bad hook"],
+    "no standard error": "import sys\nsys.stderr = None\n1 / 0\n",
+    "a closed one": "import sys\nsys.stderr.close()\n1 / 0\n",
+    "a long text": "raise ValueError('x' * 100_000)\n",
+    "lines that a log breaks": "raise ValueError('10%\\r20%')\n",
+    "a child of the cell's": "import os\nif os.fork() == 0: 1 / 0\nos.wait()\nos._exit(0)\n",
+    "an exit": "raise SystemExit('no data')\n",
+}
+
+
+@pytest.mark.parametrize("what", UNKNOWN)
+def test_nothing_is_recorded_of_what_a_log_may_not_have_as_it_was_written(run: Run, what: str) -> None:
+    assert "shown" not in [r["type"] for r in run(UNKNOWN[what]).records]
+
+
+def test_a_standard_error_of_the_users_gets_the_traceback_as_always(run: Run) -> None:
+    ended = run(
+        "import sys\nclass Upper:\n  def write(self, text): sys.__stderr__.write(text.upper())\n"
+        "  def flush(self): pass\nsys.stderr = Upper()\n1 / 0\n"
+    )
+    assert ended.err.endswith("ZERODIVISIONERROR: DIVISION BY ZERO\n")
+
+
+def test_a_standard_error_that_fails_does_not_hide_the_error(run: Run) -> None:
+    ended = run(
+        "import sys\nclass Bad:\n  def write(self, text): 1 / 0\n  def flush(self): pass\nsys.stderr = Bad()\n[][0]\n"
+    )
+    assert (ended.code, ended.error["ename"]) == (1, "IndexError")
 
 
 def test_an_exception_in_a_thread_is_no_failure(run: Run) -> None:

@@ -74,7 +74,7 @@ def test_a_record_tells_frames_with_whole_functions_and_the_cause(run: Run, tmp_
 
 
 def test_the_time_is_that_of_the_catch_and_after_the_start(run: Run) -> None:
-    started, error = run("import time\nt = time.time()\nclass E(Exception): pass\nraise E(t)\n").records
+    started, error, _ = run("import time\nt = time.time()\nclass E(Exception): pass\nraise E(t)\n").records
     assert started["time"] <= float(error["error"]["evalue"]) <= error["time"]
 
 
@@ -88,7 +88,8 @@ def test_a_group_tells_its_first_members() -> None:
 def test_a_syntax_error_tells_the_line_that_no_frame_has() -> None:
     with pytest.raises(SyntaxError) as caught:
         compile("x = 1\nx y\n", "module.py", "exec")
-    assert told(caught.value)["syntax"] == {"file": "module.py", "line": 2, "offset": 3, "text": "x y\n"}
+    place = {"file": "module.py", "line": 2, "offset": 3, "text": "x y\n", "cell": False}
+    assert told(caught.value)["syntax"] == place
 
 
 def test_a_deep_recursion_keeps_both_ends() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ciao.backends.cause import first_by_cause
-from ciao.backends.records import exception_failure, exit_failure, signal_failure
+from ciao.backends.records import exception_failure, exit_failure, reason_of, signal_failure, traced
 from ciao.model import (
     Attempt,
     Event,
@@ -49,7 +49,7 @@ class History:
             case "replica":
                 yield from self._replica(entry)
             case "record":
-                self._record(entry)
+                yield from self._record(entry)
             case "finished":
                 yield from self._finished(entry)
             case "lost":
@@ -75,10 +75,13 @@ class History:
             self._previous.append(first)
             yield Attempt(number=self._attempt, of=self._attempts, failure=first)
 
-    def _record(self, entry: Mapping[str, Any]) -> None:
-        failure = exception_failure(str(entry["replica"]), entry["record"], seen=float(entry["time"]))
+    def _record(self, entry: Mapping[str, Any]) -> Iterator[Event]:
+        name, record = str(entry["replica"]), entry["record"]
+        failure = exception_failure(name, record, seen=float(entry["time"]))
         if failure is not None:
-            self._failures.setdefault(failure.replica, failure)
+            self._failures.setdefault(name, failure)
+        elif (known := self._failures.get(name)) is not None and (trace := traced(known, record)) is not None:
+            yield trace
 
     def _replica(self, entry: Mapping[str, Any]) -> Iterator[Event]:
         name, state, when = str(entry["replica"]), ReplicaState(entry["state"]), float(entry["time"])
@@ -87,7 +90,7 @@ class History:
         reason = ""
         if state is ReplicaState.FAILED:
             failure = self._failures.setdefault(name, _died(name, entry, when))
-            reason = f"{failure.ename}: {failure.evalue}" if failure.evalue else failure.ename
+            reason = reason_of(failure)
         yield from self._changed(name, state, when, reason)
 
     def _changed(self, name: str, state: ReplicaState, when: float, reason: str) -> Iterator[Event]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ciao.backends.local.history import History
-from ciao.model import Attempt, Event, Finished, Job, Notice, Phase, ReplicaState
+from ciao.model import Attempt, Event, Finished, Job, Notice, Phase, ReplicaState, Traced
 
 JOB = Job(name="j", backend="local", framework="pytorch", replicas=("worker-0", "worker-1"), created=1.0)
 BEGAN = {"event": "attempt", "time": 2.0, "number": 1, "of": 1}
@@ -43,6 +43,14 @@ def test_a_record_is_the_failure_of_the_process_that_then_exits_1() -> None:
     assert history.outcome.failure is not None
     assert (history.outcome.failure.replica, history.outcome.failure.ename) == ("worker-1", "ValueError")
     assert history.summary().replicas[1].reason == "ValueError: no"
+
+
+def test_the_traceback_of_a_failure_is_told_as_soon_as_it_is_in_the_log() -> None:
+    error = {"type": "error", "time": 2.5, "error": {"ename": "ValueError", "evalue": "no"}}
+    records = [{"event": "record", "time": 2.6, "replica": "worker-1", "record": error}]
+    records += [{**records[0], "record": {"type": "shown", "lines": 7, "crc": 4_000_000_000}}]
+    _, events = told(BEGAN, *records)
+    assert events == [Traced(replica="worker-1", reason="ValueError: no", lines=7, checksum=4_000_000_000)]
 
 
 def test_a_new_attempt_keeps_the_failure_before() -> None:

@@ -1,0 +1,181 @@
+"""A traceback that a replica shows at its end is said again, better, as the cell's error; here it becomes one line.
+
+Whoever wrote the traceback tells its length and checksum a moment later. So from a line on that may begin one, a
+replica's lines are held back::
+
+    lines -> passed on at once, unless something is held or a traceback begins
+          -> held -> the lines of the checksum: one line in their place; all others: passed on
+
+The checksum decides: the traceback of a handled exception that the code logged, or lines that a thread wrote in
+between, are never taken for it. Nothing else is changed, and each replica's lines keep their order.
+"""
+
+from __future__ import annotations
+
+from binascii import crc32
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
+from re import compile as pattern
+
+from ciao.logs.pieces import OVERHEAD
+from ciao.model import Line, Traced
+
+__all__ = ["BYTES", "HOLD", "LINES", "Folding"]
+
+HOLD = 1.0
+"""Seconds that a line is held at most."""
+
+LINES, BYTES = 2_000, 64_000
+"""How much is held of each replica at most."""
+
+_BEGIN = "Traceback (most recent call last):"
+_GROUP = "  + Exception Group "
+_SYNTAX = pattern(r'  File ".*", line \d+')
+_HINTS = (_BEGIN, '  File "')
+
+
+class Folding:
+    """Holds lines of several replicas. ``now`` is any clock in seconds that does not go back.
+
+    ``spared`` counts the lines that were left out. Without ``on`` every line is passed on at once.
+    """
+
+    def __init__(self, *, on: bool = True) -> None:
+        self._on = on
+        self.spared = 0
+        self._held: dict[str, _Held] = {}
+        self._known: dict[str, list[tuple[Traced, str]]] = {}
+
+    @property
+    def held(self) -> int:
+        """The cost of the lines in memory, at most BYTES for each replica."""
+        return sum(held.cost for held in self._held.values())
+
+    def add(self, lines: Sequence[Line], now: float) -> Sequence[Line]:
+        """Lines in the order in which they are to be shown: those that may be shown now."""
+        if not self._on or (not self._held and not _hinted(lines)):
+            return lines
+        passed: list[Line] = []
+        for line in lines:
+            if line.replica in self._held or _start(line.text) >= 0:
+                passed += self._hold(line, now)
+            else:
+                passed.append(line)
+        for replica in [r for r in self._known if r in self._held]:
+            passed += self._fold(replica)
+        return passed
+
+    def expect(self, traced: Traced, words: str) -> list[Line]:
+        """This traceback was, or will soon be, among the lines; ``words`` are to stand for it."""
+        self._known.setdefault(traced.replica, []).append((traced, words))
+        return self._fold(traced.replica)
+
+    def due(self, now: float) -> list[Line]:
+        """What was held long enough."""
+        passed: list[Line] = []
+        for replica, held in list(self._held.items()):
+            while held.lines and held.times[0] + HOLD <= now:
+                passed += held.taken()
+            self._forget_empty(replica)
+        return passed
+
+    def release(self, replica: str | None = None) -> list[Line]:
+        """All that is held, of this replica or of all."""
+        names = [replica] if replica is not None else list(self._held)
+        return [line for name in names if name in self._held for line in self._held.pop(name).lines]
+
+    def _hold(self, line: Line, now: float) -> Iterator[Line]:
+        held = self._held.setdefault(line.replica, _Held())
+        cost = _cost(line)
+        while held.lines and (len(held.lines) >= LINES or held.cost + cost > BYTES):
+            yield from held.taken()
+        if cost <= BYTES and (held.lines or _start(line.text) >= 0):
+            held.append(line, cost, now)
+        else:
+            yield line
+        self._forget_empty(line.replica)
+
+    def _fold(self, replica: str) -> list[Line]:
+        """Put words in the place of what is known and held; what was held up to there need not wait any more."""
+        held, known, free = self._held.get(replica), self._known.get(replica, []), 0
+        if held is None:
+            return []
+        for one in reversed(known[:]):  # attempts may fail alike: the last for the last
+            place = held.place(one[0])
+            if place is not None:
+                known.remove(one)
+                spared = held.replace(place, one[0].lines, one[1])
+                self.spared += spared
+                free = max(free, place + one[0].lines) - spared
+        passed = held.taken(free) if free else []
+        self._forget_empty(replica)
+        return passed
+
+    def _forget_empty(self, replica: str) -> None:
+        if replica in self._held and not self._held[replica].lines:
+            del self._held[replica]
+
+
+class _Held:
+    """Lines of one replica, the first of which may begin a traceback."""
+
+    def __init__(self) -> None:
+        self.lines: list[Line] = []
+        self.times: list[float] = []
+        self.cost = 0
+        self._costs: list[int] = []
+
+    def append(self, line: Line, cost: int, now: float) -> None:
+        self.lines.append(line)
+        self.times.append(now)
+        self._costs.append(cost)
+        self.cost += cost
+
+    def taken(self, begin: int = 1) -> list[Line]:
+        """Let go of ``begin`` lines and those behind them that begin no traceback."""
+        count = next((i for i in range(begin, len(self.lines)) if _start(self.lines[i].text) >= 0), len(self.lines))
+        taken = self.lines[:count]
+        self.cost -= sum(self._costs[:count])
+        del self.lines[:count], self.times[:count], self._costs[:count]
+        return taken
+
+    def place(self, traced: Traced) -> int | None:
+        """Where this traceback begins: the last, if code logged what it then raised; None if it is not here."""
+        for i in range(len(self.lines) - traced.lines, -1, -1):
+            begin = _start(self.lines[i].text)
+            if begin >= 0:
+                texts = [line.text for line in self.lines[i : i + traced.lines]]
+                texts[0] = texts[0][begin:]
+                if crc32("".join(f"{text}\n" for text in texts).encode("utf-8", "replace")) == traced.checksum:
+                    return i
+        return None
+
+    def replace(self, place: int, count: int, words: str) -> int:
+        """Words in the place of so many lines; by how many there are fewer."""
+        first = self.lines[place]
+        before = first.text[: _start(first.text)]  # a progress bar that had no newline
+        new = [first._replace(text=text) for text in (before, words) if text]
+        costs = [_cost(line) for line in new]
+        self.cost += sum(costs) - sum(self._costs[place : place + count])
+        self.lines[place : place + count] = new
+        self.times[place : place + count] = [self.times[place]] * len(new)
+        self._costs[place : place + count] = costs
+        return count - len(new)
+
+
+def _hinted(lines: Sequence[Line]) -> bool:
+    """Whether any of the lines could begin a traceback; quick, for nearly all do not."""
+    joined = "\n".join(map(itemgetter(2), lines))
+    return any(hint in joined for hint in _HINTS)
+
+
+def _cost(line: Line) -> int:
+    return len(line.text.encode("utf-8", "replace")) + OVERHEAD
+
+
+def _start(text: str) -> int:
+    """Where in the line a traceback begins, -1 if it does not."""
+    if text.endswith(_BEGIN):
+        begin = len(text) - len(_BEGIN)
+        return begin - len(_GROUP) if text.endswith(_GROUP + _BEGIN) else begin
+    return 0 if text.startswith(_HINTS[1]) and _SYNTAX.fullmatch(text) else -1

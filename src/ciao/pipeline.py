@@ -23,21 +23,22 @@ async def run(spec: JobSpec, *, s2i: S2IClient, backend: Backend) -> AsyncGenera
 
     A cancellation, at whatever stage, ends the job and yields its outcome.
     """
-    notices = backend.check(spec)
-    yield SpecRead(spec=spec)
-    for notice in notices:
-        yield notice
     job = Job.named(spec, backend=backend.name, now=time.time())  # named first: a cancellation finds it
     try:
+        notices = await asyncio.to_thread(backend.check, spec)  # it may start a Python to ask for its version
+        yield SpecRead(spec=spec)
+        for notice in notices:
+            yield notice
         bundle = await s2i.build(spec, job)
         yield Bundled(bundle=bundle)
+        await asyncio.sleep(0)  # a cancellation that came meanwhile is seen before anything is created
         await backend.create(spec, job, bundle)
         yield Created(job=job)
         async with aclosing(backend.watch(job.name)) as events:
             async for event in events:
                 yield event
     except asyncio.CancelledError:
-        yield Finished(outcome=await asyncio.shield(_cancel(job.name, backend)))
+        yield Finished(outcome=await _end(job.name, backend))
 
 
 async def attach(name: str, *, backend: Backend) -> AsyncGenerator[Event, None]:
@@ -49,8 +50,30 @@ async def attach(name: str, *, backend: Backend) -> AsyncGenerator[Event, None]:
             yield event
 
 
+async def _end(name: str, backend: Backend) -> Outcome:
+    """Cancel the job. A second cancellation is impatience: who waits is let go, and the job ends all the same."""
+    ending = asyncio.create_task(_cancel(name, backend))
+    try:
+        await asyncio.wait([ending])  # leaves the task alone when it is cancelled itself
+    except asyncio.CancelledError:
+        _endings.add(ending)
+        ending.add_done_callback(_ended)
+        return Outcome(phase=Phase.CANCELLED, ended=time.time(), message="its replicas are still being ended")
+    return ending.result()
+
+
 async def _cancel(name: str, backend: Backend) -> Outcome:
     try:
         return await backend.cancel(name)
     except JobNotFound:  # nothing was created yet
         return Outcome(phase=Phase.CANCELLED, ended=time.time())
+
+
+_endings: set[asyncio.Task[Outcome]] = set()
+"""Cancellations that nobody waits for any more; the loop itself would not keep them alive."""
+
+
+def _ended(ending: asyncio.Task[Outcome]) -> None:
+    _endings.discard(ending)
+    if not ending.cancelled():
+        ending.exception()  # looked at: nobody is left to be told

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 import time
 
@@ -106,3 +108,29 @@ async def test_one_folder_that_cannot_be_read_does_not_hide_the_others(
         (settings.home / "jobs" / name).mkdir()
         (settings.home / "jobs" / name / "job.json").write_text(text)
     assert len(await backend.jobs()) == 1
+
+
+LEAVER = """
+import json, sys, threading
+from pathlib import Path
+from ciao.model import Cell, JobSpec, Lines, Role, RoleSpec
+from ciao.session import Session
+from ciao.settings import Settings
+code = "while True: print('x', flush=True)"
+roles = (RoleSpec(role=Role.WORKER, count=1),)
+spec = JobSpec(cell=Cell(text=code), code=code, framework="jax", roles=roles)
+up = threading.Event()
+Session(Settings(home=Path(sys.argv[1]))).run(spec, lambda event: up.set() if isinstance(event, Lines) else None)
+assert up.wait(30)
+"""
+
+
+async def test_a_process_that_leaves_its_job_says_nothing_and_the_job_goes_on(
+    backend: Backend, settings: Settings
+) -> None:
+    words = [sys.executable, "-X", "dev", "-c", LEAVER, str(settings.home)]
+    left = await asyncio.to_thread(subprocess.run, words, check=True, capture_output=True, timeout=60)
+    assert (left.stdout, left.stderr) == (b"", b"")
+    (summary,) = await backend.jobs()
+    assert summary.phase is Phase.RUNNING
+    await backend.cancel(summary.job.name)

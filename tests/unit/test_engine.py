@@ -61,10 +61,17 @@ def test_a_cancelled_run_cleans_up_and_has_no_outcome(engine: Engine) -> None:
     assert cleaned.is_set()
 
 
-def test_a_run_that_is_cancelled_at_once_never_begins(engine: Engine) -> None:
-    run = engine.run(endless(threading.Event()), lambda _: None)
+def test_a_run_that_is_cancelled_at_once_can_still_tell_its_end(engine: Engine) -> None:
+    async def pipeline() -> AsyncGenerator[Event, None]:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            yield DONE
+
+    run = engine.run(pipeline(), lambda _: None)
     run.cancel()
-    assert run.done.result(5) is None
+    run.cancel()
+    assert run.done.result(5) == DONE.outcome
 
 
 def test_an_error_reaches_whoever_waits(engine: Engine) -> None:
@@ -89,3 +96,58 @@ def test_commands_are_answered_while_a_job_runs(engine: Engine) -> None:
     assert engine.call(answer()).result(5) == 42
     run.cancel()
     run.done.result(5)
+
+
+def test_a_listener_that_raises_ends_its_own_run_alone(engine: Engine) -> None:
+    def listener(event: Event) -> None:
+        raise KeyError(event)
+
+    cleaned = threading.Event()
+    run = engine.run(endless(cleaned), listener)
+    with pytest.raises(KeyError):
+        run.done.result(5)
+    assert cleaned.is_set()
+    assert engine.run(short(), lambda _: None).done.result(5) == DONE.outcome
+
+
+@pytest.mark.parametrize("leave", [SystemExit, KeyboardInterrupt])
+def test_a_listener_that_wants_to_leave_does_not_take_the_engine_with_it(
+    engine: Engine, leave: type[BaseException]
+) -> None:
+    def listener(event: Event) -> None:
+        raise leave
+
+    with pytest.raises(EngineError, match="was left by"):
+        engine.run(short(), listener).done.result(5)
+    assert engine.run(short(), lambda _: None).done.result(5) == DONE.outcome
+
+
+def test_who_stops_to_wait_does_not_cancel_for_the_others(engine: Engine) -> None:
+    up = threading.Event()
+    run = engine.run(endless(threading.Event()), lambda _: up.set())
+    assert up.wait(5)
+    assert not run.done.cancel()
+    run.cancel()
+    assert run.done.result(5) is None
+
+
+def test_an_engine_that_closes_lets_go_of_jobs_without_cancelling_them(engine: Engine) -> None:
+    up, cancelled = threading.Event(), threading.Event()
+
+    async def pipeline() -> AsyncGenerator[Event, None]:
+        try:
+            up.set()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+        yield DONE
+
+    run = engine.run(pipeline(), lambda _: None)
+    answer = engine.call(asyncio.sleep(1000))
+    assert up.wait(5)
+    engine.close()
+    for waiting in (run.done, answer):
+        with pytest.raises(EngineError, match="has stopped"):
+            waiting.result(5)
+    run.cancel()
+    assert not cancelled.is_set()

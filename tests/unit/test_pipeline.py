@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+import threading
+from collections.abc import Callable
+from contextlib import aclosing, closing
+from dataclasses import dataclass, field
 
 import pytest
 
 from ciao import pipeline
+from ciao.engine import Engine
 from ciao.errors import CreateRefused
 from ciao.model import (
     Bundled,
@@ -17,6 +21,7 @@ from ciao.model import (
     Finished,
     Job,
     JobSpec,
+    Notice,
     Outcome,
     Phase,
     Role,
@@ -45,11 +50,18 @@ async def told(backend: Scripted, s2i: NoBundle, *, cancel: bool = False) -> lis
 
     task = asyncio.create_task(consume())
     if cancel:
-        for _ in range(20):  # every stage of these fakes is reached within a few turns of the loop
-            await asyncio.sleep(0)
+        await until(lambda: bool(backend.calls or (s2i.slow and events)))
         task.cancel()
     await task
     return events
+
+
+async def until(reached: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not reached():  # noqa: ASYNC110  # the fakes tell nobody
+            await asyncio.sleep(0)
+        for _ in range(20):  # what follows without waiting
+            await asyncio.sleep(0)
 
 
 async def test_a_cell_is_told_from_spec_to_end() -> None:
@@ -102,3 +114,60 @@ async def test_attach_lets_go_of_a_job_without_ending_it() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert backend.calls == ["watch"]
+
+
+async def test_a_cancellation_before_anything_is_created_creates_nothing() -> None:
+    backend = Scripted(script=[DONE])
+    with closing(Engine()) as engine:
+        run = engine.run(pipeline.run(SPEC, s2i=NoBundle(), backend=backend), lambda _: None)
+        run.cancel()
+        outcome = run.done.result(10)
+    assert outcome is not None
+    assert (outcome.phase, backend.calls) == (Phase.CANCELLED, ["cancel"])
+
+
+@dataclass(kw_only=True)
+class Slow(Scripted):
+    """Takes its time to end a job, and then fails to."""
+
+    enough: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def cancel(self, name: str) -> Outcome:
+        self.calls.append("cancel")
+        await self.enough.wait()
+        self.calls.append("given up")
+        raise CreateRefused("no")
+
+
+async def test_a_second_cancellation_waits_no_longer_and_the_first_goes_on() -> None:
+    backend, events = Slow(endless=True), list[Event]()
+
+    async def consume() -> None:
+        async with aclosing(pipeline.run(SPEC, s2i=NoBundle(), backend=backend)) as stream:
+            async for event in stream:
+                events.append(event)  # what was told before a cancellation counts
+
+    task = asyncio.create_task(consume())
+    for stage in ("watch", "cancel"):
+        await until(lambda stage=stage: stage in backend.calls)  # type: ignore[misc]  # a default is no argument
+        task.cancel()
+    await task
+    assert isinstance(events[-1], Finished)
+    assert events[-1].outcome.phase is Phase.CANCELLED
+    backend.enough.set()
+    await until(lambda: "given up" in backend.calls)
+
+
+async def test_a_check_that_takes_long_does_not_keep_the_loop_from_other_jobs() -> None:
+    asked, answer = threading.Event(), threading.Event()
+
+    class Thorough(Scripted):
+        def check(self, spec: JobSpec) -> tuple[Notice, ...]:
+            asked.set()
+            assert answer.wait(10)
+            return ()
+
+    task = asyncio.create_task(told(Thorough(script=[DONE]), NoBundle()))
+    await until(asked.is_set)
+    answer.set()
+    assert isinstance((await task)[-1], Finished)

@@ -13,12 +13,13 @@ from fakes.kernel import Kernel
 AT_START = {
     "ciao",
     "ciao.frontends",
-    "ciao.frontends.completion",
+    "ciao.frontends.notebook",
+    "ciao.frontends.notebook.completion",
     "ciao.frontends.extension",
-    "ciao.frontends.interrupt",
+    "ciao.frontends.notebook.interrupt",
     "ciao.frontends.kernel",
-    "ciao.frontends.magics",
-    "ciao.frontends.transform",
+    "ciao.frontends.notebook.magics",
+    "ciao.frontends.notebook.transform",
 }
 OURS = "import sys\nsorted(m for m in sys.modules if m.partition('.')[0] == 'ciao')"
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ciao.frontends import streams
+from ciao.frontends.shell import streams
 
 if TYPE_CHECKING:
     from ciao.commands.line import Request
@@ -67,7 +67,7 @@ def _status(request: Request, session: Session | None) -> int:
             return _kernel(request)
     session = session or _session()
     if request.command == "run" or request.streams:
-        from ciao.frontends import foreground
+        from ciao.frontends.shell import foreground
 
         answer = foreground.run if request.command == "run" else foreground.follow
         return answer(request, session, colour=streams.wants_colour())

@@ -14,7 +14,7 @@ from ciao import __version__
 from ciao.commands.completion import Completions, complete, wants_jobs
 from ciao.commands.line import Request, parse, split
 from ciao.errors import CiaoError, CommandError
-from ciao.frontends import page, present
+from ciao.frontends.display import page, present
 from ciao.model import Cell, Summary
 from ciao.session import Session
 
@@ -147,7 +147,7 @@ def _delete(ask: Ask) -> Answer:
 
 def _plan(ask: Ask) -> Answer:
     from ciao.commands.plan import plan
-    from ciao.frontends.file import read_cell
+    from ciao.frontends.shell.file import read_cell
 
     if ask.cell is None and ask.request.file is None:
         hint = "Write %%ciao plan above the cell's magic lines" if ask.in_cell else "Write: ciao plan FILE"

@@ -6,8 +6,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from ciao.frontends import completion, interrupt, transform
-from ciao.frontends.magics import Magics, forget_traceback, remember
+from ciao.frontends.notebook import completion, interrupt, transform
+from ciao.frontends.notebook.magics import Magics, forget_traceback, remember
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

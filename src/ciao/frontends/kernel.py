@@ -82,7 +82,7 @@ class CiaoKernel(IPythonKernel):
         self, code: str, cursor_pos: int, detail_level: int = 0, omit_sections: Sequence[str] = ()
     ) -> dict[str, Any]:
         """Explain options and commands on magic lines, and Python as ever."""
-        from ciao.frontends import completion
+        from ciao.frontends.notebook import completion
 
         if (text := completion.explained(code, cursor_pos)) is not None:
             return {"status": "ok", "found": True, "data": {"text/plain": text}, "metadata": {}}

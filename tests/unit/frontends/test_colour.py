@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ciao.frontends.colour import PALETTE, Prefixes, colour_of, plain
+from ciao.frontends.display.colour import PALETTE, Prefixes, colour_of, plain
 
 
 def luminance(number: int) -> float:

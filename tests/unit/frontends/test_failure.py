@@ -7,9 +7,9 @@ import dataclasses
 import pytest
 
 from ciao.errors import CommandError, OptionError
-from ciao.frontends import failure
-from ciao.frontends.failure import TrainingError
-from ciao.frontends.traceback import CellSource
+from ciao.frontends.display import failure
+from ciao.frontends.display.failure import TrainingError
+from ciao.frontends.display.traceback import CellSource
 from ciao.model import Failure, FailureKind, Outcome, Phase, RemoteError
 
 CELL = CellSource(label="Cell In[7]")

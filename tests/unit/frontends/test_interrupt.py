@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from ciao.frontends.interrupt import Interrupt
+from ciao.frontends.notebook.interrupt import Interrupt
 
 
 async def test_the_first_interrupt_wakes_the_cell_at_once() -> None:

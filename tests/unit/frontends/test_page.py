@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ciao.frontends.page import Table, html, text
+from ciao.frontends.display.page import Table, html, text
 
 TABLE = Table(head=("JOB", "STATE"), rows=(("jax-<b>", "running"), ("x", "")))
 

@@ -14,8 +14,8 @@ from ciao.commands.end import Ended
 from ciao.commands.jobs import Jobs
 from ciao.commands.logs import Log
 from ciao.commands.plan import Plan
-from ciao.frontends import page, present
-from ciao.frontends.page import Page
+from ciao.frontends.display import page, present
+from ciao.frontends.display.page import Page
 from ciao.model import Failure, Notice, Outcome, Phase
 from fakes.jobs import BOOM, NOON, lines, summary
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ciao.frontends.status import View, duration, failed, status
+from ciao.frontends.display.status import View, duration, failed, status
 from ciao.model import Failure, Outcome, Phase, ReplicaState, ReplicaStatus
 
 START = 1_795_442_602.0  # 2026-11-23 14:03:22 UTC

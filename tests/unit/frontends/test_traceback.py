@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ciao.frontends.traceback import CellSource, echoes, printable, render
+from ciao.frontends.display.traceback import CellSource, echoes, printable, render
 from ciao.model import Failure, Frame, Outcome, Phase, RemoteError
 
 CELL = CellSource(label="Cell In[7]", lines=("%framework=jax", "", "def train():", "    return 1 / 0", "", "train()"))

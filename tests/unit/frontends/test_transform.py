@@ -11,7 +11,7 @@ import sys
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
-from ciao.frontends.transform import Completeness, Submission, follows, is_ours, misplaced
+from ciao.frontends.notebook.transform import Completeness, Submission, follows, is_ours, misplaced
 
 JOB = "%framework=pytorch\n"
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ciao.frontends.colour import plain
+from ciao.frontends.display.colour import plain
 from ciao.model import Failure, Outcome, Phase, ReplicaState, ReplicaStatus
 
 __all__ = ["Status", "View", "duration", "failed", "short", "status"]

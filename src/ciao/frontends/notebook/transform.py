@@ -49,7 +49,7 @@ class Submission:
         text = "".join(lines)
         if not is_ours(text):
             return lines
-        from ciao.frontends import interrupt
+        from ciao.frontends.notebook import interrupt
 
         interrupt.expect_job()
         return [f"await get_ipython().run_cell_magic('kubeflow', '', {text!r})\n"]

@@ -11,10 +11,10 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from ciao.errors import CiaoError
-from ciao.frontends import failure
-from ciao.frontends.interrupt import Interrupt
-from ciao.frontends.traceback import CellSource
-from ciao.frontends.watch import Watch
+from ciao.frontends.display import failure
+from ciao.frontends.display.traceback import CellSource
+from ciao.frontends.notebook.interrupt import Interrupt
+from ciao.frontends.notebook.watch import Watch
 from ciao.model import Cell, Notice
 
 if TYPE_CHECKING:

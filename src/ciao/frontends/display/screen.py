@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import assert_never
 
-from ciao.frontends.colour import Prefixes, plain
-from ciao.frontends.status import Status, View, failed, short, status
+from ciao.frontends.display.colour import Prefixes, plain
+from ciao.frontends.display.status import Status, View, failed, short, status
 from ciao.logs.budget import Budget, tick
 from ciao.logs.folding import Folding
 from ciao.logs.pieces import Piece

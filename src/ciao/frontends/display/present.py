@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ciao.frontends.colour import Prefixes
-from ciao.frontends.page import Block, Page, Table
-from ciao.frontends.status import duration
-from ciao.frontends.traceback import echoes
+from ciao.frontends.display.colour import Prefixes
+from ciao.frontends.display.page import Block, Page, Table
+from ciao.frontends.display.status import duration
+from ciao.frontends.display.traceback import echoes
 from ciao.model import Cell, Failure, Line, Phase, ReplicaState, ReplicaStatus, Summary
 
 if TYPE_CHECKING:

@@ -8,16 +8,16 @@ import time
 from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Any
 
-from ciao.frontends import failure
-from ciao.frontends.outlet import Outlet, wants_colour
+from ciao.frontends.display import failure
+from ciao.frontends.notebook.outlet import Outlet, wants_colour
 from ciao.model import Created, Event, Finished, Job, Lines, Notice, Outcome, Phase
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from ciao.engine import Run
-    from ciao.frontends.interrupt import Interrupt
-    from ciao.frontends.traceback import CellSource
+    from ciao.frontends.display.traceback import CellSource
+    from ciao.frontends.notebook.interrupt import Interrupt
 
 __all__ = ["Watch"]
 
@@ -45,7 +45,7 @@ class Watch:
         only: str | None = None,
         fold: bool = True,
     ) -> None:
-        from ciao.frontends.display import Screen
+        from ciao.frontends.display.screen import Screen
 
         self._shell = shell
         self._interrupt = interrupt

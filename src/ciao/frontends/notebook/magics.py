@@ -6,7 +6,7 @@ import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from ciao.frontends import transform
+from ciao.frontends.notebook import transform
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -74,7 +74,7 @@ class Magics:
     def kubeflow_line(self, line: str) -> None:
         """Run the cell as a distributed job: ``%kubeflow framework=pytorch worker=2`` as the cell's first line."""
         from ciao.errors import CommandError
-        from ciao.frontends import failure
+        from ciao.frontends.display import failure
 
         what = line if line.startswith("%") else "%kubeflow"  # an option below code is led here, see transform
         error = CommandError(f"{what} must be at the top of its cell", hint="Move it above the first line of code")
@@ -89,7 +89,7 @@ class Magics:
         self._command(line, body)
 
     async def _awaited(self, text: str) -> None:
-        from ciao.frontends import cell
+        from ciao.frontends.notebook import cell
 
         forget_traceback(self._shell)
         session = current_session()
@@ -115,8 +115,8 @@ class Magics:
 
     def _command(self, line: str, body: str) -> None:
         from ciao.errors import CiaoError
-        from ciao.frontends import failure
         from ciao.frontends.command import answer
+        from ciao.frontends.display import failure
 
         forget_traceback(self._shell)
         try:
@@ -130,7 +130,7 @@ class Magics:
         raise failure.shown(error, f"%ciao {line}")
 
     def _present(self, found: Answer) -> None:
-        from ciao.frontends.outlet import in_terminal
+        from ciao.frontends.notebook.outlet import in_terminal
 
         if found.html is None or in_terminal(self._shell):
             print(found.text)  # noqa: T201  # this is the cell's output
@@ -153,6 +153,6 @@ class Magics:
         if self._told:
             return None
         self._told = True
-        from ciao.frontends import notices
+        from ciao.frontends.notebook import notices
 
         return session.engine.call(notices.still_running(session, before=self._loaded))

@@ -15,11 +15,12 @@ from ciao.commands.follow import following
 from ciao.commands.line import Request
 from ciao.engine import Run
 from ciao.errors import CiaoError
-from ciao.frontends import failure, present, streams
-from ciao.frontends.colour import Prefixes
 from ciao.frontends.command import wait
-from ciao.frontends.file import read_cell
-from ciao.frontends.traceback import CellSource, printable
+from ciao.frontends.display import failure, present
+from ciao.frontends.display.colour import Prefixes
+from ciao.frontends.display.traceback import CellSource, printable
+from ciao.frontends.shell import streams
+from ciao.frontends.shell.file import read_cell
 from ciao.model import Attempt, Created, Event, Job, Line, Lines, Notice, Outcome, Phase, ReplicaChanged, ReplicaState
 from ciao.session import Session
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 
-from ciao.frontends.colour import plain
-from ciao.frontends.traceback import printable
+from ciao.frontends.display.colour import plain
+from ciao.frontends.display.traceback import printable
 
 __all__ = ["Block", "Page", "Table", "html", "text"]
 

@@ -63,7 +63,7 @@ def _candidates(text: str, position: int) -> tuple[int, Sequence[str]]:
     line = text[text.rfind("\n", 0, position) + 1 : position]
     if command := COMMAND.match(line):
         from ciao.frontends.command import completions
-        from ciao.frontends.magics import current_session
+        from ciao.frontends.notebook.magics import current_session
 
         asked = command[1]
         start, words = completions(asked, len(asked), current_session())

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from ciao.frontends.display import Screen
+from ciao.frontends.display.screen import Screen
 from ciao.logs.budget import CAP, CAP_LINES, KEPT, QUEUE, TAIL
 from ciao.logs.pieces import PIECE
 from ciao.model import (

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from ciao.errors import CellError, CiaoError
-from ciao.frontends.traceback import CellSource, echoes, printable, render
+from ciao.frontends.display.traceback import CellSource, echoes, printable, render
 from ciao.model import Failure, Outcome, Phase
 
 __all__ = ["Interrupted", "TrainingError", "of_outcome", "shown", "single"]

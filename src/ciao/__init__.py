@@ -9,9 +9,11 @@ TYPE_CHECKING = False  # typing itself is slow to import, and every supervisor s
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from ciao.frontends.display.failure import TrainingError
+
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "load_ipython_extension", "unload_ipython_extension"]
+__all__ = ["TrainingError", "__version__", "load_ipython_extension", "unload_ipython_extension"]
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
@@ -26,3 +28,12 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     from ciao.frontends import extension
 
     extension.unload(shell)
+
+
+def __getattr__(name: str) -> object:
+    """``ciao.TrainingError``, what a cell raises when its training failed; loaded by whoever asks for it."""
+    if name == "TrainingError":
+        from ciao.frontends.display import failure
+
+        return failure.TrainingError
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -108,3 +108,11 @@ def test_what_befell_the_job_as_a_whole_names_no_replica() -> None:
     whole = dataclasses.replace(outcome, failure=dataclasses.replace(outcome.failure, replica=""))
     shown = error_of(whole)._render_traceback_()
     assert shown == ["DeadlineExceeded: the job ran longer than its timeout of 10 s"]
+
+
+def test_the_package_names_what_a_cell_raises() -> None:
+    import ciao
+
+    assert ciao.TrainingError is TrainingError
+    with pytest.raises(AttributeError, match="no attribute 'Training'"):
+        _ = ciao.Training  # type: ignore[attr-defined]  # there is none

@@ -115,4 +115,4 @@ def test_the_package_names_what_a_cell_raises() -> None:
 
     assert ciao.TrainingError is TrainingError
     with pytest.raises(AttributeError, match="no attribute 'Training'"):
-        _ = ciao.Training  # type: ignore[attr-defined]  # there is none
+        _ = ciao.Training

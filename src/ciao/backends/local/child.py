@@ -6,7 +6,6 @@ Imported by the supervisor alone, which starts with every job: standard library 
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import signal
@@ -14,6 +13,7 @@ import subprocess
 import sys
 import time
 
+from ciao.backends.local.ledger import FULL
 from ciao.logs.lines import stamp, stamped
 from ciao.runner.pump import Pump
 
@@ -44,7 +44,10 @@ class Child:
         self.lost_bytes = 0
         self.output = -1
         self.records = -1
-        self._log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self.ended_at = 0.0  # epoch seconds
+        self._log_path = log_path
+        self._log = -1
+        self._torn = False
         self._pump = Pump()
         self._record_rest = b""
         self._record_bytes = 0
@@ -52,10 +55,13 @@ class Child:
 
     def start(self, argv: list[str], env: Mapping[str, str], cwd: str) -> None:
         """Start the process; OSError if it cannot be."""
-        self.output, out = _pipe()
-        self.records, record = _pipe()
-        lifeline, self._lifeline = os.pipe()
+        theirs: list[int] = []
         try:
+            self._log = os.open(self._log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            self.output, out = _pipe(theirs, size=PIPE_BYTES)
+            self.records, record = _pipe(theirs)
+            lifeline, self._lifeline = os.pipe()
+            theirs.append(lifeline)
             process = subprocess.Popen(
                 argv,
                 env={**env, "CIAO_RECORD_FD": str(record)},
@@ -70,7 +76,7 @@ class Child:
             process.returncode = 0  # the supervisor reaps all children itself
             _kill_group_when_closed(lifeline, self.pid)
         finally:
-            for fd in (out, record, lifeline):
+            for fd in theirs:
                 os.close(fd)
 
     @property
@@ -85,7 +91,7 @@ class Child:
 
     def reaped(self, code: int) -> None:
         """The main process has ended: so do those it left behind, as in a container."""
-        self.code = code
+        self.code, self.ended_at = code, time.time()
         self.signal(signal.SIGKILL)
 
     def read_output(self) -> bool:
@@ -96,43 +102,53 @@ class Child:
         return data != b""
 
     def read_records(self) -> tuple[list[bytes], bool]:
-        """Records that have arrived whole, and whether there may be more."""
+        """Records that have arrived whole, and whether there may be more. Beyond a limit they are dropped."""
         data = _read(self.records)
-        if data:
-            self._record_bytes += len(data)
-            *whole, self._record_rest = (self._record_rest + data).split(b"\n")
-            return (whole if self._record_bytes <= RECORD_LIMIT else []), True
-        return [], data is None
+        if not data:
+            return [], data is None
+        self._record_bytes += len(data)
+        if self._record_bytes > RECORD_LIMIT:
+            self._record_rest = b""
+            return [], True
+        *whole, self._record_rest = (self._record_rest + data).split(b"\n")
+        return whole, True
 
     def close(self) -> None:
-        """Write the last unfinished line and let go of everything."""
+        """Write what is still in the pipe and the last unfinished line, and let go of everything."""
+        for _ in range(2 * PIPE_BYTES // READ_BYTES):  # all that a pipe holds; whoever writes on is not waited for
+            if self.output < 0 or not (data := _read(self.output)):
+                break
+            self._write(self._pump.feed(data))
         self._write(self._pump.flush())
         for fd in (self.output, self.records, self._log, self._lifeline):
             if fd >= 0:
                 os.close(fd)
-        self.output = self.records = -1
+        self.output = self.records = self._log = self._lifeline = -1
 
     def _write(self, lines: bytes) -> None:
         """Append lines to the log. A full disk costs lines, never the training: what was lost is counted."""
         if not lines:
             return
-        data = memoryview(stamped(lines, stamp(time.time_ns()).encode()))
+        data = memoryview(b"\n" * self._torn + stamped(lines, stamp(time.time_ns()).encode()))
         while data:
             try:
-                data = data[os.write(self._log, data) :]
+                written = os.write(self._log, data)
             except OSError as e:
-                if e.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS):
+                if e.errno not in FULL:
                     raise
                 self.lost_bytes += len(data)
                 return
+            self._torn = data[written - 1] != 0x0A
+            data = data[written:]
 
 
-def _pipe() -> tuple[int, int]:
+def _pipe(theirs: list[int], *, size: int | None = None) -> tuple[int, int]:
     reader, writer = os.pipe()
+    theirs.append(writer)
     os.set_blocking(reader, False)
-    if sys.platform == "linux":
+    if size is not None and sys.platform == "linux":
         with contextlib.suppress(OSError):  # beyond the user's pipe quota: the default size does
-            fcntl.fcntl(writer, F_SETPIPE_SZ, PIPE_BYTES)
+            fcntl.fcntl(writer, F_SETPIPE_SZ, size)
     return reader, writer
 
 

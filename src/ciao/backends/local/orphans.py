@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 
-__all__ = ["adopt", "end_all"]
+__all__ = ["adopt", "end_all", "kill_strays"]
 
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -23,19 +23,46 @@ def adopt() -> None:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def end_all(*, within: float) -> None:
-    """Kill and reap all children that this process has, and the ones it then inherits, for so many seconds at most."""
+def end_all(job: str, *, within: float) -> None:
+    """Kill and reap all children that this process has, and the ones it then inherits, for so many seconds at most.
+
+    Then whoever left before we could adopt it.
+    """
     deadline = time.monotonic() + within
     while children := _children():
         for pid in children:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+            _kill(pid)
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
         if time.monotonic() > deadline:
-            return
+            break
         time.sleep(0.005)
+    kill_strays(job)
+
+
+def kill_strays(job: str, replica: str | None = None) -> None:
+    """Kill every process that has the job's name (and the replica's) in its environment. Linux only.
+
+    They inherit it, whatever session or parent they gave themselves. Only their own user may look there.
+    """
+    wanted = {f"CIAO_JOB={job}".encode()} | ({f"CIAO_REPLICA={replica}".encode()} if replica else set())
+    for pid in _processes():
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123  # as below
+            if wanted <= set(file.read().split(b"\0")):
+                _kill(pid)
+
+
+def _processes() -> list[int]:
+    try:
+        return [int(name) for name in os.listdir("/proc") if name.isdecimal()]  # noqa: PTH208  # as below
+    except OSError:
+        return []
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def _children() -> list[int]:

@@ -1,0 +1,65 @@
+"""When an attempt is over, and how: pure functions of what is known of its replicas.
+
+Imported by the supervisor, which starts with every job: nothing that costs time.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # typing itself is slow to import; type checkers know this name
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from typing import Protocol
+
+    class Replica(Protocol):
+        """What is known of one: ``code`` is None while it runs; ``secondary`` tells of its failure."""
+
+        @property
+        def name(self) -> str: ...
+        @property
+        def code(self) -> int | None: ...
+        @property
+        def failed(self) -> bool: ...
+        @property
+        def secondary(self) -> bool: ...
+
+
+__all__ = ["SETTLE", "SETTLE_SECONDARY", "settled_at", "succeeded", "verdict"]
+
+SETTLE = 0.3
+"""Seconds after the first failure in which the others may still show theirs, so that the first by cause is found."""
+
+SETTLE_SECONDARY = 3.0
+"""The same while all failures look like the loss of a peer: the peer's own end has not been seen yet."""
+
+
+def verdict(
+    replicas: Sequence[Replica],
+    decisive: Collection[str],
+    *,
+    now: float,
+    cancelled: bool,
+    failed_at: float | None,
+    deadline: float | None,
+) -> tuple[str, str] | None:
+    """The attempt's phase and the reason that forbids another; None while it goes on.
+
+    A failure that was seen before the deadline is the job's end, also if its settling lasts longer.
+    """
+    if cancelled:
+        return "cancelled", "cancelled"
+    if succeeded(replicas, decisive):
+        return "succeeded", ""
+    if failed_at is not None:
+        return ("failed", "") if now >= settled_at(replicas, failed_at) else None
+    return ("failed", "timeout") if deadline is not None and now > deadline else None
+
+
+def succeeded(replicas: Sequence[Replica], decisive: Collection[str]) -> bool:
+    """All decisive replicas have, and nobody failed but for their leaving."""
+    done = all(r.code == 0 and not r.failed for r in replicas if r.name in decisive)
+    return done and all(r.secondary for r in replicas if r.failed)
+
+
+def settled_at(replicas: Sequence[Replica], failed_at: float) -> float:
+    """When no earlier cause of the failures is waited for any more."""
+    return failed_at + (SETTLE_SECONDARY if all(r.secondary for r in replicas if r.failed) else SETTLE)

@@ -1,0 +1,55 @@
+"""When an attempt is over, as a function of what is known of its replicas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from ciao.backends.local.rules import SETTLE, SETTLE_SECONDARY, verdict
+
+
+@dataclass(frozen=True)
+class One:
+    name: str
+    code: int | None = None
+    failed: bool = False
+    secondary: bool = False
+
+
+RUNS, DONE, FAILED = One("w-0"), One("w-0", code=0), One("w-0", code=1, failed=True)
+OTHER, ECHO = One("w-1"), One("w-1", code=1, failed=True, secondary=True)
+
+
+@pytest.mark.parametrize(
+    ("replicas", "more", "found"),
+    [
+        ([RUNS, OTHER], {}, None),
+        ([DONE, OTHER], {}, ("succeeded", "")),
+        ([DONE, ECHO], {"failed_at": 9.9}, ("succeeded", "")),
+        ([DONE, FAILED], {"failed_at": 9.9}, None),
+        ([FAILED, OTHER], {"failed_at": 10 - SETTLE}, ("failed", "")),
+        ([RUNS, ECHO], {"failed_at": 10 - SETTLE}, None),
+        ([RUNS, ECHO], {"failed_at": 10 - SETTLE_SECONDARY}, ("failed", "")),
+        ([RUNS, OTHER], {"deadline": 9.0}, ("failed", "timeout")),
+        ([FAILED, OTHER], {"failed_at": 9.9, "deadline": 9.95}, None),
+        ([DONE, OTHER], {"deadline": 9.0}, ("succeeded", "")),
+        ([DONE, OTHER], {"cancelled": True}, ("cancelled", "cancelled")),
+    ],
+    ids=[
+        "it goes on",
+        "the decisive one is done",
+        "who failed because that one left does not count",
+        "who failed by itself does",
+        "a failure has settled",
+        "an echo is given longer",
+        "but not for ever",
+        "a deadline has passed",
+        "a failure before the deadline is the cause",
+        "success at the deadline is success",
+        "a cancellation comes before all",
+    ],
+)
+def test_the_verdict(replicas: list[One], more: dict[str, object], found: tuple[str, str] | None) -> None:
+    known: dict[str, object] = {"now": 10.0, "cancelled": False, "failed_at": None, "deadline": None, **more}
+    assert verdict(replicas, ["w-0"], **known) == found  # type: ignore[arg-type]  # a test may set any

@@ -8,6 +8,7 @@
         lock              held by the supervisor for as long as it lives; contains its process id
         cancel            present once the job was cancelled
         journal.jsonl     what happened, one JSON object a line, written by the supervisor alone
+        journal.jsonl.reserve  room for its end, should the disk be full; while the job runs
         supervisor.log    what the supervisor itself had to say
         code/             the cell's file and the runner
         work/             the replicas' working directory
@@ -94,6 +95,11 @@ class JobFolder:
     def journal_file(self) -> Path:
         """What happened."""
         return self.path / "journal.jsonl"
+
+    @property
+    def reserve_file(self) -> Path:
+        """Room for the journal's end."""
+        return self.path / "journal.jsonl.reserve"
 
     @property
     def supervisor_log(self) -> Path:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
+import signal
 import subprocess
 import sys
 import threading
 import time
+from contextlib import aclosing
 
 import pytest
 
 from ciao.backends.base import Backend
-from ciao.backends.local import ports, starting
+from ciao.backends.local import ports, starting, watching
 from ciao.errors import CreateRefused, JobNotFound, StateError
 from ciao.home import JobFolder
-from ciao.model import Job, Phase, Summary
+from ciao.model import Event, Finished, Job, Notice, Phase, Summary
 from ciao.s2i.directory import Directory
 from ciao.settings import Settings
+from fakes.processes import LINUX, left_of
 from fakes.told import Create, Run, Spec
 
 FOREVER = "import time\nwhile True: time.sleep(0.05)\n"
@@ -78,6 +83,9 @@ async def test_a_job_whose_supervisor_has_no_id_yet_is_cancelled_when_it_has(
     job: Create, spec: Spec, backend: Backend, settings: Settings
 ) -> None:
     name = await job(spec(FOREVER))
+    async with asyncio.timeout(30):
+        while (await backend.job(name)).started is None:  # noqa: ASYNC110  # another process
+            await asyncio.sleep(0.01)
     lock = JobFolder.of(settings.home, name).lock_file
     pid = lock.read_text()
     lock.write_text("")
@@ -134,3 +142,44 @@ async def test_a_process_that_leaves_its_job_says_nothing_and_the_job_goes_on(
     (summary,) = await backend.jobs()
     assert summary.phase is Phase.RUNNING
     await backend.cancel(summary.job.name)
+
+
+async def test_a_job_that_is_deleted_while_others_watch_has_an_end_for_them(
+    job: Create, spec: Spec, backend: Backend
+) -> None:
+    name = await job(spec(FOREVER))
+    watchers = [asyncio.create_task(_watched(backend, name)) for _ in range(3)]
+    await asyncio.sleep(0.05)
+    await backend.delete(name)
+    async with asyncio.timeout(30):
+        assert {type(await w) for w in watchers} == {Finished}
+    assert await backend.jobs() == []
+
+
+async def _watched(backend: Backend, name: str) -> Event:
+    last: Event = Notice(text="nothing")
+    async with aclosing(backend.watch(name)) as events:
+        async for event in events:
+            last = event
+    return last
+
+
+@LINUX
+async def test_a_lost_job_is_told_though_its_disk_takes_nothing_and_leaves_no_process(
+    job: Create, spec: Spec, backend: Backend, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = await job(spec("import subprocess\nsubprocess.Popen(['sleep', '1000'], start_new_session=True)\n" + FOREVER))
+    async with asyncio.timeout(30):
+        while not any(b"sleep" in line for line in left_of(name)):  # noqa: ASYNC110  # another process
+            await asyncio.sleep(0.02)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(watching, "append", full)
+    os.kill(int((settings.home / "jobs" / name / "lock").read_text()), signal.SIGKILL)
+    async with asyncio.timeout(30):
+        while (await backend.job(name)).phase is not Phase.LOST:  # noqa: ASYNC110  # another process
+            await asyncio.sleep(0.02)
+        while left_of(name):  # noqa: ASYNC110  # other processes
+            await asyncio.sleep(0.02)

@@ -123,7 +123,8 @@ def _syntax(data: object) -> Iterator[Frame]:
 
 
 def _text(value: object) -> str:
-    return value[:MAX_TEXT] if isinstance(value, str) else ""
+    """Cut, and without halves of surrogate pairs: JSON can say them, no encoding can."""
+    return value[:MAX_TEXT].encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
 def _list(value: object) -> list[Any]:
@@ -139,4 +140,7 @@ def _within(value: object, least: int, most: int) -> TypeGuard[int]:
 
 
 def _number(value: object, otherwise: float) -> float:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else otherwise
+    """A moment in seconds, of which time itself can make a date."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 2**36:
+        return otherwise
+    return float(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -88,3 +89,16 @@ def test_frames_that_were_left_out_are_counted_in_a_note() -> None:
     error = error_of({"ename": "RecursionError", "frames": [frame, {"file": "", "line": 0, "skipped": 900}, frame]})
     assert error is not None
     assert (len(error.frames), error.notes) == (2, ("(900 frames between these are left out)",))
+
+
+@pytest.mark.parametrize("when", [10**400, float("nan"), float("inf"), -1.0, True, "1"])
+def test_a_time_that_is_no_moment_is_that_of_the_arrival(when: object) -> None:
+    failure = exception_failure("worker-0", {"type": "exit", "code": 1, "time": when}, seen=5.0)
+    assert failure is not None
+    assert failure.time == 5.0
+
+
+def test_a_text_that_cannot_be_encoded_is_mended() -> None:
+    error = error_of({"ename": "E", "evalue": "a\ud800b"})
+    assert error is not None
+    assert error.evalue == "a?b"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -41,14 +42,23 @@ class History:
             name: ReplicaStatus(replica=name, state=ReplicaState.WAITING, since=job.created) for name in job.replicas
         }
 
-    def add(self, entry: Mapping[str, Any]) -> Iterator[Event]:
-        """Take in one entry; yield the events that it means. Finished is among them: drain the logs before it."""
+    def add(self, entry: Mapping[str, Any]) -> list[Event]:
+        """Take in one entry; the events that it means. Finished is among them: drain the logs before it.
+
+        A damaged entry means nothing, nor does one after the end. Never raises.
+        """
+        try:
+            return [] if self.outcome is not None else list(self._told(entry))
+        except (ValueError, TypeError, LookupError, AttributeError, OverflowError):
+            return []
+
+    def _told(self, entry: Mapping[str, Any]) -> Iterator[Event]:
         match entry.get("event"):
             case "attempt":
                 yield from self._attempt_began(entry)
             case "replica":
                 yield from self._replica(entry)
-            case "record":
+            case "record" if entry.get("ended_by_us") is not True:  # what it says then is nobody's failure
                 yield from self._record(entry)
             case "finished":
                 yield from self._finished(entry)
@@ -68,7 +78,7 @@ class History:
 
     def _attempt_began(self, entry: Mapping[str, Any]) -> Iterator[Event]:
         self._attempt, self._attempts = int(entry["number"]), int(entry["of"])
-        self.started = self.started or float(entry["time"])
+        self.started = self.started or _time(entry)
         first, _ = first_by_cause(tuple(self._failures.values()))
         self._failures = {}
         if first is not None:
@@ -76,15 +86,15 @@ class History:
             yield Attempt(number=self._attempt, of=self._attempts, failure=first)
 
     def _record(self, entry: Mapping[str, Any]) -> Iterator[Event]:
-        name, record = str(entry["replica"]), entry["record"]
-        failure = exception_failure(name, record, seen=float(entry["time"]))
+        name, record = self._replicas[entry["replica"]].replica, entry["record"]
+        failure = exception_failure(name, record, seen=_time(entry))
         if failure is not None:
             self._failures.setdefault(name, failure)
         elif (known := self._failures.get(name)) is not None and (trace := traced(known, record)) is not None:
             yield trace
 
     def _replica(self, entry: Mapping[str, Any]) -> Iterator[Event]:
-        name, state, when = str(entry["replica"]), ReplicaState(entry["state"]), float(entry["time"])
+        name, state, when = self._replicas[entry["replica"]].replica, ReplicaState(entry["state"]), _time(entry)
         if state is ReplicaState.RUNNING:
             self.processes[name] = int(entry["pid"])
         reason = ""
@@ -99,7 +109,8 @@ class History:
         yield ReplicaChanged(status=status)
 
     def _finished(self, entry: Mapping[str, Any]) -> Iterator[Event]:
-        when, phase = float(entry["time"]), Phase(entry["phase"])
+        when, phase = _time(entry), Phase(entry["phase"])
+        yield from self._all_ended(when, "")
         if lost := int(entry.get("lost_bytes", 0)):
             yield Notice(level="warning", text=f"{lost:,} bytes of the log were lost: the disk was full")
         first, others = first_by_cause(tuple(self._failures.values()))
@@ -109,12 +120,15 @@ class History:
         yield from self._end(phase, first if phase is Phase.FAILED else None, others, when)
 
     def _lost(self, entry: Mapping[str, Any]) -> Iterator[Event]:
-        when = float(entry["time"])
-        for status in tuple(self._replicas.values()):
-            if status.state in (ReplicaState.WAITING, ReplicaState.RUNNING):
-                yield from self._changed(status.replica, ReplicaState.ENDED, when, "its supervisor is gone")
+        when = _time(entry)
+        yield from self._all_ended(when, "its supervisor is gone")
         failure = Failure(replica="", kind="lost", time=when, ename="JobLost", evalue=str(entry["words"]))
         yield from self._end(Phase.LOST, failure, (), when)
+
+    def _all_ended(self, when: float, reason: str) -> Iterator[Event]:
+        for status in tuple(self._replicas.values()):
+            if status.state in (ReplicaState.WAITING, ReplicaState.RUNNING):
+                yield from self._changed(status.replica, ReplicaState.ENDED, when, reason)
 
     def _end(self, phase: Phase, failure: Failure | None, others: tuple[Failure, ...], when: float) -> Iterator[Event]:
         self.outcome = Outcome(
@@ -126,6 +140,14 @@ class History:
             previous=tuple(self._previous),
         )
         yield Finished(outcome=self.outcome)
+
+
+def _time(entry: Mapping[str, Any]) -> float:
+    """Of an entry; ValueError for what is no moment."""
+    when = float(entry["time"])
+    if not math.isfinite(when):
+        raise ValueError(f"time is {when}")
+    return when
 
 
 def _died(name: str, entry: Mapping[str, Any], when: float) -> Failure:

@@ -7,12 +7,14 @@ file. It is quick while something happens and slow when nothing does.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from typing import Any
 
 from ciao.backends.local.history import History
 from ciao.backends.local.journal import Journal, append
+from ciao.backends.local.orphans import kill_strays
 from ciao.home import JobFolder
 from ciao.logs.archive import Tail
 from ciao.logs.merge import Merge
@@ -46,7 +48,7 @@ def history(folder: JobFolder) -> History:
     past, journal = History(folder.read_job()), Journal(folder.journal_file)
     supervised = folder.supervised()  # asked before the last entry is read: it may end between the two
     for entry in journal.read():
-        _ = list(past.add(entry))
+        past.add(entry)
     if past.outcome is None and not supervised:
         _mourn(folder, past)
     return past
@@ -76,7 +78,7 @@ class Watcher:
         elif not entries and self._finished is None:
             yield from self._told(self._check_supervisor())
 
-    def _told(self, events: Iterator[Event]) -> Iterator[Event]:
+    def _told(self, events: Iterable[Event]) -> Iterator[Event]:
         for event in events:
             if isinstance(event, Finished):
                 self._finished, self.behind = event, True  # one more look, for what was written meanwhile
@@ -112,8 +114,13 @@ def _mourn(folder: JobFolder, past: History) -> list[Event]:
     entry: dict[str, Any] = {"event": "lost", "time": time.time(), "words": _last_words(folder)}
     if folder.cancel_file.exists():  # cancelled before the supervisor could listen, or killed for not listening
         entry = {"event": "finished", "time": time.time(), "phase": "cancelled"}
-    append(folder.journal_file, entry)
-    return list(past.add(entry))
+    if not folder.job_file.exists():  # deleted meanwhile, after a cancellation of which we did not read
+        return past.add({"event": "finished", "time": time.time(), "phase": "cancelled"})
+    kill_strays(folder.path.name)
+    with contextlib.suppress(OSError):  # a disk that is full or read-only: it is said again at the next look
+        folder.reserve_file.unlink(missing_ok=True)
+        append(folder.journal_file, entry)
+    return past.add(entry)
 
 
 def _last_words(folder: JobFolder) -> str:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ciao.backends.local.history import History
 from ciao.model import Attempt, Event, Finished, Job, Notice, Phase, ReplicaState, Traced
 
@@ -89,3 +93,43 @@ def test_a_lost_job_has_no_running_replica() -> None:
 
 def test_an_entry_of_a_later_version_is_passed_over() -> None:
     assert told(BEGAN, {"event": "weather", "time": 1.0})[1] == []
+
+
+def test_what_a_replica_says_while_it_is_ended_is_no_failure() -> None:
+    record = {"event": "record", "time": 2.6, "replica": "worker-1", "record": {"type": "exit", "code": 7}}
+    history, _ = told(BEGAN, replica("worker-0", "failed", code=6), {**record, "ended_by_us": True}, finished("failed"))
+    assert history.outcome is not None
+    assert history.outcome.others == ()
+
+
+def test_the_end_of_a_job_is_the_end_of_its_replicas() -> None:
+    history, events = told(finished("cancelled"))
+    assert {r.state for r in history.summary().replicas} == {ReplicaState.ENDED}
+    assert isinstance(events[-1], Finished)
+
+
+def test_what_comes_after_the_end_means_nothing() -> None:
+    history, events = told(BEGAN, finished("succeeded"), {"event": "lost", "time": 10.0, "words": "gone"})
+    assert history.summary().phase is Phase.SUCCEEDED
+    assert [type(e) for e in events].count(Finished) == 1
+
+
+VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["worker-0", "failed"])
+NESTED = VALUES | st.lists(VALUES) | st.dictionaries(st.text(), VALUES) | st.integers(min_value=10**400)
+KEYS = ("time", "replica", "state", "pid", "code", "number", "of", "phase", "reason", "timeout", "lost_bytes", "words")
+ENTRY = st.fixed_dictionaries(
+    {"event": st.sampled_from(["attempt", "replica", "record", "finished", "lost"]) | NESTED},
+    optional={k: NESTED | st.just(1.0) for k in KEYS} | {"record": NESTED | st.just({"type": "error", "error": {}})},
+)
+
+
+@given(entries=st.lists(ENTRY))
+def test_a_damaged_journal_is_a_story_all_the_same(entries: list[dict[str, Any]]) -> None:
+    history, _ = told(*entries)
+    assert [r.replica for r in history.summary().replicas] == ["worker-0", "worker-1"]
+
+
+@pytest.mark.parametrize("key", ["time", "replica", "state", "pid"])
+def test_an_entry_that_lacks_something_is_passed_over(key: str) -> None:
+    damaged = {k: v for k, v in replica("worker-0", "running", pid=7).items() if k != key}
+    assert told(BEGAN, damaged)[1] == []

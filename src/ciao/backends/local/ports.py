@@ -44,17 +44,21 @@ def reserve(count: int, *, folder: Path) -> Reservation:
     ports: list[int] = []
     locks: list[int] = []
     start = random.randrange(FIRST, LAST)
-    for candidate in (*range(start, LAST + 1), *range(FIRST, start)):
-        if len(ports) == count:
-            break
-        lock = _lock(folder / f"{candidate}.lock")
-        if lock is None:
-            continue
-        if not _free(candidate):
-            os.close(lock)
-            continue
-        ports.append(candidate)
-        locks.append(lock)
+    try:
+        for candidate in (*range(start, LAST + 1), *range(FIRST, start)):
+            if len(ports) == count:
+                break
+            lock = _lock(folder / f"{candidate}.lock")
+            if lock is None:
+                continue
+            locks.append(lock)
+            if _free(candidate):
+                ports.append(candidate)
+            else:
+                os.close(locks.pop())
+    except OSError:
+        Reservation(ports=tuple(ports), locks=tuple(locks)).release()
+        raise
     reservation = Reservation(ports=tuple(ports), locks=tuple(locks))
     if len(ports) < count:
         reservation.release()
@@ -66,20 +70,26 @@ def reserve(count: int, *, folder: Path) -> Reservation:
 
 
 def _lock(path: Path) -> int | None:
+    """The open lock; None if another job has it. OSError if there are no locks on this disk."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         os.close(fd)
         return None
+    except OSError:
+        os.close(fd)
+        raise
     return fd
 
 
 def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("", port))
-        except OSError:
-            return False
+    """Nobody listens: neither on every address, nor (macOS tells these apart) on the one that replicas use."""
+    for host in ("127.0.0.1", ""):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                return False
     return True

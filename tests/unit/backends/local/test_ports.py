@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from pathlib import Path
 
@@ -43,4 +44,22 @@ def test_too_few_free_ports_are_refused_and_none_is_kept(tmp_path: Path, monkeyp
     monkeypatch.setattr(ports, "LAST", 28122)
     with pytest.raises(CreateRefused, match="only 2 of 3 TCP ports"):
         reserve(3, folder=tmp_path)
+    reserve(2, folder=tmp_path).release()
+
+
+def test_a_disk_that_fills_up_in_between_keeps_no_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "FIRST", 28141)
+    monkeypatch.setattr(ports, "LAST", 28142)
+    with monkeypatch.context() as full:
+        probed: list[int] = []
+
+        def free(port: int) -> bool:
+            probed.append(port)
+            if len(probed) > 1:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return True
+
+        full.setattr(ports, "_free", free)
+        with pytest.raises(OSError, match="No space left"):
+            reserve(2, folder=tmp_path)
     reserve(2, folder=tmp_path).release()

@@ -14,7 +14,7 @@ from ciao.backends.base import Backend
 from ciao.backends.local import starting
 from ciao.backends.local.backend import Local
 from ciao.home import JobFolder
-from ciao.model import Job, Lines, Phase, ReplicaState
+from ciao.model import CleanPolicy, Created, Job, Lines, Notice, Phase, ReplicaState, Role, RoleSpec
 from ciao.s2i.directory import Directory
 from ciao.settings import Settings
 from fakes.processes import LINUX, left_of
@@ -140,3 +140,17 @@ async def test_a_failure_is_told_though_the_disk_is_full(spec: Spec, small_disk:
     async with aclosing(backend.watch(job.name)) as events:
         ran = Ran([event async for event in events])
     assert (ran.outcome.phase, ran.failure.ename) == (Phase.FAILED, "ValueError")
+
+
+@pytest.mark.parametrize("policy", list(CleanPolicy))
+async def test_no_clean_policy_leaves_a_process_running_and_none_says_so(
+    run: Run, spec: Spec, policy: CleanPolicy
+) -> None:
+    roles = (RoleSpec(role=Role.MASTER, count=1), RoleSpec(role=Role.WORKER, count=1))
+    code = "import os\nif os.environ['CIAO_ROLE'] == 'worker':\n    while True: __import__('time').sleep(0.05)\n"
+    ran = await run(spec(code, roles=roles, clean_policy=policy))
+    (job,) = [e.job for e in ran.events if isinstance(e, Created)]
+    said = [e.text for e in ran.events if isinstance(e, Notice)]
+    assert (ran.outcome.phase, left_of(job.name)) == (Phase.SUCCEEDED, [])
+    words = "on the local backend cleanPolicy=none means running: what still runs is ended"
+    assert said == ([words] if policy is CleanPolicy.NONE else [])

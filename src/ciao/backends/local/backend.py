@@ -43,11 +43,12 @@ class Local:
         self._python(spec)
         asked = [role.resources for role in spec.roles]
         unmet = [name for name in ("memory", "gpu") if any(getattr(r, name) for r in asked)]
-        if spec.clean_policy is CleanPolicy.NONE:
-            unmet.append("cleanPolicy=none")
-        if not unmet:
-            return ()
-        return (Notice(text=f"the local backend does not apply {', '.join(unmet)}"),)
+        notices = []
+        if unmet:
+            notices.append(Notice(text=f"the local backend does not apply {', '.join(unmet)}"))
+        if spec.clean_policy is CleanPolicy.NONE:  # nobody would end them later, as on a cluster
+            notices.append(Notice(text="on the local backend cleanPolicy=none means running: what still runs is ended"))
+        return tuple(notices)
 
     def plan(self, spec: JobSpec, job: Job) -> str:
         """The processes, as YAML. The ports are examples: free ones are chosen at the start."""

@@ -154,3 +154,15 @@ async def test_no_clean_policy_leaves_a_process_running_and_none_says_so(
     assert (ran.outcome.phase, left_of(job.name)) == (Phase.SUCCEEDED, [])
     words = "on the local backend cleanPolicy=none means running: what still runs is ended"
     assert said == ([words] if policy is CleanPolicy.NONE else [])
+
+
+async def test_a_system_without_what_only_linux_has_runs_and_cancels_jobs(
+    run: Run, job: Create, spec: Spec, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(starting, "SUPERVISE", "import sys; sys.platform = 'darwin'\n" + starting.SUPERVISE)
+    assert (await run(spec("pass"))).outcome.phase is Phase.SUCCEEDED
+    assert (await run(spec("raise ValueError"))).failure.ename == "ValueError"
+    name = await job(spec(FOREVER))
+    await up(name, backend)
+    assert (await backend.cancel(name)).phase is Phase.CANCELLED
+    assert left_of(name) == []

@@ -1,0 +1,42 @@
+"""Who left the group of its replica is found by its environment."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from ciao.backends.local.orphans import kill_strays
+from fakes.processes import LINUX
+
+
+@pytest.fixture
+def stray() -> Iterator[subprocess.Popen[bytes]]:
+    env = os.environ | {"CIAO_JOB": "jax-orphan", "CIAO_REPLICA": "worker-1"}
+    with subprocess.Popen(["sleep", "1000"], env=env, start_new_session=True) as process:
+        yield process
+        process.kill()
+
+
+@LINUX
+@pytest.mark.parametrize("replica", [None, "worker-1"])
+def test_a_stray_of_the_job_is_killed(stray: subprocess.Popen[bytes], replica: str | None) -> None:
+    kill_strays("jax-orphan", replica)
+    assert stray.wait(10) == -9
+
+
+@LINUX
+@pytest.mark.parametrize(("job", "replica"), [("jax-orpha", None), ("jax-orphan", "worker-0"), ("orphan", None)])
+def test_those_of_others_live_on(stray: subprocess.Popen[bytes], job: str, replica: str | None) -> None:
+    kill_strays(job, replica)
+    assert stray.poll() is None
+
+
+def test_a_system_that_tells_of_no_process_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(path: str) -> list[str]:
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr("ciao.backends.local.orphans.os.listdir", nothing)
+    kill_strays("jax-orphan")

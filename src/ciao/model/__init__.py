@@ -1,0 +1,58 @@
+"""The values that travel between the parts. Nobody edits them.
+
+The words are those of Jupyter, Kubernetes and Kubeflow: a *cell* becomes a *spec*, the spec's code a
+*bundle*, both a *job* of *replicas*, each of which writes *lines*; all that happens is told by *events*.
+"""
+
+from __future__ import annotations
+
+from ciao.model.events import (
+    Attempt,
+    Bundled,
+    Created,
+    Event,
+    Finished,
+    Lines,
+    Notice,
+    ReplicaChanged,
+    SpecRead,
+    Traced,
+)
+from ciao.model.failure import Failure, FailureKind, Frame, Outcome, RemoteError
+from ciao.model.job import NAME_LIMIT, Bundle, Folder, Job, Line, ReplicaStatus, Summary
+from ciao.model.phase import Phase, ReplicaState
+from ciao.model.spec import Cell, CleanPolicy, JobSpec, Replica, Resources, Role, RoleSpec
+
+__all__ = [
+    "NAME_LIMIT",
+    "Attempt",
+    "Bundle",
+    "Bundled",
+    "Cell",
+    "CleanPolicy",
+    "Created",
+    "Event",
+    "Failure",
+    "FailureKind",
+    "Finished",
+    "Folder",
+    "Frame",
+    "Job",
+    "JobSpec",
+    "Line",
+    "Lines",
+    "Notice",
+    "Outcome",
+    "Phase",
+    "RemoteError",
+    "Replica",
+    "ReplicaChanged",
+    "ReplicaState",
+    "ReplicaStatus",
+    "Resources",
+    "Role",
+    "RoleSpec",
+    "SpecRead",
+    "Summary",
+    "Traced",
+]

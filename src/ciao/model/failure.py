@@ -1,0 +1,77 @@
+"""How a job ended, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ciao.model.phase import Phase
+
+__all__ = ["Failure", "FailureKind", "Frame", "Outcome", "RemoteError"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """One frame of a remote traceback, oldest first in its list.
+
+    ``source`` is the text of the whole function, whose first line has number ``first_line``; empty if unknown.
+    ``in_cell``: the frame lies in the cell's own file.
+    """
+
+    file: str
+    line: int
+    function: str
+    first_line: int = 1
+    source: tuple[str, ...] = ()
+    in_cell: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteError:
+    """An exception that was raised in a replica, as data from a less trusted place.
+
+    ``cause`` is what ``raise ... from`` or the context names, ``by_from`` tells which of the two.
+    """
+
+    ename: str
+    evalue: str
+    frames: tuple[Frame, ...] = ()
+    notes: tuple[str, ...] = ()
+    cause: RemoteError | None = None
+    by_from: bool = False
+
+
+FailureKind = Literal["exception", "exit", "signal", "timeout", "start", "lost"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why one replica failed, at an epoch time in seconds.
+
+    ``ename`` and ``evalue`` are what the cell's error says: the user's exception for ``exception``, else a name
+    such as ``SystemExit`` or ``SIGKILL`` with words. ``secondary``: it looks like the echo of another's death.
+    """
+
+    replica: str
+    kind: FailureKind
+    time: float
+    ename: str
+    evalue: str
+    error: RemoteError | None = None
+    secondary: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How the job ended. ``failure`` is the first by cause, ``others`` those that followed from it.
+
+    ``attempts`` counts from 1; ``previous`` are the failures of the attempts before the last.
+    """
+
+    phase: Phase
+    ended: float
+    failure: Failure | None = None
+    others: tuple[Failure, ...] = ()
+    attempts: int = 1
+    previous: tuple[Failure, ...] = ()
+    message: str = ""

@@ -1,0 +1,92 @@
+"""What was created, and where it stands."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from ciao.model.failure import Outcome
+from ciao.model.phase import Phase, ReplicaState
+from ciao.model.spec import JobSpec
+
+__all__ = ["NAME_LIMIT", "Bundle", "Folder", "Job", "Line", "ReplicaStatus", "Summary"]
+
+NAME_LIMIT = 45
+"""Longest job name: names generated from it by JobSet must stay within 63 characters."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folder:
+    """Code in a folder of this machine: the cell's file and the runner beside it."""
+
+    path: Path
+    entry: str
+
+
+Bundle = Folder
+"""How the code reaches a replica. A backend says which kinds it takes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What was, or is about to be, created. It has its name before anything exists.
+
+    ``created`` is seconds since the epoch. ``replicas`` are names; ``cell`` is the label of its cell.
+    """
+
+    name: str
+    backend: str
+    framework: str
+    replicas: tuple[str, ...]
+    created: float
+    cell: str = ""
+    notebook: str = ""
+    code_hash: str = ""
+
+    @classmethod
+    def named(cls, spec: JobSpec, *, backend: str, now: float) -> Job:
+        """The job of this spec, with a name that nothing else has (random suffix of five characters)."""
+        prefix = (spec.name or spec.framework)[: NAME_LIMIT - 6].rstrip("-")
+        alphabet = "bcdfghjklmnpqrstvwxz2456789"  # Kubernetes' own: no vowels, nothing that reads like another
+        suffix = "".join(secrets.choice(alphabet) for _ in range(5))
+        return cls(
+            name=f"{prefix}-{suffix}",
+            backend=backend,
+            framework=spec.framework,
+            replicas=tuple(map(str, spec.replicas)),
+            created=now,
+            cell=spec.cell.label,
+            notebook=spec.cell.notebook,
+            code_hash=spec.code_hash,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplicaStatus:
+    """The state of one replica since a time (epoch seconds); ``reason`` is words for people, or empty."""
+
+    replica: str
+    state: ReplicaState
+    since: float
+    reason: str = ""
+
+
+class Line(NamedTuple):
+    """One line of one replica's log, without its newline. ``stamp`` is RFC 3339 in UTC with nine decimals."""
+
+    replica: str
+    stamp: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What a list of jobs shows of one."""
+
+    job: Job
+    phase: Phase
+    replicas: tuple[ReplicaStatus, ...]
+    started: float | None = None
+    outcome: Outcome | None = None

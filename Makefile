@@ -28,7 +28,7 @@ lab: $(READY)-lab ## Open the examples in JupyterLab
 	$(PY) -m jupyterlab --ServerApp.root_dir=examples --LabApp.default_url=/lab/tree/demo.ipynb $(ARGS)
 
 ##@ Work on it
-.PHONY: check format test soak bench docs constraints clean help
+.PHONY: check format test fuzz soak bench docs constraints clean help
 check: $(READY)-test ## Format, lint, types, layers, generated pages
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
@@ -42,6 +42,9 @@ format: $(READY)-test ## Put the code into shape
 
 test: $(READY)-test ## All tests (ARGS=... for pytest); what was skipped is listed with the reason
 	$(if $(CI),CIAO_TEST_NO_SKIP=1) $(PY) -m pytest $(ARGS)
+
+fuzz: $(READY)-test ## Two hundred thousand inputs for the interpreter (COUNT=... for another number)
+	$(PY) tests/soak/fuzz_interpreter.py --count $(or $(COUNT),200000)
 
 soak: $(READY)-test ## The long runs: repeated cases 20 times, ten million inputs for the interpreter
 	CIAO_TEST_NO_SKIP=1 CIAO_SOAK_TIMES=20 $(PY) -m pytest $(shell grep -rl --include='test_*.py' CIAO_SOAK_TIMES tests) $(ARGS)

@@ -178,10 +178,22 @@ class JobFolder:
         except (FileNotFoundError, ValueError):
             return None
 
+    @property
+    def has_files(self) -> bool:
+        """Replicas left something in their working directory."""
+        return any(files for _, _, files in os.walk(self.work))
+
+    def strip(self) -> None:
+        """Delete log and code; what the job was, how it ended and the files of its replicas stay."""
+        for part in (self.logs, self.code):
+            shutil.rmtree(part, ignore_errors=True)
+
     def size(self) -> int:
-        """Bytes of all files in it, as far as they can be read."""
+        """Bytes of all files in it but those that its replicas wrote, as far as they can be read."""
         total = 0
-        for folder, _, files in os.walk(self.path):
+        for folder, folders, files in os.walk(self.path):
+            if folder == str(self.path) and self.work.name in folders:
+                folders.remove(self.work.name)
             for file in files:
                 try:
                     total += os.lstat(os.path.join(folder, file)).st_size  # noqa: PTH118  # os.walk gives text

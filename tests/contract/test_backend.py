@@ -18,6 +18,7 @@ import pytest
 
 from ciao.backends.base import Backend
 from ciao.backends.local.backend import Local
+from ciao.backends.local.pruning import prune_jobs
 from ciao.errors import CreateRefused, JobNotFound, StateError
 from ciao.home import JobFolder
 from ciao.model import (
@@ -160,8 +161,9 @@ tries.write_text(tries.read_text() + 'x' if tries.exists() else 'x')
 if len(tries.read_text()) < 3:
     raise ValueError('try ' + str(len(tries.read_text())))
 """
-    ran = await run(spec(code, workers=1, retries=2))
+    ran = await run(spec(f"{code}print(os.environ['CIAO_ATTEMPT'])", workers=1, retries=2))
     assert (ran.outcome.phase, ran.outcome.attempts) == (Phase.SUCCEEDED, 3)
+    assert ran.lines("worker-0")[-1] == "3"
     assert [f.evalue for f in ran.outcome.previous] == ["try 1", "try 2"]
     assert [e.number for e in ran.events if isinstance(e, Attempt)] == [2, 3]
 
@@ -287,3 +289,54 @@ async def _create(backend: Backend, settings: Settings, asked: JobSpec) -> str:
     job = Job.named(asked, backend="local", now=time.time())
     await backend.create(asked, job, await Directory(settings).build(asked, job))
     return job.name
+
+
+async def test_workers_may_finish_what_they_do_when_the_master_is_done(run: Run, spec: Spec) -> None:
+    roles = (RoleSpec(role=Role.MASTER, count=1), RoleSpec(role=Role.WORKER, count=1))
+    code = "import os, time\nif os.environ['CIAO_ROLE'] == 'worker':\n    time.sleep(0.3)\n    print('shard written')\n"
+    ran = await run(spec(code, roles=roles))
+    assert (ran.outcome.phase, ran.lines("worker-0")) == (Phase.SUCCEEDED, ["shard written"])
+
+
+async def test_workers_that_were_ended_after_success_are_named(run: Run, spec: Spec) -> None:
+    roles = (RoleSpec(role=Role.MASTER, count=1), RoleSpec(role=Role.WORKER, count=1))
+    ran = await run(
+        spec("import os\nif os.environ['CIAO_ROLE'] == 'worker':\n    " + FOREVER.replace("\n", "\n    "), roles=roles)
+    )
+    notices = [e.text for e in ran.events if isinstance(e, Notice)]
+    assert notices == ["the job had succeeded, so these were ended while they still ran: worker-0"]
+
+
+async def test_what_the_code_wrote_is_named_at_the_end(run: Run, spec: Spec, settings: Settings) -> None:
+    ran = await run(spec("open('model.pt', 'w').write('weights')", workers=1))
+    (notice,) = [e.text for e in ran.events if isinstance(e, Notice)]
+    (folder,) = (settings.home / "jobs").iterdir()
+    assert notice == f"files of the job in {folder / 'work'}: model.pt"
+
+
+async def test_what_the_code_wrote_is_never_pruned(run: Run, spec: Spec, settings: Settings) -> None:
+    await run(spec("open('model.pt', 'w').write('weights')", workers=1))
+    (folder,) = JobFolder.all(settings.home)
+    while folder.supervised():  # noqa: ASYNC110  # another process
+        await asyncio.sleep(0.01)
+    prune_jobs(settings.home, keep_for=0.0, keep_bytes=0, now=time.time() + 1e9)
+    assert (folder.work / "model.pt").read_text() == "weights"
+    assert not folder.logs.exists()
+    assert (await Local(settings).job(folder.path.name)).phase is Phase.SUCCEEDED
+
+
+async def test_a_missing_package_says_which_python_lacks_it(run: Run, spec: Spec) -> None:
+    ran = await run(spec("import no_such_package", workers=1))
+    assert (
+        ran.outcome.hint == f"worker-0 runs {sys.executable}: install it there, or choose another Python with %python="
+    )
+
+
+async def test_the_words_of_an_exit_are_kept(run: Run, spec: Spec) -> None:
+    ran = await run(spec("raise SystemExit('no data found')", workers=1))
+    assert ran.failure.evalue == "no data found (exit code 1)"
+
+
+def test_variables_that_the_job_needs_itself_are_warned_of(spec: Spec, backend: Backend) -> None:
+    (notice,) = backend.check(spec("pass", env={"RANK": "5", "MINE": "x"}))
+    assert notice.text == "%env. has no effect on RANK: the job sets it for each replica"

@@ -42,7 +42,7 @@ def exception_failure(replica: str, record: Mapping[str, Any], *, seen: float) -
     """The failure that a record of type ``error`` or ``exit`` tells; ``seen`` stands in for a time it lacks."""
     when = _number(record.get("time"), seen)
     if record.get("type") == "exit":
-        return exit_failure(replica, _integer(record.get("code"), 1), when=when)
+        return exit_failure(replica, _integer(record.get("code"), 1), when=when, said=_text(record.get("message")))
     error = error_of(record.get("error"))
     if error is None:
         return None
@@ -70,9 +70,10 @@ def reason_of(failure: Failure) -> str:
     return f"{failure.ename}: {failure.evalue}" if failure.evalue else failure.ename
 
 
-def exit_failure(replica: str, code: int, *, when: float) -> Failure:
-    """A process that ended with a code of its own choice."""
-    return Failure(replica=replica, kind="exit", time=when, ename="SystemExit", evalue=f"exit code {code}")
+def exit_failure(replica: str, code: int, *, when: float, said: str = "") -> Failure:
+    """A process that ended with a code of its own choice; ``said`` is the text that it gave to ``sys.exit``."""
+    words = f"{said} (exit code {code})" if said else f"exit code {code}"
+    return Failure(replica=replica, kind="exit", time=when, ename="SystemExit", evalue=words)
 
 
 def signal_failure(replica: str, number: int, *, when: float) -> Failure:

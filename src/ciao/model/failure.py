@@ -66,6 +66,7 @@ class Outcome:
     """How the job ended. ``failure`` is the first by cause, ``others`` those that followed from it.
 
     ``attempts`` counts from 1; ``previous`` are the failures of the attempts before the last.
+    ``hint`` is what to do next, in words, or empty.
     """
 
     phase: Phase
@@ -75,3 +76,4 @@ class Outcome:
     attempts: int = 1
     previous: tuple[Failure, ...] = ()
     message: str = ""
+    hint: str = ""

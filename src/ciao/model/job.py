@@ -74,11 +74,15 @@ class ReplicaStatus:
 
 
 class Line(NamedTuple):
-    """One line of one replica's log, without its newline. ``stamp`` is RFC 3339 in UTC with nine decimals."""
+    """One line of one replica's log, without its newline. ``stamp`` is RFC 3339 in UTC with nine decimals.
+
+    ``redrawn``: the replica returned to the beginning of the line, as a progress bar does; its next line replaces it.
+    """
 
     replica: str
     stamp: str
     text: str
+    redrawn: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from ciao.backends.local.interpreters import usable_python
-from ciao.backends.local.launch import Launch, launch
+from ciao.backends.local.launch import Launch, launch, overridden
 from ciao.backends.local.ports import FIRST, reserve
 from ciao.backends.local.pruning import prune_jobs
 from ciao.backends.local.starting import start
@@ -46,6 +46,9 @@ class Local:
         notices = []
         if unmet:
             notices.append(Notice(text=f"the local backend does not apply {', '.join(unmet)}"))
+        if hidden := overridden(spec):
+            words = f"%env. has no effect on {', '.join(hidden)}: the job sets it for each replica"
+            notices.append(Notice(level="warning", text=words))
         if spec.clean_policy is CleanPolicy.NONE:  # nobody would end them later, as on a cluster
             notices.append(Notice(text="on the local backend cleanPolicy=none means running: what still runs is ended"))
         return tuple(notices)

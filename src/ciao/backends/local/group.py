@@ -14,7 +14,7 @@ import time
 from ciao.backends.cause import looks_secondary
 from ciao.backends.local.child import Child
 from ciao.backends.local.orphans import adopt, end_all, kill_strays
-from ciao.backends.local.rules import settled_at, succeeded, verdict
+from ciao.backends.local.rules import lingering, settled_at, succeeded, verdict
 
 TYPE_CHECKING = False  # typing itself is slow to import; type checkers know this name
 if TYPE_CHECKING:
@@ -33,10 +33,11 @@ DRAIN = 1.0
 
 
 class Group:
-    """One attempt: all replicas together."""
+    """One attempt, which counts from 1: all replicas together."""
 
-    def __init__(self, supervisor: Supervisor) -> None:
+    def __init__(self, supervisor: Supervisor, attempt: int) -> None:
         self.supervisor = supervisor
+        self.environment = {**os.environ, "CIAO_ATTEMPT": str(attempt)}
         self.ledger = supervisor.ledger
         self.launch = supervisor.launch
         self.children = [
@@ -44,6 +45,7 @@ class Group:
         ]
         self.verdict: tuple[str, str] | None = None
         self.failed_at: float | None = None
+        self.won_at: float | None = None
         self.kill_at: float | None = None
         self.adopt_at: float | None = time.monotonic() + ADOPT_AFTER
         self.closing: dict[Child, float] = {}
@@ -62,7 +64,7 @@ class Group:
     def _start(self) -> None:
         for child, process in zip(self.children, self.launch["processes"], strict=True):
             try:
-                child.start(process["argv"], {**os.environ, **process["env"]}, self.launch["cwd"])
+                child.start(process["argv"], {**self.environment, **process["env"]}, self.launch["cwd"])
             except (OSError, ValueError) as e:  # ValueError: a variable that no process can have
                 child.code, child.failed = 127, True
                 child.close()
@@ -184,8 +186,13 @@ class Group:
             failed_at=self.failed_at,
             deadline=self.supervisor.deadline,
         )
-        if found is not None:
+        if found is not None and not (found[0] == "succeeded" and self._waits(now)):
             self._end(*found)
+
+    def _waits(self, now: float) -> bool:
+        """The decisive replicas are done; the others may finish what they do, within the grace period."""
+        self.won_at = self.won_at or now
+        return now < self.won_at + self.launch["grace"] and lingering(self.children, self.launch["endless"])
 
     def _end(self, phase: str, reason: str) -> None:
         """End all that still runs: politely first, then not."""
@@ -206,6 +213,8 @@ class Group:
         times += [t for t in (self.adopt_at, self.kill_at) if t is not None]
         if self.kill_at is None and self.failed_at is not None:
             times.append(settled_at(self.children, self.failed_at))
+        elif self.kill_at is None and self.won_at is not None:
+            times.append(self.won_at + self.launch["grace"])
         elif self.kill_at is None and self.supervisor.deadline is not None:
             times.append(self.supervisor.deadline)
         return min(times) - now + 0.001

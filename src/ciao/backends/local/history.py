@@ -20,6 +20,7 @@ from ciao.model import (
     ReplicaChanged,
     ReplicaState,
     ReplicaStatus,
+    Role,
     Summary,
 )
 
@@ -111,6 +112,9 @@ class History:
     def _finished(self, entry: Mapping[str, Any]) -> Iterator[Event]:
         when, phase = _time(entry), Phase(entry["phase"])
         yield from self._all_ended(when, "")
+        if phase is Phase.SUCCEEDED and (cut := self._cut_short()):
+            words = f"the job had succeeded, so these were ended while they still ran: {', '.join(cut)}"
+            yield Notice(text=words, level="warning")
         if lost := int(entry.get("lost_bytes", 0)):
             yield Notice(level="warning", text=f"{lost:,} bytes of the log were lost: the disk was full")
         first, others = first_by_cause(tuple(self._failures.values()))
@@ -124,6 +128,11 @@ class History:
         yield from self._all_ended(when, "its supervisor is gone")
         failure = Failure(replica="", kind="lost", time=when, ename="JobLost", evalue=str(entry["words"]))
         yield from self._end(Phase.LOST, failure, (), when)
+
+    def _cut_short(self) -> list[str]:
+        """Who was ended although his role ends by itself."""
+        ended = [name for name, status in self._replicas.items() if status.state is ReplicaState.ENDED]
+        return [name for name in ended if name.rpartition("-")[0] not in (Role.PS, Role.EVALUATOR)]
 
     def _all_ended(self, when: float, reason: str) -> Iterator[Event]:
         for status in tuple(self._replicas.values()):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from ciao.errors import CreateRefused
@@ -16,6 +18,9 @@ __all__ = ["usable_python"]
 
 OLDEST = (3, 8)
 """The runner's own limit."""
+
+SHOWN = 4
+"""How many other Pythons a message names."""
 
 PROBE_SECONDS = 20.0
 """A Python on a slow network disk may take this long to start for the first time."""
@@ -38,25 +43,52 @@ def usable_python(wanted: str) -> str:
     return str(Path(path).absolute())
 
 
-@functools.lru_cache(maxsize=32)
+@functools.lru_cache(maxsize=64)
 def _version(path: str, _changed: int) -> tuple[int, int]:
     try:
-        said = subprocess.run(
+        ran = subprocess.run(
             [path, "-I", "-S", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
             capture_output=True,
             text=True,
             check=False,
             timeout=PROBE_SECONDS,
             stdin=subprocess.DEVNULL,
-        ).stdout
+        )
     except (OSError, subprocess.TimeoutExpired) as e:
         raise CreateRefused(f"{path} does not start: {e}", hint=_suggestion()) from e
-    if (found := re.fullmatch(r"(\d+)\.(\d+)", said.strip())) is None:
-        raise CreateRefused(f"{path} is not a Python", hint=_suggestion())
+    if (found := re.fullmatch(r"(\d+)\.(\d+)", ran.stdout.strip())) is None:
+        said = ran.stderr.strip().splitlines()[:1]
+        raise CreateRefused(
+            f"{path} is not a Python{''.join(f': it says {s[:200]!r}' for s in said)}", hint=_suggestion()
+        )
     return int(found[1]), int(found[2])
 
 
 def _suggestion() -> str:
-    names = ["python3", *(f"python3.{minor}" for minor in range(OLDEST[1], 20))]
-    found = dict.fromkeys(p for n in names if (p := shutil.which(n)))
-    return f"Without `%python=` it is {sys.executable}; also here: {', '.join(found)}" if found else "Leave it out"
+    found = list(itertools.islice(_others(), SHOWN))
+    also = f"; also here: {', '.join(found)}" if found else ""
+    return f"Without `%python=` it is {sys.executable}{also}"
+
+
+def _others() -> Iterator[str]:
+    """Other Pythons that start and are new enough; also those that a virtual environment hides in PATH."""
+    seen = {os.path.realpath(sys.executable)}
+    folders = dict.fromkeys([*os.get_exec_path(), "/usr/local/bin", "/usr/bin", "/opt/homebrew/bin"])
+    for name in ("python3", *(f"python3.{minor}" for minor in range(20, OLDEST[1] - 1, -1))):
+        for folder in folders:
+            path = shutil.which(name, path=folder)
+            if path is not None and os.path.realpath(path) not in seen:
+                seen.add(os.path.realpath(path))
+                if _starts(path):
+                    yield path
+
+
+def _starts(path: str) -> bool:
+    command = [path, "-I", "-S", "-c", f"import sys; sys.exit(sys.version_info < {OLDEST})"]
+    try:
+        return (
+            subprocess.run(command, check=False, capture_output=True, timeout=5, stdin=subprocess.DEVNULL).returncode
+            == 0
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False

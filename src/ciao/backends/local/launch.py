@@ -13,9 +13,9 @@ from typing import Any
 from ciao.frameworks import FRAMEWORKS
 from ciao.frameworks.base import Address, Topology
 from ciao.home import RUNNER
-from ciao.model import JobSpec, Replica, RoleSpec
+from ciao.model import JobSpec, Replica, Role, RoleSpec
 
-__all__ = ["Launch", "Process", "base_environment", "launch"]
+__all__ = ["Launch", "Process", "base_environment", "launch", "overridden"]
 
 HOST = "127.0.0.1"
 
@@ -36,12 +36,14 @@ class Process:
 class Launch:
     """All that a supervisor must know.
 
-    ``decisive`` names the replicas that must all succeed; the others are then ended, whatever the clean policy: nobody
-    would delete them later, as on a cluster. ``timeout`` and ``grace`` are in seconds.
+    ``decisive`` names the replicas that must all succeed. The others are then ended, those that are ``endless`` at once
+    and the rest after ``grace`` seconds, whatever the clean policy: nobody would delete them later, as on a cluster.
+    ``timeout`` is in seconds.
     """
 
     processes: tuple[Process, ...]
     decisive: tuple[str, ...]
+    endless: tuple[str, ...]
     retries: int
     timeout: float | None
     grace: float
@@ -80,11 +82,21 @@ def launch(
     return Launch(
         processes=processes,
         decisive=tuple(map(str, framework.decisive(replicas))),
+        endless=tuple(str(r) for r in replicas if r.role in (Role.PS, Role.EVALUATOR)),
         retries=spec.retries,
         timeout=spec.timeout,
         grace=grace,
         cwd=str(work),
     )
+
+
+def overridden(spec: JobSpec) -> list[str]:
+    """Variables of ``%env.`` that the job sets itself, because its replicas find each other by them."""
+    framework = FRAMEWORKS[spec.framework]
+    replicas = _ranked(spec)
+    topology = Topology(job="", addresses={r: Address(host=HOST, port=0) for r in replicas})
+    ours = {**framework.variables(topology, replicas[0]), **_identity(spec, "", replicas[0])}
+    return sorted(spec.env.keys() & ours.keys())
 
 
 def base_environment(environ: Mapping[str, str]) -> dict[str, str]:

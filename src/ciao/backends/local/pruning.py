@@ -19,6 +19,8 @@ ABANDONED = 86400.0
 def prune_jobs(home: Path, *, keep_for: float, keep_bytes: int, now: float) -> None:
     """Remove old jobs by the rule of settings, and what was left half-made; running jobs never.
 
+    What a job's code wrote into its working directory is the user's: it stays, and only the rest goes.
+
     A folder without job.json may be one that is being created, and one that cannot be read may be gone already:
     neither counts. Never raises for the disk's sake: a job is not refused because an old one cannot be removed.
     """
@@ -26,7 +28,7 @@ def prune_jobs(home: Path, *, keep_for: float, keep_bytes: int, now: float) -> N
         folders = {f.path.name: f for f in JobFolder.all(home)}
         kept = _kept(folders.values())
         for old in prune(kept, keep_for=keep_for, keep_bytes=keep_bytes, now=now):
-            folders[old.name].remove()
+            folders[old.name].strip() if folders[old.name].has_files else folders[old.name].remove()
         for folder in JobFolder.unfinished(home):
             with contextlib.suppress(OSError):
                 if folder.removed or now - folder.path.stat().st_mtime > ABANDONED:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         def secondary(self) -> bool: ...
 
 
-__all__ = ["SETTLE", "SETTLE_SECONDARY", "settled_at", "succeeded", "verdict"]
+__all__ = ["SETTLE", "SETTLE_SECONDARY", "lingering", "settled_at", "succeeded", "verdict"]
 
 SETTLE = 0.3
 """Seconds after the first failure in which the others may still show theirs, so that the first by cause is found."""
@@ -58,6 +58,11 @@ def succeeded(replicas: Sequence[Replica], decisive: Collection[str]) -> bool:
     """All decisive replicas have, and nobody failed but for their leaving."""
     done = all(r.code == 0 and not r.failed for r in replicas if r.name in decisive)
     return done and all(r.secondary for r in replicas if r.failed)
+
+
+def lingering(replicas: Sequence[Replica], endless: Collection[str]) -> bool:
+    """Somebody still runs who ends by himself, as workers do and parameter servers do not."""
+    return any(r.code is None and r.name not in endless for r in replicas)
 
 
 def settled_at(replicas: Sequence[Replica], failed_at: float) -> float:

@@ -51,7 +51,7 @@ class Supervisor:
             else:
                 attempt += 1
                 self.ledger.note("attempt", number=attempt, of=attempts)
-                phase, reason = Group(self).run()
+                phase, reason = Group(self, attempt).run()
         fields = {"timeout": self.launch["timeout"], "lost_bytes": self.lost_bytes}
         self.ledger.note("finished", phase=phase, reason=reason, **fields)
         self.ledger.close()

@@ -10,15 +10,17 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
+from ciao.backends.local.hints import files_made, hint
 from ciao.backends.local.history import History
 from ciao.backends.local.journal import Journal, append
 from ciao.backends.local.orphans import kill_strays
 from ciao.home import JobFolder
 from ciao.logs.archive import Tail
 from ciao.logs.merge import Merge
-from ciao.model import Event, Finished, Lines
+from ciao.model import Event, Finished, Lines, Notice
 
 __all__ = ["history", "watch"]
 
@@ -81,9 +83,20 @@ class Watcher:
     def _told(self, events: Iterable[Event]) -> Iterator[Event]:
         for event in events:
             if isinstance(event, Finished):
-                self._finished, self.behind = event, True  # one more look, for what was written meanwhile
+                yield from self._files()
+                self._finished, self.behind = self._advised(event), True  # one more look: something may be unread
             else:
                 yield event
+
+    def _files(self) -> Iterator[Event]:
+        if words := files_made(self.folder):
+            yield Notice(text=words)
+
+    def _advised(self, event: Finished) -> Finished:
+        failure = event.outcome.failure
+        if failure is None:
+            return event
+        return Finished(outcome=replace(event.outcome, hint=hint(failure, self.folder)))
 
     def _lines(self) -> Iterator[Event]:
         ended = self._finished is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ciao.backends.local.launch import Launch, base_environment, launch
+from ciao.backends.local.launch import Launch, base_environment, launch, overridden
 from ciao.model import Cell, JobSpec, Resources, Role, RoleSpec
 
 
@@ -48,3 +48,10 @@ def test_the_notebooks_folder_is_told() -> None:
 def test_what_only_a_kernel_needs_is_not_inherited() -> None:
     kernel = {"PATH": "/bin", "JPY_PARENT_PID": "1", "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
     assert base_environment(kernel) == {"PATH": "/bin", "MPLBACKEND": "Agg"}
+
+
+def test_variables_that_the_job_sets_itself_are_known() -> None:
+    cell = Cell(text="", number=7)
+    roles = (RoleSpec(role=Role.WORKER, count=2),)
+    spec = JobSpec(cell=cell, code="", framework="pytorch", roles=roles, env={"RANK": "5", "MINE": "x"})
+    assert overridden(spec) == ["RANK"]

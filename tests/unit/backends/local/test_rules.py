@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from ciao.backends.local.rules import SETTLE, SETTLE_SECONDARY, verdict
+from ciao.backends.local.rules import SETTLE, SETTLE_SECONDARY, lingering, verdict
 
 
 @dataclass(frozen=True)
@@ -53,3 +53,9 @@ OTHER, ECHO = One("w-1"), One("w-1", code=1, failed=True, secondary=True)
 def test_the_verdict(replicas: list[One], more: dict[str, object], found: tuple[str, str] | None) -> None:
     known: dict[str, object] = {"now": 10.0, "cancelled": False, "failed_at": None, "deadline": None, **more}
     assert verdict(replicas, ["w-0"], **known) == found  # type: ignore[arg-type]  # a test may set any
+
+
+def test_workers_that_still_run_are_waited_for_and_parameter_servers_are_not() -> None:
+    assert lingering([DONE, OTHER], endless=["ps-0"])
+    assert not lingering([DONE, One("ps-0")], endless=["ps-0"])
+    assert not lingering([DONE, One("w-1", code=0)], endless=[])

@@ -1,0 +1,71 @@
+"""What to do next, for failures whose remedy depends on where replicas run on this machine, and where files are."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from ciao.home import JobFolder
+from ciao.model import Failure
+
+__all__ = ["files_made", "hint"]
+
+SHOWN = 4
+
+_NO_MODULE = re.compile(r"No module named '([^'.]+)")
+_NO_FILE = re.compile(r"No such file or directory: '([^'/][^']*)'")
+
+
+def hint(failure: Failure, folder: JobFolder) -> str:
+    """One or two sentences, or nothing. Never raises: a job's files may be gone."""
+    try:
+        process = json.loads(folder.launch_file.read_bytes())["processes"][0]
+        python, notebook = str(process["argv"][0]), Path(process["env"]["CIAO_NOTEBOOK_DIR"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
+    match failure.ename:
+        case "ModuleNotFoundError":
+            return _missing_module(failure, python, notebook)
+        case "FileNotFoundError":
+            return _missing_file(failure.evalue, notebook)
+        case "EOFError" if "reading a line" in failure.evalue:
+            return "A replica has no keyboard: write the value into the cell, or pass it by %env.NAME="
+        case "ValueError" if failure.evalue == "Number of processes must be defined.":
+            return (
+                "JAX reads only the coordinator's address by itself: jax.distributed.initialize("
+                'num_processes=int(os.environ["NUM_PROCESSES"]), process_id=int(os.environ["PROCESS_ID"]))'
+            )
+    return ""
+
+
+def files_made(folder: JobFolder) -> str:
+    """Where the files are that the job's code wrote; nothing if it wrote none."""
+    try:
+        names = sorted(p.name for p in folder.work.iterdir() if p.name != "__pycache__")
+    except OSError:
+        return ""
+    if not names:
+        return ""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"files of the job in {folder.work}: {', '.join(names[:SHOWN])}{more}"
+
+
+def _missing_module(failure: Failure, python: str, notebook: Path) -> str:
+    found = _NO_MODULE.search(failure.evalue)
+    if found is not None and ((notebook / f"{found[1]}.py").exists() or (notebook / found[1]).is_dir()):
+        return (
+            f"{found[1]} lies beside the notebook, and replicas run in a folder of their own. Above the import: "
+            'import os, sys; sys.path.insert(0, os.environ["CIAO_NOTEBOOK_DIR"])'
+        )
+    return f"{failure.replica} runs {python}: install it there, or choose another Python with %python="
+
+
+def _missing_file(evalue: str, notebook: Path) -> str:
+    found = _NO_FILE.search(evalue)
+    if found is None or not (notebook / found[1]).exists():
+        return ""
+    return (
+        f"{found[1]} lies beside the notebook, and replicas run in a folder of their own: "
+        f'open it as os.path.join(os.environ["CIAO_NOTEBOOK_DIR"], "{found[1]}")'
+    )

@@ -1,0 +1,68 @@
+"""What to do next, when that depends on where replicas run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ciao.backends.local.hints import files_made, hint
+from ciao.home import JobFolder
+from ciao.model import Failure
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> JobFolder:
+    notebook = tmp_path / "notebook"
+    notebook.mkdir()
+    (notebook / "mine.py").touch()
+    (notebook / "data.csv").touch()
+    folder = JobFolder(tmp_path / "jobs" / "job-x2v9q")
+    folder.work.mkdir(parents=True)
+    process = {"argv": ["/opt/py/bin/python"], "env": {"CIAO_NOTEBOOK_DIR": str(notebook)}}
+    folder.launch_file.write_text(json.dumps({"processes": [process]}))
+    return folder
+
+
+def failure(ename: str, evalue: str) -> Failure:
+    return Failure(replica="worker-0", kind="exception", time=0.0, ename=ename, evalue=evalue)
+
+
+@pytest.mark.parametrize(
+    ("ename", "evalue", "words"),
+    [
+        ("ModuleNotFoundError", "No module named 'torch'", "worker-0 runs /opt/py/bin/python: install it there"),
+        ("ModuleNotFoundError", "No module named 'mine.part'", 'sys.path.insert(0, os.environ["CIAO_NOTEBOOK_DIR"])'),
+        ("FileNotFoundError", "[Errno 2] No such file or directory: 'data.csv'", 'os.environ["CIAO_NOTEBOOK_DIR"], '),
+        ("EOFError", "EOF when reading a line", "no keyboard"),
+        ("ValueError", "Number of processes must be defined.", 'int(os.environ["NUM_PROCESSES"])'),
+    ],
+)
+def test_a_failure_of_the_place_comes_with_its_remedy(folder: JobFolder, ename: str, evalue: str, words: str) -> None:
+    assert words in hint(failure(ename, evalue), folder)
+
+
+@pytest.mark.parametrize(
+    ("ename", "evalue"),
+    [
+        ("ValueError", "bad batch"),
+        ("EOFError", "Ran out of input"),
+        ("FileNotFoundError", "[Errno 2] No such file or directory: 'nowhere.csv'"),
+        ("FileNotFoundError", "[Errno 2] No such file or directory: '/etc/nowhere'"),
+    ],
+)
+def test_other_failures_come_without(folder: JobFolder, ename: str, evalue: str) -> None:
+    assert hint(failure(ename, evalue), folder) == ""
+
+
+def test_a_job_whose_files_are_gone_has_no_hint(tmp_path: Path) -> None:
+    assert hint(failure("ModuleNotFoundError", "No module named 'x'"), JobFolder(tmp_path)) == ""
+
+
+def test_files_that_replicas_wrote_are_named(folder: JobFolder) -> None:
+    assert files_made(folder) == ""
+    for number in range(6):
+        (folder.work / f"shard-{number}").touch()
+    shown = "shard-0, shard-1, shard-2, shard-3 and 2 more"
+    assert files_made(folder) == f"files of the job in {folder.work}: {shown}"

@@ -94,7 +94,7 @@ def test_an_interrupt_lets_go_of_an_attached_job_and_says_that_it_goes_on(kernel
 def test_a_kernel_survives_twenty_interrupts(kernel: Kernel, jobs: Path) -> None:
     pid = kernel.pid
     for _ in range(20):
-        request, ran = kernel.start(WAITING, until="since")
+        request, ran = kernel.start(WAITING, until="as of")
         kernel.interrupt()
         assert kernel.wait(request, ran).error[0] == "KeyboardInterrupt"
     assert kernel.run("import os; os.getpid()").results == [str(pid)]

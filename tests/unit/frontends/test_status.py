@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ciao.frontends.display.status import View, duration, failed, status
+from ciao.frontends.display.status import Stage, View, duration, failed, status
 from ciao.model import Failure, Outcome, Phase, ReplicaState, ReplicaStatus
 
 START = 1_795_442_602.0  # 2026-11-23 14:03:22 UTC
@@ -46,9 +46,9 @@ def failure(replica: str = "worker-1", ename: str = "ValueError", evalue: str = 
     return Failure(replica=replica, kind="exception", time=START, ename=ename, evalue=evalue)
 
 
-def test_a_running_job_says_since_when_so_that_a_saved_notebook_stays_true() -> None:
+def test_a_running_job_says_as_of_when_so_that_a_saved_notebook_stays_true() -> None:
     words = status(view(replicas=replicas(a="running", b="running", c="waiting:no free port"))).text
-    since = "running since 14:03:22 (2 min 5 s as of 2026-11-23 14:05:27)"
+    since = "running for 2 min 5 s as of 2026-11-23 14:05:27"
     assert words == f"{since} · jax-x1 on local · 1 waiting: no free port · 2 running"
 
 
@@ -76,11 +76,32 @@ def test_an_outcome_in_words(end: Outcome, words: str) -> None:
 
 
 def test_before_the_job_exists_it_is_being_prepared() -> None:
-    assert status(view(name="", started=None)).text.startswith("preparing since 14:03:22 ")
+    assert status(view(name="", started=None)).text.startswith("preparing for 2 min 5 s as of 2026-11-23 14:05:27 ")
 
 
 def test_before_a_replica_runs_the_job_is_pending() -> None:
-    assert status(view(started=None)).text.startswith("pending since 14:03:22 ")
+    assert status(view(started=None)).text.startswith("pending for 2 min 5 s as of ")
+
+
+def test_a_job_that_is_being_cancelled_says_so_since_the_interrupt() -> None:
+    found = status(view(stage=Stage("cancelling", START + 120), replicas=replicas(a="running")))
+    assert found.text == "cancelling for 5 s as of 2026-11-23 14:05:27 · jax-x1 on local · 1 running"
+
+
+@pytest.mark.parametrize(
+    ("stage", "words"),
+    [
+        (Stage("background", START), "started in the background at 2026-11-23 14:03:22 · jax-x1 on local"),
+        (Stage("refused", START), "not started · jax-x1 on local"),
+    ],
+)
+def test_what_a_cell_leaves_behind_is_true_whenever_it_is_read(stage: Stage, words: str) -> None:
+    assert status(view(stage=stage, replicas=replicas(a="waiting"))).text == words
+
+
+def test_the_end_of_a_job_counts_for_more_than_what_was_known_before() -> None:
+    found = status(view(stage=Stage("cancelling", START), outcome=outcome(Phase.CANCELLED)))
+    assert found.text.startswith("cancelled after ")
 
 
 def test_a_failure_of_the_whole_job_names_no_replica() -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import assert_never
 
 from ciao.frontends.display.colour import Prefixes, plain
-from ciao.frontends.display.status import Status, View, failed, short, status
+from ciao.frontends.display.status import Stage, Status, View, failed, short, status
 from ciao.logs.budget import Budget, tick
 from ciao.logs.folding import Folding
 from ciao.logs.pieces import Piece
@@ -120,10 +120,13 @@ class Screen:
             self._closed = True
             return self._text(drawn)
 
-    def status(self) -> Status | None:
-        """The status line if it is to be shown anew: at once if its words changed, else twice a second."""
+    def status(self, stage: Stage | None = None) -> Status | None:
+        """The status line if it is to be shown anew: at once if its words changed, else twice a second.
+
+        ``stage`` is what whoever draws knows beyond the events.
+        """
         with self._lock:
-            new, last = status(self._view()), self._said
+            new, last = status(self._view(stage)), self._said
             late = self._clock() - self._said_at >= _STATUS_EVERY
             if last is not None and (new == last or (new.key == last.key and not late)):
                 return None
@@ -190,7 +193,7 @@ class Screen:
         if self._started is None and changed.state is not ReplicaState.WAITING:
             self._started = changed.since if changed.state is ReplicaState.RUNNING else self._asked
 
-    def _view(self) -> View:
+    def _view(self, stage: Stage | None) -> View:
         return View(
             name=self.job.name if self.job is not None else "",
             where=self.where,
@@ -198,6 +201,7 @@ class Screen:
             asked=self._asked,
             started=self._started,
             attempt=self._attempt,
+            stage=stage,
             outcome=self.outcome,
             now=self._now(),
         )

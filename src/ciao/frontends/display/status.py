@@ -1,7 +1,7 @@
 """The one line above a job's output that says how it stands. Pure: a view goes in, words come out.
 
-A notebook is saved at any moment and read years later, by people and by tools. So the words say *since when* and
-*as of when*, not only for how long; colours are beside words, never instead of them; and the HTML is one ``div``
+A notebook is saved at any moment and read years later, by people and by tools. So the words say *as of when*, not
+only for how long; colours are beside words, never instead of them; and the HTML is one ``div``
 that an untrusted notebook's clean-up leaves as it is (no style block, script, SVG or variable).
 """
 
@@ -11,11 +11,12 @@ import html
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, assert_never
 
 from ciao.frontends.display.colour import plain
 from ciao.model import Failure, Outcome, Phase, ReplicaState, ReplicaStatus
 
-__all__ = ["Status", "View", "duration", "failed", "short", "status"]
+__all__ = ["Stage", "Status", "View", "duration", "failed", "short", "status"]
 
 _LONGEST = 120
 
@@ -27,6 +28,16 @@ _COLOURS = {  # legible on white and on black
     "preparing": "#b8860b",
 }
 _GREY = "#808080"
+
+
+class Stage(NamedTuple):
+    """What the frontend knows and no event tells, since an epoch time.
+
+    Its cell is being cancelled, has let go of its job, or was refused one.
+    """
+
+    kind: Literal["cancelling", "background", "refused"]
+    since: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +53,7 @@ class View:
     asked: float
     started: float | None = None
     attempt: tuple[int, int] | None = None
+    stage: Stage | None = None
     outcome: Outcome | None = None
     now: float
 
@@ -57,16 +69,10 @@ class Status:
 
 def status(view: View) -> Status:
     """The line of this moment."""
-    state, parts = _state(view), [f"{view.name or 'job'} on {view.where}"]
-    if view.attempt is not None and view.outcome is None:
-        parts.append(f"attempt {view.attempt[0]} of {view.attempt[1]}")
-    if view.outcome is None:
-        parts += _replicas(view.replicas.values())
-    since = _since(state, view)
-    words = _ended(view.outcome, view) if view.outcome is not None else since[0]
-    body = " · ".join(map(plain, parts))
-    text = f"{words}{since[1]} · {body}"
-    return Status(html=_html(state, f"{words}{since[1]}", body), text=text, key=f"{words} · {body}")
+    state, (words, passing) = _state(view), _words(view)
+    body = " · ".join(map(plain, [f"{view.name or 'job'} on {view.where}", *(_progress(view) if passing else [])]))
+    text = f"{words}{passing} · {body}"
+    return Status(html=_html(state, f"{words}{passing}", body), text=text, key=f"{words} · {body}")
 
 
 def failed(failure: Failure, verb: str = ": ") -> str:
@@ -92,22 +98,43 @@ def duration(seconds: float) -> str:
 def _state(view: View) -> str:
     if view.outcome is not None:
         return view.outcome.phase.value
+    if view.stage is not None and view.stage.kind != "background":
+        return {"cancelling": "cancelling", "refused": "failed"}[view.stage.kind]
     if view.started is not None:
         return Phase.RUNNING.value
     return Phase.PENDING.value if view.name else "preparing"
 
 
-def _since(state: str, view: View) -> tuple[str, str]:
+def _words(view: View) -> tuple[str, str]:
     """The words that stay, and those that change as time passes."""
     if view.outcome is not None:
-        return "", ""
-    begin = view.asked if view.started is None else view.started
-    passed = f"{duration(int(view.now - begin))}" if view.now - begin >= 10 else f"{max(0, int(view.now - begin))} s"
-    return f"{state} since {_clock('%H:%M:%S', begin)}", f" ({passed} as of {_clock('%Y-%m-%d %H:%M:%S', view.now)})"
+        return _ended(view.outcome, view), ""
+    if view.stage is None:
+        return _state(view), _passing(view.asked if view.started is None else view.started, view.now)
+    match view.stage.kind:
+        case "cancelling":
+            return "cancelling", _passing(view.stage.since, view.now)
+        case "background":
+            return f"started in the background at {_clock(view.stage.since)}", ""
+        case "refused":
+            return "not started", ""
+        case _:
+            assert_never(view.stage.kind)
 
 
-def _clock(form: str, seconds: float) -> str:
-    return time.strftime(form, time.localtime(seconds))
+def _passing(begin: float, now: float) -> str:
+    """In whole seconds: a line that is drawn twice a second has no tenths."""
+    seconds = max(0, int(now - begin))
+    return f" for {duration(seconds) if seconds >= 10 else f'{seconds} s'} as of {_clock(now)}"
+
+
+def _clock(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+
+
+def _progress(view: View) -> list[str]:
+    attempt = [] if view.attempt is None else [f"attempt {view.attempt[0]} of {view.attempt[1]}"]
+    return attempt + _replicas(view.replicas.values())
 
 
 def _ended(outcome: Outcome, view: View) -> str:

@@ -86,9 +86,9 @@ def _request(command: Command, words: Sequence[str], *, in_cell: bool) -> Reques
         if argument.required and value is None:
             raise CommandError(f"'{command.name}' needs {_one(argument.usage)}", hint=_usage(command, in_cell=in_cell))
         if argument.choices and value not in argument.choices:
-            raise CommandError(
-                f"'{command.name}' does not know {value!r}", hint=did_you_mean(str(value), argument.choices)
-            )
+            meant = did_you_mean(str(value), argument.choices)
+            hint = meant or _usage(command, in_cell=in_cell)
+            raise CommandError(f"'{command.name}' does not know {value!r}", hint=hint)
     if command.name == "help":
         return Request(command="help", topic=values.get("command"))
     return _with_replica(Request(command=command.name, **values))

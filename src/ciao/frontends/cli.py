@@ -26,7 +26,7 @@ INTERRUPTED = 130
 def main(argv: Sequence[str] | None = None, *, session: Session | None = None) -> int:
     """Answer one command line; the exit status. Shows no traceback for an error that was designed."""
     words = list(sys.argv[1:] if argv is None else argv)
-    if words[:1] == ["kernel"] and words[1:2] not in (["install"], ["uninstall"], ["-h"], ["--help"], []):
+    if words[:1] == ["kernel"] and "-f" in words and words[1] not in ("install", "uninstall"):
         from ciao.frontends import kernel
 
         kernel.main(words[1:])

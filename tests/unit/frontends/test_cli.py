@@ -223,3 +223,19 @@ def test_what_jupyter_starts_is_the_kernel(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("ciao.frontends.kernel.main", started.append)
     assert cli.main(["kernel", "--debug", "-f", "x.json"]) == 0
     assert started == [["--debug", "-f", "x.json"]]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("reinstall",), "'kernel' does not know 'reinstall'\nDid you mean install?\n"),
+        (("zzz",), "'kernel' does not know 'zzz'\nWrite: ciao kernel install|uninstall"),
+        (("--debug",), "'kernel' has no option '--debug'\n"),
+    ],
+)
+def test_no_other_word_starts_a_kernel(
+    ciao: Said, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.setattr("ciao.frontends.kernel.main", lambda _: pytest.fail("a kernel was started"))
+    status, _, err = ciao("kernel", *words)
+    assert (status, err[: len(said) + 6]) == (2, f"ciao: {said}")

@@ -1,4 +1,4 @@
-"""The form of a line in a log: when it was written, a space, the text.
+r"""The form of a line in a log: when it was written, a space, the text.
 
 ``2026-11-23T02:30:00.123456789Z text``, as ``kubectl logs --timestamps`` shows it: UTC and always nine decimals, so
 that stamps have one length and compare as text. The supervisor of local jobs imports this module before anything
@@ -46,6 +46,7 @@ def parse(replica: str, data: bytes, *, after: str = EPOCH) -> list[Line]:
 
     Bytes that are not UTF-8 become U+FFFD. A line without a stamp (the disk was full, the machine fell) keeps its
     text and has the stamp of the line before; ``after`` is the stamp of the line before the chunk.
+    A carriage return at a line's end is told by ``redrawn`` and is not in the text.
     """
     import re
     from functools import partial
@@ -57,12 +58,16 @@ def parse(replica: str, data: bytes, *, after: str = EPOCH) -> list[Line]:
     lines = data.decode("utf-8", "replace").removesuffix("\n").split("\n") if data else []
     stamped_line = re.compile(_STAMP, re.ASCII).match
     new_line = partial(tuple.__new__, Line)  # a call of Line itself takes three times as long
-    last, parsed = after, list[Line]()
+    last, parsed, returns = after, list[Line](), b"\r" in data
     for prefix, run in groupby(lines, key=itemgetter(slice(_LENGTH))):  # a chunk was stamped at once: runs are long
         texts = list(run)
         if stamped_line(prefix):
             last, texts = prefix[:-1], [line[_LENGTH:] for line in texts]
-        parsed.extend(map(new_line, zip(repeat(replica), repeat(last), texts)))
+        redrawn = [False] * len(texts)
+        if returns:
+            redrawn = [text.endswith("\r") for text in texts]
+            texts = [text.removesuffix("\r") for text in texts]
+        parsed.extend(map(new_line, zip(repeat(replica), repeat(last), texts, redrawn)))
     return parsed
 
 

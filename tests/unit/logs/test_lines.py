@@ -12,6 +12,7 @@ from ciao.logs.lines import EPOCH, parse, seconds, stamp, stamped
 from ciao.model import Line
 
 NOON = 1_795_348_800_123_456_789
+TEXTS = st.text().filter(lambda t: "\n" not in t and not t.endswith("\r"))
 STAMPS = st.integers(0, 4_000_000_000_000_000_000).map(stamp)
 
 
@@ -48,10 +49,21 @@ def test_no_data_is_no_line() -> None:
 
 
 @settings(deadline=None)
-@given(st.lists(st.tuples(STAMPS, st.text().filter(lambda t: "\n" not in t)), max_size=20))
-def test_what_was_stamped_is_read_back(lines: list[tuple[str, str]]) -> None:
-    data = b"".join(stamped(text.encode() + b"\n", s.encode()) for s, text in lines)
-    assert parse("worker-0", data) == [Line("worker-0", s, text) for s, text in lines]
+@given(st.lists(st.tuples(STAMPS, TEXTS, st.booleans()), max_size=20))
+def test_what_was_stamped_is_read_back(lines: list[tuple[str, str, bool]]) -> None:
+    data = b"".join(stamped(text.encode() + b"\r" * drawn + b"\n", s.encode()) for s, text, drawn in lines)
+    assert parse("worker-0", data) == [Line("worker-0", s, text, redrawn=drawn) for s, text, drawn in lines]
+
+
+def test_a_line_that_a_replica_drew_anew_says_so_and_has_clean_text() -> None:
+    data = stamped(b"10%\r\n20%\n30%\r\n", stamp(NOON).encode()) + b"torn\r\n"
+    found = parse("worker-0", data)
+    assert [(line.text, line.redrawn) for line in found] == [
+        ("10%", True),
+        ("20%", False),
+        ("30%", True),
+        ("torn", True),
+    ]
 
 
 @settings(deadline=None)

@@ -24,8 +24,8 @@ def lines(*pieces: bytes) -> bytes:
 
 def by_the_rule(stream: bytes) -> bytes:
     """What the class promises, line by line: a line is text with any end, or nothing with a newline."""
-    ended = re.findall(rb"[^\r\n]+(?:\r+\n?|\n|$)|\r*\n|\r+", stream)
-    return b"".join(e.rstrip(b"\r\n") + b"\n" for e in ended if e.strip(b"\r"))
+    ended = re.findall(rb"([^\r\n]+)(\r*\n|\r+|$)|(\r*\n)|\r+", stream)
+    return b"".join(text + (b"\r\n" if end.endswith(b"\r") else b"\n") for text, end, empty in ended if text or empty)
 
 
 @given(st.lists(STREAMS, max_size=8))
@@ -44,29 +44,34 @@ def test_long_lines_are_broken_alike_however_the_stream_was_cut(pieces: list[byt
     with mock.patch.object(pump, "MAX_LINE", 5):
         out = lines(*pieces)
         assert out == lines(b"".join(pieces))
-    assert max(map(len, out.split(b"\n"))) <= 5
-    assert out.replace(b"\n", b"") == re.sub(rb"[\r\n]", b"", b"".join(pieces))
+    assert max(len(line.removesuffix(b"\r")) for line in out.split(b"\n")) <= 5
+    assert re.sub(rb"[\r\n]", b"", out) == re.sub(rb"[\r\n]", b"", b"".join(pieces))
 
 
 @pytest.mark.parametrize(
     ("pieces", "expected"),
     [
         ((b"a\nb",), b"a\nb\n"),
-        ((b"\r10%\r20%\n",), b"10%\n20%\n"),
-        ((b"10%\r", b"20%\r", b"\n", b"done\n"), b"10%\n20%\ndone\n"),
+        ((b"\r10%\r20%\n",), b"10%\r\n20%\n"),
+        ((b"10%\r", b"20%\r", b"\n", b"done\n"), b"10%\r\n20%\ndone\n"),
+        ((b"10%\r", b"\r20%", b"\r\r"), b"10%\r\n20%\r\n"),
         ((b"a\r\n\r\nb\r\n",), b"a\n\nb\n"),
         ((b"a\r", b"\n\n"), b"a\n\n"),
         ((b"a\r\r", b"\r\nb"), b"a\nb\n"),
         ((b"\n\n",), b"\n\n"),
         ((b"\r",), b""),
+        ((b"a\n\r", b"b\n"), b"a\nb\n"),
     ],
 )
-def test_a_carriage_return_ends_a_line_and_makes_no_empty_one(pieces: tuple[bytes, ...], expected: bytes) -> None:
+def test_a_carriage_return_alone_ends_a_line_that_keeps_it_and_makes_no_empty_one(
+    pieces: tuple[bytes, ...], expected: bytes
+) -> None:
     assert lines(*pieces) == expected
 
 
 def test_a_progress_bar_is_seen_as_it_moves() -> None:
-    assert Pump().feed(b"10%\r") == b"10%\n"
+    p = Pump()
+    assert (p.feed(b"10%\r"), p.feed(b"20%\r"), p.flush()) == (b"", b"10%\r\n", b"20%\r\n")
 
 
 def test_an_unfinished_line_is_held_and_finished_at_the_end() -> None:

@@ -108,6 +108,7 @@ def test_a_job_in_the_background_goes_on_under_the_status_of_its_cell(kernel: Ke
     request = kernel.client.execute(f"%background=true\n{HEAD}import time\ntime.sleep(1.5)\nprint('later')")
     ran = kernel.wait(request)
     assert "goes on in the background; %ciao logs pytorch-" in ran.stdout
+    assert ran.status.startswith("started in the background at ")
     shown, cell = dict(ran.displays), ran.stdout
     assert kernel.run("1 + 1").results == ["2"]  # the prompt is free
     kernel.watch(request, ran, lambda ran: ran.status.startswith("succeeded"))

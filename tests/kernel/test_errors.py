@@ -109,6 +109,12 @@ def test_a_syntax_error_is_shown_at_its_line_and_nothing_runs(kernel: Kernel) ->
     assert ran.displays == {}
 
 
+def test_a_job_that_is_refused_has_a_status_that_stays_true(kernel: Kernel) -> None:
+    ran = kernel.run("%python=/nowhere\n%framework=pytorch\npass")
+    assert ran.error[0] == "CreateRefused"
+    assert ran.status == "not started · job on local"
+
+
 def test_an_option_below_code_is_told_where_it_belongs(kernel: Kernel) -> None:
     assert "%worker=2 must be at the top of its cell" in kernel.run("x = 1\n%worker=2").error[1]
 

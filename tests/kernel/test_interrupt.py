@@ -37,6 +37,7 @@ def test_an_interrupt_gives_the_prompt_back_and_the_job_is_cancelled(kernel: Ker
     kernel.wait(request, ran)
     assert ran.error[0] == "KeyboardInterrupt"
     assert "is being cancelled" in ran.error[1]
+    assert ran.status.startswith("cancelling for ")
     kernel.watch(request, ran, lambda ran: ran.status.startswith("cancelled"))
     assert alive(jobs) == set()
 
@@ -45,7 +46,7 @@ def test_the_prompt_does_not_wait_for_a_replica_that_ignores_the_signal(kernel: 
     request, ran = kernel.start(STUBBORN, until="in training")
     kernel.interrupt()
     kernel.wait(request, ran)
-    assert ran.status.startswith("running")  # so the reply did not wait
+    assert ran.status.startswith("cancelling")  # so the reply did not wait
     kernel.watch(request, ran, lambda ran: ran.status.startswith("cancelled"))
     assert alive(jobs) == set()
 

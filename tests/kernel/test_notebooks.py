@@ -30,6 +30,15 @@ def test_a_notebook_of_job_cells_and_ordinary_ones_is_executed(home: Path, monke
     assert made.cells[2].outputs[0].data["text/plain"] == "2"
 
 
+def test_a_job_in_the_background_leaves_a_status_that_is_true_in_the_file(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CIAO_HOME", str(home))
+    made = notebook(f"%background=true\n{JOB}import time\ntime.sleep(5)")
+    NotebookClient(made, timeout=60).execute()
+    assert made.cells[0].outputs[0].data["text/plain"].startswith("started in the background at ")
+
+
 def test_a_failing_replica_fails_the_notebook_with_its_error(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CIAO_HOME", str(home))
     made = notebook(f"{JOB}raise ValueError('no data')")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from ciao.engine import Run
+    from ciao.frontends.display.status import Stage, Status
     from ciao.frontends.display.traceback import CellSource
     from ciao.frontends.notebook.interrupt import Interrupt
 
@@ -56,6 +57,7 @@ class Watch:
         self._loop = asyncio.get_running_loop()
         self._created: asyncio.Future[None] = self._loop.create_future()
         self._job: Job | None = None
+        self._stage: Stage | None = None
 
     @property
     def job_name(self) -> str:
@@ -95,8 +97,9 @@ class Watch:
 
     def finish(self, source: CellSource, *, raises: bool = True) -> None:
         """Write the rest of a run that is done; raise why it failed."""
-        outcome = self.run.done.result()
+        self._conclude()
         self.close()
+        outcome = self.run.done.result()
         if outcome is not None and raises:
             error = failure.of_outcome(outcome, source, job=self.job_name, colour=self._colour)
             if error is not None:
@@ -107,16 +110,22 @@ class Watch:
         self._outlet.write(text)
 
     def let_go(self, *, cancel: bool = False) -> None:
-        """End the cell's stream for good; its status line goes on until the run is done."""
+        """End the cell's stream for good; its status line goes on until the run is done.
+
+        What the line says now may be the last that is written to a file.
+        """
+        from ciao.frontends.display.status import Stage
+
+        self._stage = Stage("cancelling" if cancel else "background", time.time())
         self.close()
         threading.Thread(target=self._afterwards, args=(cancel,), name="ciao-status", daemon=True).start()
 
     def _draw(self) -> None:
-        self._outlet.draw(self._screen.status(), self._screen.take())
+        self._outlet.draw(self._status(), self._screen.take())
 
     def close(self) -> None:
         """End the cell's output for good."""
-        self._outlet.draw(self._screen.status(), self._screen.close())
+        self._outlet.draw(self._status(), self._screen.close())
 
     def _creation(self) -> None:
         if not self._created.done():
@@ -131,6 +140,8 @@ class Watch:
     def _afterwards(self, cancel: bool) -> None:  # noqa: FBT001  # a thread's arguments have no names
         if cancel and not self._shutting_down():
             self.run.cancel()
+        else:
+            self._stage = None  # it goes on, and its line tells how
         self._keep_status()
 
     def _shutting_down(self) -> bool:
@@ -150,16 +161,28 @@ class Watch:
     def _keep_status(self) -> None:
         while not wait([self.run.done], timeout=STATUS_PERIOD).done:
             self._update()
-        if (error := self.run.done.exception()) is not None:
+        self._conclude()
+        self._update()
+
+    def _conclude(self) -> None:
+        """Give a run that is done without an outcome an end that stays true."""
+        from ciao.frontends.display.status import Stage
+
+        error = self.run.done.exception()
+        if error is not None and self._job is None:
+            self._stage = Stage("refused", time.time())
+        elif error is not None:
             self._screen(_end(Phase.LOST, str(error)))
         elif self._screen.outcome is None and self._job is None:
             self._screen(_end(Phase.CANCELLED, ""))
-        self._update()
 
     def _update(self) -> None:
-        status = self._screen.status()
+        status = self._status()
         if status is not None:
             self._outlet.update(status)
+
+    def _status(self) -> Status | None:
+        return self._screen.status(self._stage)
 
 
 def _end(phase: Phase, message: str) -> Finished:

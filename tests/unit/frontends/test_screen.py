@@ -276,6 +276,48 @@ def test_the_number_of_all_lines_counts_the_folded_ones(screen: Screen) -> None:
     assert f"… in all {hidden:,} of 100,000 lines not shown" in rest
 
 
+def bar(replica: str, *states: str) -> Lines:
+    return Lines(lines=tuple(Line(replica, "", state, redrawn=True) for state in states))
+
+
+def test_a_progress_bar_moves_once_a_second_and_its_last_state_is_shown(screen: Screen, clock: Clock) -> None:
+    screen(Created(job=JOB))
+    drawn = screen.take()
+    for step in range(1, 33):
+        clock.time = step / 16
+        screen(bar("worker-0", f"{step} of 33"))
+        drawn += screen.take()
+    screen(lines("worker-0", ["33 of 33"]))
+    drawn += screen.take()
+    shown = ["1 of 33", "17 of 33", "32 of 33", "33 of 33"]
+    assert drawn.splitlines()[1:] == [f"worker-0 | {text}" for text in shown]
+    assert screen.close() == ""
+
+
+def test_a_state_waits_for_draws_alone_and_is_counted_as_memory(screen: Screen, clock: Clock) -> None:
+    screen(Created(job=JOB))
+    screen(bar("worker-0", "1%", "2%", "3%"))
+    assert (screen.take().splitlines()[1:], screen.held) == (["worker-0 | 1%"], 2)
+    clock.time = 1.0
+    assert (screen.take(), screen.held) == ("worker-0 | 3%\n", 0)
+
+
+def test_the_last_state_of_a_replica_is_shown_when_it_ends(screen: Screen) -> None:
+    screen(Created(job=JOB))
+    screen(bar("worker-0", "1%", "2%", "3%"))
+    screen(bar("worker-1", "1%", "2%", "3%"))
+    screen(changed("worker-0", ReplicaState.FAILED))
+    assert screen.take().splitlines()[1:] == ["worker-0 | 1%", "worker-1 | 1%", "worker-0 | 3%"]
+    screen(finished())
+    assert screen.close() == "worker-1 | 3%\n"
+
+
+def test_states_that_were_replaced_are_not_counted_as_lines_not_shown(screen: Screen) -> None:
+    screen(Created(job=JOB))
+    screen(bar("worker-0", *map(str, range(100_000))))
+    assert screen.close().splitlines()[1:] == ["worker-0 | 0", "worker-0 | 99999"]
+
+
 def test_the_engines_thread_and_the_frontends_thread_do_not_disturb_each_other(screen: Screen) -> None:
     screen(Created(job=JOB))
     drawn = [screen.take()]

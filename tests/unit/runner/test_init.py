@@ -34,7 +34,7 @@ def test_output_of_both_streams_comes_in_order_and_in_lines(run: Run) -> None:
         "init",
     )
     lines, records = parts(ended.out)
-    assert lines == [b"out 0", b"err 0", b"out 1", b"err 1", b"out 2", b"err 2", b"1%", b"2%", b"no end"]
+    assert lines == [b"out 0", b"err 0", b"out 1", b"err 1", b"out 2", b"err 2", b"1%\r", b"2%", b"no end"]
     assert (ended.code, ended.err, [r["type"] for r in records]) == (0, "", ["started"])
 
 

@@ -17,6 +17,7 @@ from ciao.frontends.display.status import Stage, Status, View, failed, short, st
 from ciao.logs.budget import Budget, tick
 from ciao.logs.folding import Folding
 from ciao.logs.pieces import Piece
+from ciao.logs.redrawn import Redrawn
 from ciao.model import (
     Attempt,
     Bundled,
@@ -49,7 +50,8 @@ class Screen:
 
     ``where`` is the backend's. ``colour`` is for the replicas' names; the user's own colours stay. Memory is bounded
     whatever the length of the job, see :class:`ciao.logs.budget.Budget`. ``fold``: whoever draws shows the job's error
-    below the lines, so the tracebacks of replicas that end become one line each.
+    below the lines, so the tracebacks of replicas that end become one line each. Of a progress bar's states a few are
+    shown, see :mod:`ciao.logs.redrawn`.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Screen:
         self._colour, self._clock, self._now = colour, clock, now
         self._lock = threading.Lock()
         self._budget = Budget(now=clock())
+        self._redrawn = Redrawn()
         self._folding = Folding(on=fold)
         self._prefixes = Prefixes((), colour=colour)
         self._replicas: dict[str, ReplicaStatus] = {}
@@ -98,13 +101,14 @@ class Screen:
     def held(self) -> int:
         """Bytes of lines in memory."""
         with self._lock:
-            return self._budget.held + self._folding.held
+            return self._budget.held + self._folding.held + self._redrawn.held
 
     def take(self) -> str:
         """Text for the stream that is to be drawn now; often none."""
         with self._lock:
             if self._clock() - self._opened >= _FIRST:
                 self._let_go()
+            self._fold(self._redrawn.due(self._clock()))
             self._add(self._folding.due(self._clock()))
             drawn = [] if self._closed else self._budget.take(self._clock())
             if drawn:
@@ -115,7 +119,7 @@ class Screen:
         """The rest of the text, at the end. Nothing is drawn after it."""
         with self._lock:
             self._let_go()
-            self._add(self._folding.release())
+            self._release()
             drawn = [] if self._closed else self._budget.close()
             self._closed = True
             return self._text(drawn)
@@ -145,7 +149,7 @@ class Screen:
                 self._note(f"{'warning' if level == 'warning' else 'note'}: {text}")
             case Attempt(number=number, of=of, failure=failure):
                 self._attempt = (number, of)
-                self._add(self._folding.release())
+                self._release()
                 self._note(f"attempt {number} of {of}: {failed(failure, ' failed: ')}")
             case Finished(outcome=outcome):
                 self.outcome = outcome
@@ -157,11 +161,19 @@ class Screen:
     def _read(self, event: Lines | Traced) -> None:
         """While replicas fail nobody knows whose error will be the cell's; so each says where its traceback is."""
         if isinstance(event, Lines):
-            self._add(self._folding.add(event.lines, self._clock()))
+            self._fold(self._redrawn.add(event.lines, self._clock()))
             return
         where = f"%ciao logs {self.job.name if self.job is not None else 'JOB'} {event.replica}"
         words = f"{short(plain(event.reason))} (traceback of {event.lines} lines: `{where}`)"
         self._add(self._folding.expect(event, words))
+
+    def _fold(self, lines: Sequence[Line]) -> None:
+        self._add(self._folding.add(lines, self._clock()))
+
+    def _release(self, replica: str | None = None) -> None:
+        """What waits, of this replica or of all, is shown: nothing will follow that it waits for."""
+        self._fold(self._redrawn.release(replica))
+        self._add(self._folding.release(replica))
 
     def _add(self, lines: Sequence[Line]) -> None:
         self._budget.add(lines)
@@ -189,7 +201,7 @@ class Screen:
     def _change(self, changed: ReplicaStatus) -> None:
         self._replicas[changed.replica] = changed
         if changed.state not in (ReplicaState.WAITING, ReplicaState.RUNNING):
-            self._add(self._folding.release(changed.replica))
+            self._release(changed.replica)
         if self._started is None and changed.state is not ReplicaState.WAITING:
             self._started = changed.since if changed.state is ReplicaState.RUNNING else self._asked
 

@@ -9,7 +9,7 @@ from ciao import pipeline
 from ciao.backends.base import Backend
 from ciao.engine import Engine, Listener, Run
 from ciao.errors import SettingsError
-from ciao.model import JobSpec
+from ciao.model import Created, Event, JobSpec
 from ciao.s2i.base import S2IClient
 from ciao.settings import Settings
 
@@ -17,7 +17,10 @@ __all__ = ["Session"]
 
 
 class Session:
-    """What a frontend holds for as long as it lives. Backends are made when first used."""
+    """What a frontend holds for as long as it lives. Backends are made when first used.
+
+    ``started`` are the names of the jobs that it has run.
+    """
 
     def __init__(
         self,
@@ -28,6 +31,7 @@ class Session:
         s2i: S2IClient | None = None,
     ) -> None:
         self.settings = settings
+        self.started: list[str] = []
         self.engine = engine or Engine()
         self._backends = dict(backends)
         self._s2i = s2i
@@ -49,7 +53,13 @@ class Session:
 
     def run(self, spec: JobSpec, listener: Listener) -> Run:
         """Start the job of a cell."""
-        return self.engine.run(pipeline.run(spec, s2i=self.s2i(), backend=self.backend(spec.backend)), listener)
+
+        def remembering(event: Event) -> None:
+            if isinstance(event, Created):
+                self.started.append(event.job.name)
+            listener(event)
+
+        return self.engine.run(pipeline.run(spec, s2i=self.s2i(), backend=self.backend(spec.backend)), remembering)
 
     def attach(self, name: str, listener: Listener) -> Run:
         """Follow a job that exists, from its first line."""

@@ -1,15 +1,26 @@
-"""Which job is meant: by name, by enough of its beginning, or by there being just one."""
+"""Which job is meant: by name, by enough of its beginning, or by whose it is and where it stands."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ciao.backends.base import Backend
-from ciao.errors import JobNotFound, did_you_mean
+from ciao.errors import CommandError, JobNotFound, did_you_mean
 from ciao.model import Summary
 
-__all__ = ["Chosen", "named", "newest", "only_running"]
+__all__ = ["Chosen", "Own", "named", "newest", "only_running", "to_cancel"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Own:
+    """Who asks in a cell: the names of the jobs that its kernel ``started``, and its ``notebook`` if that is known.
+
+    In a shell nobody has jobs of their own: None stands in its place.
+    """
+
+    started: Sequence[str] = ()
+    notebook: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,43 +36,88 @@ class Chosen:
         return self.summary.job.name
 
 
-async def named(backend: Backend, name: str) -> Chosen:
-    """The job of this name, or the only one whose name begins so. Raises JobNotFound with the nearest name."""
+async def named(backend: Backend, name: str, *, running_first: bool = False) -> Chosen:
+    """The job of this name, or the only one whose name begins so; if asked, the only one of those that run.
+
+    Raises JobNotFound with the nearest name, or CommandError for the beginning of several.
+    """
     known = await backend.jobs()
     for summary in known:
         if summary.job.name == name:
             return Chosen(summary=summary)
-    match [s for s in known if s.job.name.startswith(name)]:
+    begin = [s for s in known if s.job.name.startswith(name)]
+    match _running(begin) if running_first and _running(begin) else begin:
         case [summary]:
             return Chosen(summary=summary, note=summary.job.name)
         case []:
             hint = did_you_mean(name, [s.job.name for s in known]) or "'ciao jobs' lists them"
             raise JobNotFound(f"there is no job {name!r} on {backend.where}", hint=hint)
         case several:
-            raise JobNotFound(f"{name!r} may be any of {len(several)} jobs", hint=f"They are {_names(several)}")
+            raise CommandError(f"{len(several)} jobs begin with {name!r}", hint=f"Write one of {_names(several)}")
 
 
-async def newest(backend: Backend, name: str | None = None) -> Chosen:
-    """The job of this name; without one, the job that was created last."""
+async def newest(backend: Backend, name: str | None = None, *, own: Own | None = None) -> Chosen:
+    """The job of this name; without one, the job that was created last, the asker's own before others."""
     if name is not None:
         return await named(backend, name)
     known = await backend.jobs()
-    if not known:
-        raise JobNotFound(f"there are no jobs on {backend.where} yet", hint="Run a cell that begins with %framework=")
-    return Chosen(summary=known[0], note=f"{known[0].job.name} (the newest job)")
+    for group, whose in _groups(known, own):
+        return Chosen(summary=group[0], note=f"{group[0].job.name} (the newest job{whose})")
+    raise JobNotFound(f"there are no jobs on {backend.where} yet", hint="Run a cell that begins with %framework=")
 
 
-async def only_running(backend: Backend, name: str | None = None) -> Chosen:
-    """The job of this name; without one, the only job that runs."""
+async def only_running(backend: Backend, name: str | None = None, *, own: Own | None = None) -> Chosen:
+    """The job of this name; without one, the only job that runs, the asker's own before others; else the newest."""
     if name is not None:
-        return await named(backend, name)
-    match [s for s in await backend.jobs() if not s.phase.ended]:
-        case [summary]:
-            return Chosen(summary=summary, note=f"{summary.job.name} (the only job that runs)")
-        case []:
-            raise JobNotFound(f"no job runs on {backend.where}", hint="'ciao jobs' lists those that ended")
-        case several:
-            raise JobNotFound(f"{len(several)} jobs run", hint=f"Name one of {_names(several)}")
+        return await named(backend, name, running_first=True)
+    running = _running(await backend.jobs())
+    for group, whose in _groups(running, own):
+        return _only(group, whose.partition(";")[0])
+    chosen = await newest(backend, own=own)
+    return Chosen(summary=chosen.summary, note=f"{chosen.note[:-1]}; none runs)")
+
+
+async def to_cancel(backend: Backend, name: str | None = None, *, own: Own | None = None) -> Chosen:
+    """The job of this name; without one, the only job that runs: in a cell, of those that its kernel started.
+
+    What others started is never ended by a word too few.
+    """
+    if name is not None:
+        return await named(backend, name, running_first=True)
+    running = _running(await backend.jobs())
+    mine = running if own is None else [s for s in running if s.job.name in own.started]
+    if mine:
+        return _only(mine, "" if own is None else OF_KERNEL)
+    if own is None:
+        raise JobNotFound(f"no job runs on {backend.where}", hint=ALL_ENDED)
+    hint = f"Others do, and end by their name: {_names(running)}" if running else ALL_ENDED
+    raise JobNotFound("no job of this kernel runs", hint=hint)
+
+
+OF_KERNEL = " of this kernel"
+
+ALL_ENDED = "'ciao jobs' lists those that ended"
+
+
+def _groups(known: Sequence[Summary], own: Own | None) -> Iterator[tuple[Sequence[Summary], str]]:
+    """The asker's jobs, those of the same notebook, all: as far as there are any, with words for whose they are."""
+    if own is not None:
+        if mine := [s for s in known if s.job.name in own.started]:
+            yield mine, OF_KERNEL
+        if same := [s for s in known if own.notebook and s.job.notebook == own.notebook]:
+            yield same, " of this notebook"
+    if known:
+        yield known, "" if own is None else "; this kernel has none"
+
+
+def _running(known: Sequence[Summary]) -> list[Summary]:
+    return [s for s in known if not s.phase.ended]
+
+
+def _only(running: Sequence[Summary], whose: str) -> Chosen:
+    if len(running) > 1:
+        raise CommandError(f"{len(running)} jobs{whose} run", hint=f"Name one of {_names(running)}")
+    return Chosen(summary=running[0], note=f"{running[0].job.name} (the only job{whose} that runs)")
 
 
 def _names(summaries: Sequence[Summary]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ciao.backends.base import Backend
 from ciao.commands import choose
+from ciao.commands.choose import Own
 from ciao.model import Phase
 
 __all__ = ["Ended", "cancel", "delete"]
@@ -13,22 +14,26 @@ __all__ = ["Ended", "cancel", "delete"]
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """What was done to which job. ``before`` is where it stood when it was asked for, ``phase`` how it ended."""
+    """What was done to which job. ``before`` is where it stood when it was asked for, ``phase`` how it ended.
+
+    ``note`` says which job it is, where none was named.
+    """
 
     job: str
     before: Phase
     phase: Phase
     deleted: bool = False
+    note: str = ""
 
 
-async def cancel(backend: Backend, name: str | None = None) -> Ended:
+async def cancel(backend: Backend, name: str | None = None, *, own: Own | None = None) -> Ended:
     """End a job; returns when no replica is left. A job that has ended stays as it is."""
-    chosen = await choose.only_running(backend, name)
+    chosen = await choose.to_cancel(backend, name, own=own)
     before = chosen.summary.phase
     if before.ended:
         return Ended(job=chosen.name, before=before, phase=before)
     outcome = await backend.cancel(chosen.name)
-    return Ended(job=chosen.name, before=before, phase=outcome.phase)
+    return Ended(job=chosen.name, before=before, phase=outcome.phase, note="" if name else chosen.note)
 
 
 async def delete(backend: Backend, name: str) -> Ended:

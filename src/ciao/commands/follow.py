@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ciao.backends.base import Backend
 from ciao.commands import choose
+from ciao.commands.choose import Own
 from ciao.commands.line import Request
 from ciao.commands.logs import checked_replica
 
@@ -22,10 +23,10 @@ class Following:
     note: str = ""
 
 
-async def following(backend: Backend, request: Request) -> Following:
+async def following(backend: Backend, request: Request, *, own: Own | None = None) -> Following:
     """What ``attach`` or ``logs --follow`` asks for. Raises JobNotFound."""
     choice = choose.only_running if request.command == "attach" else choose.newest
-    chosen = await choice(backend, request.job)
+    chosen = await choice(backend, request.job, own=own)
     return Following(
         job=chosen.name,
         replica=checked_replica(chosen.summary, request.replica),

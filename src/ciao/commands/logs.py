@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ciao.backends.base import Backend
 from ciao.commands import choose
+from ciao.commands.choose import Own
 from ciao.errors import JobNotFound
 from ciao.logs.lines import stamp
 from ciao.logs.merge import Merge
@@ -36,9 +37,9 @@ class Log:
     note: str = ""
 
 
-async def logs(backend: Backend, name: str | None = None, *, replica: str | None = None) -> Log:
+async def logs(backend: Backend, name: str | None = None, *, replica: str | None = None, own: Own | None = None) -> Log:
     """All lines of a job that ended, or the lines so far of one that runs. Raises JobNotFound."""
-    chosen = await choose.newest(backend, name)
+    chosen = await choose.newest(backend, name, own=own)
     wanted = checked_replica(chosen.summary, replica)
     running = not chosen.summary.phase.ended
     by_replica: dict[str, list[Line]] = {}

@@ -71,13 +71,13 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         name="describe",
         summary="Show one job: its replicas, times and error",
-        doc="Without a name: the newest job.",
+        doc="Without a name: the newest job, in a notebook that of this kernel.",
         arguments=(JOB, JSON),
     ),
     Command(
         name="logs",
         summary="Print a job's lines, of all replicas in the order of time",
-        doc="Without a name: the newest job. Of a job that runs, the lines so far; --follow stays to its end.",
+        doc="Without a name: as for describe. Of a job that runs, the lines so far; --follow stays to its end.",
         arguments=(
             JOB,
             Argument(name="REPLICA", doc="only the lines of this replica, such as worker-0"),
@@ -88,13 +88,13 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         name="attach",
         summary="Follow a job from its first line to its end",
-        doc="Without a name: the only job that runs. Ctrl-C lets go, and the job goes on.",
+        doc="Without a name: the only job that runs, else the newest. Ctrl-C lets go, and the job goes on.",
         arguments=(JOB,),
     ),
     Command(
         name="cancel",
         summary="End a job; its log stays",
-        doc="Without a name: the only job that runs.",
+        doc="Without a name: the only job that runs; in a notebook, of those that this kernel started.",
         arguments=(JOB,),
     ),
     Command(

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from ciao import __version__
+from ciao.commands.choose import Own
 from ciao.commands.completion import Completions, complete, wants_jobs
 from ciao.commands.line import Request, parse, split
 from ciao.errors import CiaoError, CommandError
@@ -113,17 +114,19 @@ def _jobs(ask: Ask) -> Answer:
 def _describe(ask: Ask) -> Answer:
     from ciao.commands.describe import describe
 
-    chosen = wait(ask.session, describe(ask.session.backend(), ask.request.job))
+    chosen = wait(ask.session, describe(ask.session.backend(), ask.request.job, own=_own(ask)))
     if ask.request.json:
         return _json(_plain(chosen.summary))
-    return _page(present.describe(chosen, now=time.time()))
+    blocks = present.describe(chosen, now=time.time())
+    note = "" if ask.request.job else chosen.note
+    return _page((*blocks, "", note) if note and ask.in_cell else blocks, note=note)
 
 
 def _logs(ask: Ask) -> Answer:
     from ciao.commands.logs import logs
 
     request = ask.request
-    found = wait(ask.session, logs(ask.session.backend(), request.job, replica=request.replica))
+    found = wait(ask.session, logs(ask.session.backend(), request.job, replica=request.replica, own=_own(ask)))
     lines = list(present.log(found, timestamps=request.timestamps, colour=ask.colour or ask.in_cell))
     note = present.log_note(found, prefix="%ciao" if ask.in_cell else "ciao")
     if not ask.in_cell:
@@ -136,7 +139,8 @@ def _logs(ask: Ask) -> Answer:
 def _cancel(ask: Ask) -> Answer:
     from ciao.commands.end import cancel
 
-    return Answer(text=present.ended(wait(ask.session, cancel(ask.session.backend(), ask.request.job))))
+    done = wait(ask.session, cancel(ask.session.backend(), ask.request.job, own=_own(ask)))
+    return Answer(text=present.ended(done), note=done.note)
 
 
 def _delete(ask: Ask) -> Answer:
@@ -195,8 +199,19 @@ ANSWERS: Mapping[str, Callable[[Ask], Answer]] = MappingProxyType(
 )
 
 
-def _page(blocks: page.Page, *, status: int = 0) -> Answer:
-    return Answer(text=page.text(blocks), html=page.html(blocks), status=status)
+def _own(ask: Ask) -> Own | None:
+    """Whose jobs are meant where none is named."""
+    if not ask.in_cell:
+        return None
+    from IPython.core.getipython import get_ipython
+
+    names = getattr(get_ipython(), "user_ns", {})  # None outside of a kernel
+    notebook = names.get("__vsc_ipynb_file__") or names.get("__session__") or ""
+    return Own(started=tuple(ask.session.started), notebook=str(notebook))
+
+
+def _page(blocks: page.Page, *, note: str = "", status: int = 0) -> Answer:
+    return Answer(text=page.text(blocks), html=page.html(blocks), note=note, status=status)
 
 
 def _json(value: object) -> Answer:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from ciao.commands import choose
-from ciao.errors import JobNotFound
+from ciao.commands.choose import Own
+from ciao.errors import CiaoError, CommandError, JobNotFound
 from ciao.model import Phase, Summary
 from fakes.backend import Scripted
 from fakes.jobs import summary
@@ -42,17 +43,11 @@ async def test_without_a_name_it_is_the_only_one_that_runs_and_that_is_said() ->
 NAMED = [
     ([RUNNING, OTHER], "jax-aaaa2", "there is no job 'jax-aaaa2' on local. Did you mean jax-aaaaa?"),
     ([RUNNING, OTHER], "zzz", "there is no job 'zzz' on local. 'ciao jobs' lists them"),
-    ([RUNNING, ENDED], "jax", "'jax' may be any of 2 jobs. They are jax-aaaaa, jax-bbbbb"),
-    (
-        [summary(f"jax-{i}") for i in range(7)],
-        "jax",
-        "'jax' may be any of 7 jobs. They are jax-0, jax-1, jax-2, jax-3, jax-4 ...",
-    ),
 ]
 
 
 @pytest.mark.parametrize(("known", "name", "message"), NAMED)
-async def test_a_name_that_fits_none_or_several_is_an_error(known: Sequence[Summary], name: str, message: str) -> None:
+async def test_a_name_that_fits_none_is_an_error(known: Sequence[Summary], name: str, message: str) -> None:
     with pytest.raises(JobNotFound) as caught:
         await choose.named(on(*known), name)
     assert str(caught.value) == message
@@ -63,6 +58,65 @@ async def test_without_any_job_there_is_no_newest() -> None:
         await choose.newest(on())
 
 
+BEGINNINGS = [
+    ([RUNNING, ENDED], "2 jobs begin with 'jax'. Write one of jax-aaaaa, jax-bbbbb"),
+    (
+        [summary(f"jax-{i}") for i in range(7)],
+        "7 jobs begin with 'jax'. Write one of jax-0, jax-1, jax-2, jax-3, jax-4 ...",
+    ),
+]
+
+
+@pytest.mark.parametrize(("known", "message"), BEGINNINGS)
+async def test_a_beginning_of_several_names_says_too_little(known: Sequence[Summary], message: str) -> None:
+    with pytest.raises(CommandError) as caught:
+        await choose.named(on(*known), "jax")
+    assert str(caught.value) == message
+
+
+async def test_the_beginning_of_one_running_job_is_enough_for_what_is_only_done_to_those() -> None:
+    assert (await choose.only_running(on(ENDED, RUNNING), "jax")).summary is RUNNING
+    assert (await choose.to_cancel(on(ENDED, RUNNING), "jax")).summary is RUNNING
+    assert (await choose.only_running(on(ENDED), "jax")).summary is ENDED
+    with pytest.raises(CommandError, match="2 jobs begin with 'jax'"):
+        await choose.only_running(on(RUNNING, summary("jax-ccccc", Phase.RUNNING)), "jax")
+
+
+MINE = Own(started=("jax-mine",), notebook="/a/book.ipynb")
+
+
+async def test_in_a_cell_the_newest_is_first_that_of_the_kernel_then_that_of_the_notebook_then_any() -> None:
+    mine, book = summary("jax-mine"), summary("jax-book", notebook="/a/book.ipynb")
+    found = [await choose.newest(on(*known), own=MINE) for known in ([OTHER, book, mine], [OTHER, book], [OTHER])]
+    assert [chosen.note for chosen in found] == [
+        "jax-mine (the newest job of this kernel)",
+        "jax-book (the newest job of this notebook)",
+        "pytorch-ccccc (the newest job; this kernel has none)",
+    ]
+
+
+async def test_in_a_cell_the_running_job_is_first_that_of_the_kernel() -> None:
+    mine = summary("jax-mine", Phase.RUNNING)
+    assert (
+        await choose.only_running(on(OTHER, mine), own=MINE)
+    ).note == "jax-mine (the only job of this kernel that runs)"
+    assert (await choose.only_running(on(OTHER, summary("jax-mine")), own=MINE)).summary is OTHER
+
+
+async def test_without_a_name_a_cell_cancels_no_job_but_its_kernel_s_own() -> None:
+    book = summary("jax-book", Phase.RUNNING, notebook="/a/book.ipynb")
+    with pytest.raises(JobNotFound) as caught:
+        await choose.to_cancel(on(book, OTHER), own=MINE)
+    assert str(caught.value) == "no job of this kernel runs. Others do, and end by their name: jax-book, pytorch-ccccc"
+    assert (await choose.to_cancel(on(book, summary("jax-mine", Phase.RUNNING)), own=MINE)).name == "jax-mine"
+    with pytest.raises(JobNotFound, match=r"no job of this kernel runs\. 'ciao jobs' lists those that ended"):
+        await choose.to_cancel(on(summary("jax-mine")), own=MINE)
+
+
+async def test_without_a_running_job_the_newest_is_attached_and_that_is_said() -> None:
+    assert (await choose.only_running(on(ENDED))).note == "jax-bbbbb (the newest job; none runs)"
+
+
 RUNNING_ONES = [
     ([ENDED], "no job runs on local. 'ciao jobs' lists those that ended"),
     ([RUNNING, OTHER], "2 jobs run. Name one of jax-aaaaa, pytorch-ccccc"),
@@ -70,7 +124,7 @@ RUNNING_ONES = [
 
 
 @pytest.mark.parametrize(("known", "message"), RUNNING_ONES)
-async def test_the_only_running_job_must_be_the_only_one(known: Sequence[Summary], message: str) -> None:
-    with pytest.raises(JobNotFound) as caught:
-        await choose.only_running(on(*known))
+async def test_the_job_to_cancel_must_be_the_only_one_that_runs(known: Sequence[Summary], message: str) -> None:
+    with pytest.raises(CiaoError) as caught:
+        await choose.to_cancel(on(*known))
     assert str(caught.value) == message

@@ -72,7 +72,8 @@ async def test_a_replica_that_the_job_does_not_have_is_an_error() -> None:
 
 async def test_cancel_ends_the_only_running_job() -> None:
     backend = on(Phase.RUNNING, calls=["create"])
-    assert await cancel(backend) == Ended(job="jax-aaaaa", before=Phase.RUNNING, phase=Phase.CANCELLED)
+    note = "jax-aaaaa (the only job that runs)"
+    assert await cancel(backend) == Ended(job="jax-aaaaa", before=Phase.RUNNING, phase=Phase.CANCELLED, note=note)
     assert backend.calls[-1] == "cancel"
 
 

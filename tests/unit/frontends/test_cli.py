@@ -239,3 +239,13 @@ def test_no_other_word_starts_a_kernel(
     monkeypatch.setattr("ciao.frontends.kernel.main", lambda _: pytest.fail("a kernel was started"))
     status, _, err = ciao("kernel", *words)
     assert (status, err[: len(said) + 6]) == (2, f"ciao: {said}")
+
+
+def test_cancel_without_a_name_says_which_job_it_was(ciao: Said) -> None:
+    backend = one_job(Phase.RUNNING, calls=["create"])
+    assert ciao("cancel", backend=backend) == (0, "jax-aaaaa is cancelled\n", "jax-aaaaa (the only job that runs)\n")
+
+
+def test_attach_without_a_running_job_shows_the_newest(ciao: Said) -> None:
+    status, out, err = ciao("attach", backend=one_job(script=[lines("a"), finished()]))
+    assert (status, out, err.splitlines()[0]) == (0, "worker-0 | a\n", "jax-aaaaa (the newest job; none runs)")

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from ciao import interpreter
 from ciao.errors import CiaoError, CommandError, JobNotFound
 from ciao.frontends.command import answer, completions, is_streaming
-from ciao.model import Phase
+from ciao.model import Cell, Event, Finished, Phase
 from ciao.session import Session
 from ciao.settings import Settings
-from fakes.backend import Scripted
+from fakes.backend import NoBundle, Scripted
 from fakes.jobs import finished, lines, summary
 
 
@@ -38,7 +39,7 @@ def test_logs_in_a_cell_are_text_with_coloured_names_and_say_which_job() -> None
     found = answer("logs", session())
     assert found.html is None
     assert found.text.splitlines()[0].endswith("worker-0 | \x1b[0ma")
-    assert found.text.endswith("\njax-aaaaa (the newest job)")
+    assert found.text.endswith("\njax-aaaaa (the newest job; this kernel has none)")
 
 
 def test_a_plan_is_of_the_cell_below_and_keeps_its_line_numbers() -> None:
@@ -66,7 +67,7 @@ def test_an_error_of_the_backend_comes_as_it_is() -> None:
         answer("describe nope", session())
 
 
-@pytest.mark.parametrize("line", ["", "help", "help logs", "version", "config", "delete jax", "cancel jax"])
+@pytest.mark.parametrize("line", ["", "help", "help logs", "version", "config", "delete jax", "cancel jax", "describe"])
 def test_every_other_command_is_answered(line: str) -> None:
     assert answer(line, session()).text
 
@@ -95,3 +96,33 @@ def test_completion_goes_on_without_a_backend() -> None:
             raise CiaoError("no")
 
     assert completions("cancel ", 7, session(Broken())).words == ()
+
+
+def test_a_cell_cancels_what_its_session_started_and_nothing_else() -> None:
+    running = [summary("jax-aaaaa", Phase.RUNNING), summary("jax-bbbbb", Phase.RUNNING)]
+    backend = Scripted(summaries=running, calls=["create"])
+    asking = session(backend)
+    with pytest.raises(JobNotFound, match="no job of this kernel runs"):
+        answer("cancel", asking)
+    asking.started.append("jax-bbbbb")
+    assert answer("cancel", asking).text == "jax-bbbbb is cancelled"
+
+
+def test_logs_and_describe_in_a_cell_prefer_the_jobs_of_their_session() -> None:
+    backend = Scripted(summaries=[summary("jax-aaaaa"), summary("jax-bbbbb")], script=[lines("a"), finished()])
+    asking = session(backend)
+    asking.started.append("jax-bbbbb")
+    assert answer("logs", asking).text.endswith("\njax-bbbbb (the newest job of this kernel)")
+    assert "jax-bbbbb (the newest job of this kernel)" in answer("describe", asking).text
+    assert answer("describe jax-aaaaa", asking).text.count("jax-aaaaa") == 1
+
+
+def test_a_session_remembers_the_jobs_that_it_started() -> None:
+    asking = Session(Settings(home=Path("nowhere")), backends={"local": Scripted(script=[finished()])}, s2i=NoBundle())
+    told: list[Event] = []
+    asking.run(
+        interpreter.read(Cell(text="%framework=jax\n%name=mine\npass"), settings=asking.settings), told.append
+    ).done.result(9)
+    [name] = asking.started
+    assert name.startswith("mine-")
+    assert isinstance(told[-1], Finished)

@@ -100,10 +100,27 @@ def test_what_moves_a_cursor_or_sets_a_title_is_not_passed_on() -> None:
 
 def test_replicas_that_failed_for_the_same_reason_are_one_line() -> None:
     others = (failure("worker-0"), failure("worker-3", "OSError", "x" * 500), failure("worker-2"))
-    outcome = Outcome(phase=Phase.FAILED, ended=0.0, failure=failure("worker-1"), others=others)
+    cause = failure("worker-1", "ValueError", "no data")
+    outcome = Outcome(phase=Phase.FAILED, ended=0.0, failure=cause, others=others)
     first, second = echoes(outcome)
     assert first == f"worker-3 failed because of it: OSError: {'x' * 199}…"
     assert second == "worker-0, worker-2 failed because of it: RuntimeError: closed by peer"
+
+
+def test_the_same_fault_in_other_replicas_was_not_caused_by_the_first() -> None:
+    others = (failure("worker-2"), *(failure(f"worker-{i}", "NameError", "name 'x' is not defined") for i in (1, 3)))
+    cause = failure("worker-0", "NameError", "name 'x' is not defined")
+    assert echoes(Outcome(phase=Phase.FAILED, ended=0.0, failure=cause, others=others)) == [
+        "the same in worker-1, worker-3",
+        "worker-2 failed because of it: RuntimeError: closed by peer",
+    ]
+
+
+def test_the_same_fault_everywhere_is_one_line() -> None:
+    others = tuple(failure(f"worker-{i}") for i in range(1, 12))
+    assert echoes(Outcome(phase=Phase.FAILED, ended=0.0, failure=failure("worker-0"), others=others)) == [
+        "the same in worker-1, worker-2, worker-3, worker-4, worker-5, worker-6 and 5 more"
+    ]
 
 
 def test_a_thousand_echoes_are_still_one_line() -> None:

@@ -71,9 +71,14 @@ def render(error: RemoteError, cell: CellSource, *, replica: str, colour: bool) 
 
 
 def echoes(outcome: Outcome) -> list[str]:
-    """One line for all replicas that failed for one and the same reason, and one for each earlier attempt."""
-    lines = []
-    for (ename, evalue), same in groupby(sorted(outcome.others, key=_reason), key=_reason):
+    """One line for all replicas that failed for one and the same reason, and one for each earlier attempt.
+
+    A replica that failed with the first one's very words has the same fault: nobody's death was its cause.
+    """
+    first = outcome.failure and _reason(outcome.failure)
+    lines = [f"the same in {_names(alike)}"] if (alike := [f for f in outcome.others if _reason(f) == first]) else []
+    others = sorted((f for f in outcome.others if _reason(f) != first), key=_reason)
+    for (ename, evalue), same in groupby(others, key=_reason):
         lines.append(f"{_names(same)} failed because of it: {_one_line(ename, evalue)}")
     for number, failure in enumerate(outcome.previous, start=1):
         lines.append(f"attempt {number} failed in {failure.replica}: {_one_line(failure.ename, failure.evalue)}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -121,6 +123,19 @@ def test_an_option_below_code_is_told_where_it_belongs(kernel: Kernel) -> None:
 
 def test_an_unknown_command_is_an_error_with_a_suggestion(kernel: Kernel) -> None:
     assert "Did you mean jobs?" in kernel.run("%ciao jbos").error[1]
+
+
+@pytest.mark.parametrize("cell", [f"{HEAD}pass", "%ciao jobs", "%%ciao plan\n%framework=jax\nx", "%ciao attach"])
+def test_broken_settings_are_told_without_frames_and_are_no_trouble_to_completion(
+    launch: Callable[..., Kernel], home: Path, cell: str
+) -> None:
+    (home / "config.yaml").write_text("framwork: jax\n")
+    kernel = launch()
+    name, _, text = kernel.run(cell).error
+    assert name == "SettingsError"
+    assert text.startswith(f"SettingsError: {home}/config.yaml")
+    assert "ciao/frontends" not in text
+    assert kernel.answer(kernel.client.complete("%ciao desc"))["matches"] == ["describe"]
 
 
 def test_an_error_of_a_job_is_not_the_traceback_of_the_cell_before(kernel: Kernel) -> None:

@@ -62,16 +62,26 @@ def _matches(context: CompletionContext) -> Any:
 def _candidates(text: str, position: int) -> tuple[int, Sequence[str]]:
     line = text[text.rfind("\n", 0, position) + 1 : position]
     if command := COMMAND.match(line):
-        from ciao.frontends.command import completions
-        from ciao.frontends.notebook.magics import current_session
-
-        asked = command[1]
-        start, words = completions(asked, len(asked), current_session())
-        return position - len(asked) + start, words
+        start, words = _of_command(command[1])
+        return position - len(command[1]) + start, words
     from ciao import interpreter
 
     found = interpreter.complete(text, position)
     return found.start, [c.text for c in found.candidates]
+
+
+def _of_command(asked: str) -> tuple[int, Sequence[str]]:
+    """For ``%ciao <asked>``; where the settings cannot be read, jobs have no names but commands still do."""
+    from ciao.commands.completion import complete
+    from ciao.errors import CiaoError
+    from ciao.frontends.command import completions
+    from ciao.frontends.notebook.magics import current_session
+
+    try:
+        session = current_session()
+    except CiaoError:
+        return complete(asked, ())
+    return completions(asked, len(asked), session)
 
 
 def _position(context: CompletionContext) -> int:

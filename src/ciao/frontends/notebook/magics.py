@@ -58,6 +58,19 @@ def forget_traceback(shell: InteractiveShell) -> None:
         shell._last_traceback = None  # noqa: SLF001  # ipykernel resets it in synchronous cells only
 
 
+def _designed_session() -> Session:
+    """The session; settings that cannot be read are an error that IPython shows without frames of ours."""
+    from ciao.errors import CiaoError
+
+    try:
+        return current_session()
+    except CiaoError as e:
+        error = e
+    from ciao.frontends.display import failure
+
+    raise failure.shown(error, "")
+
+
 class Magics:
     """The magics of one shell."""
 
@@ -92,7 +105,7 @@ class Magics:
         from ciao.frontends.notebook import cell
 
         forget_traceback(self._shell)
-        session = current_session()
+        session = _designed_session()
         if line := transform.follows(text):
             await cell.follow(line, self._cell(text), self._shell, session)
         else:

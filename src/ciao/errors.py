@@ -92,7 +92,9 @@ class CodeError(CellError):
 
 
 class SettingsError(CiaoError):
-    """A configuration file or a CIAO_* variable; the message names it."""
+    """A configuration file or a CIAO_* variable; the message names it. ``source`` is its path or name, if known."""
+
+    source = ""
 
 
 class CommandError(CiaoError):

@@ -8,7 +8,7 @@ import pytest
 
 from ciao.errors import SettingsError
 from ciao.model import Resources
-from ciao.settings import SETTINGS, Given, Settings, load
+from ciao.settings import SETTINGS, Given, Settings, load, survey
 
 THE_FIRST_CIAOS = """\
 kubeconfig: /var/run/kubernetes/admin.kubeconfig
@@ -163,3 +163,11 @@ def test_every_setting_can_be_given_as_a_variable(home: Path, system: Path) -> N
     settings = read(home, system, CIAO_S2I_PASSWORD="p", CIAO_PS_MEMORY="1Gi", CIAO_BACKEND="local")
     assert (settings.s2i_password, settings.backend) == ("p", "local")
     assert settings.resources["ps"] == Resources(memory="1Gi")
+
+
+def test_a_survey_takes_what_can_be_read_and_tells_all_mistakes(home: Path, system: Path) -> None:
+    system.write_text("grace: 1\nkeep: [")
+    (home / "config.yaml").write_text("python: /home/python\nlocal: {replicas: none}")
+    settings, mistakes = survey({"CIAO_HOME": str(home), "CIAO_KEEP_DAYS": "x", "CIAO_GRACE": "3"}, system=system)
+    assert (settings.python, settings.grace, settings.keep_for) == ("/home/python", 3.0, Settings(home=home).keep_for)
+    assert [m.source for m in mistakes] == [str(system), str(home / "config.yaml"), "CIAO_KEEP_DAYS"]

@@ -20,7 +20,7 @@ from typing import Literal
 from ciao.backends.base import Backend
 from ciao.commands.config import strangers
 from ciao.commands.probe import Probe, probe
-from ciao.errors import CiaoError
+from ciao.errors import CiaoError, SettingsError
 from ciao.model import Phase
 from ciao.session import Session
 from ciao.settings import SYSTEM_FILE, Settings
@@ -45,11 +45,19 @@ class Check:
 
 
 async def doctor(
-    session: Session, *, environ: Mapping[str, str] = os.environ, more: Sequence[Check] = ()
+    session: Session,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    mistakes: Sequence[SettingsError] = (),
+    more: Sequence[Check] = (),
 ) -> tuple[Check, ...]:
-    """Every check, in the order in which a person would mend things."""
+    """Every check, in the order in which a person would mend things.
+
+    ``mistakes`` are what could not be read of the settings: the session has the rest of them.
+    """
     settings = session.settings
     found = [
+        *map(_mistaken, mistakes),
         await asyncio.to_thread(_home, settings.home),
         *_secrets(settings),
         *(Check(name="variables", verdict="warn", words=f"unknown {words}") for words in strangers(environ)),
@@ -59,6 +67,12 @@ async def doctor(
         await _jobs(session.backend()),
     ]
     return (*found, *more)
+
+
+def _mistaken(error: SettingsError) -> Check:
+    where = error.source
+    way_out = f"Change or unset {where}" if where.startswith("CIAO_") else f"Correct {where} or remove it"
+    return Check(name="settings", verdict="fail", words=error.message, fix=error.hint or way_out)
 
 
 def _home(home: Path) -> Check:
@@ -93,10 +107,19 @@ async def _python(settings: Settings) -> Check:
     found = await probe(wanted)
     if found is None:
         words = f"{wanted} is not a Python that starts"
-        return Check(
-            name="python", verdict="fail", words=words, fix="Set CIAO_PYTHON, or remove 'python' from config.yaml"
-        )
+        return Check(name="python", verdict="fail", words=words, fix=_other_python(settings))
     return _judged(found)
+
+
+def _other_python(settings: Settings) -> str:
+    given = settings.given.get("python")
+    if given is None:
+        return "Set CIAO_PYTHON to one that does"
+    return (
+        "Change or unset CIAO_PYTHON"
+        if given.source == "CIAO_PYTHON"
+        else f"Change or remove 'python' in {given.source}"
+    )
 
 
 def _judged(found: Probe) -> Check:

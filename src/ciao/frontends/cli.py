@@ -14,7 +14,7 @@ from ciao.frontends.shell import streams
 
 if TYPE_CHECKING:
     from ciao.commands.line import Request
-    from ciao.errors import CiaoError
+    from ciao.errors import CiaoError, SettingsError
     from ciao.session import Session
 
 __all__ = ["main"]
@@ -65,6 +65,8 @@ def _status(request: Request, session: Session | None) -> int:
             return _words(request)
         case "kernel":
             return _kernel(request)
+        case "doctor" if session is None:
+            return _doctor(request)
     session = session or _session()
     if request.command == "run" or request.streams:
         from ciao.frontends.shell import foreground
@@ -83,10 +85,19 @@ def _words(request: Request) -> int:
     return 0
 
 
-def _answered(request: Request, session: Session) -> int:
+def _doctor(request: Request) -> int:
+    """With as much of the settings as can be read."""
+    from ciao import settings
+    from ciao.session import Session
+
+    readable, mistakes = settings.survey()
+    return _answered(request, Session(readable), mistakes=mistakes)
+
+
+def _answered(request: Request, session: Session, *, mistakes: tuple[SettingsError, ...] = ()) -> int:
     from ciao.frontends.command import Ask, answered
 
-    found = answered(Ask(request=request, session=session, colour=streams.wants_colour()))
+    found = answered(Ask(request=request, session=session, mistakes=mistakes, colour=streams.wants_colour()))
     if found.text:
         streams.out(f"{found.text}\n")
     if found.note:

@@ -14,7 +14,7 @@ from ciao import __version__
 from ciao.commands.choose import Own
 from ciao.commands.completion import Completions, complete, wants_jobs
 from ciao.commands.line import Request, parse, split
-from ciao.errors import CiaoError, CommandError
+from ciao.errors import CiaoError, CommandError, SettingsError
 from ciao.frontends.display import page, present
 from ciao.model import Cell, Summary
 from ciao.session import Session
@@ -42,11 +42,12 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Ask:
-    """A request, by whom, and for ``plan`` the cell that is meant."""
+    """A request, by whom, for ``plan`` the cell that is meant, for ``doctor`` what is wrong with the settings."""
 
     request: Request
     session: Session
     cell: Cell | None = None
+    mistakes: tuple[SettingsError, ...] = ()
     in_cell: bool = False
     colour: bool = False
 
@@ -169,7 +170,7 @@ def _doctor(ask: Ask) -> Answer:
     from ciao.commands.doctor import doctor
     from ciao.frontends.checks import jupyter_checks
 
-    checks = wait(ask.session, doctor(ask.session, more=jupyter_checks()))
+    checks = wait(ask.session, doctor(ask.session, mistakes=ask.mistakes, more=jupyter_checks()))
     return _page(present.doctor(checks), status=int(any(c.verdict == "fail" for c in checks)))
 
 

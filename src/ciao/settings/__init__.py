@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ciao.settings.sources import SYSTEM_FILE, load
+from ciao.settings.sources import SYSTEM_FILE, load, survey
 from ciao.settings.table import SETTINGS, Given, Setting, Settings
 
-__all__ = ["SETTINGS", "SYSTEM_FILE", "Given", "Setting", "Settings", "load"]
+__all__ = ["SETTINGS", "SYSTEM_FILE", "Given", "Setting", "Settings", "load", "survey"]

@@ -6,7 +6,7 @@ The config.yaml of the first Ciao (kubeconfig, namespace, s2i, and cpu and memor
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
@@ -15,7 +15,7 @@ from ciao.errors import SettingsError, did_you_mean
 from ciao.model import Resources, Role
 from ciao.settings.table import BY_KEY, SETTINGS, Given, Setting, Settings
 
-__all__ = ["SYSTEM_FILE", "load"]
+__all__ = ["SYSTEM_FILE", "load", "survey"]
 
 SYSTEM_FILE = Path("/etc/ciao/config.yaml")
 
@@ -25,21 +25,43 @@ def load(environ: Mapping[str, str] = os.environ, *, system: Path = SYSTEM_FILE)
 
     A variable or key without a value counts as not set.
     """
+    settings, mistakes = survey(environ, system=system)
+    if mistakes:
+        raise mistakes[0]
+    return settings
+
+
+def survey(
+    environ: Mapping[str, str] = os.environ, *, system: Path = SYSTEM_FILE
+) -> tuple[Settings, tuple[SettingsError, ...]]:
+    """As :func:`load`, of as much as can be read, and the first mistake of each file and variable.
+
+    Raises SettingsError if there is no home: nothing works without one.
+    """
     values: dict[str, object] = {}
     given: dict[str, Given] = {}
-
-    def take(setting: Setting, text: str, *, source: str) -> None:
-        values[setting.key] = _read(setting, text, source=source)
-        given[setting.key] = Given("(set)" if setting.secret else text, source)
-
+    mistakes: list[SettingsError] = []
     home = _home(environ)
-    for file in (system, home / "config.yaml"):
-        for setting, text in _from_file(file):
-            take(setting, text, source=str(file))
+    for source, found in _sources(environ, files=(system, home / "config.yaml")):
+        try:
+            for setting, text in found:
+                values[setting.key] = _read(setting, text, source=source)
+                given[setting.key] = Given("(set)" if setting.secret else text, source)
+        except SettingsError as error:
+            error.source = source
+            mistakes.append(error)
+    return _settings({"home": home} | values, given), tuple(mistakes)
+
+
+def _sources(
+    environ: Mapping[str, str], *, files: Sequence[Path]
+) -> Iterator[tuple[str, Iterable[tuple[Setting, str]]]]:
+    """Weakest first: each file or variable, and what it sets."""
+    for file in files:
+        yield str(file), _from_file(file)
     for setting in SETTINGS:
         if text := environ.get(setting.variable, ""):
-            take(setting, text, source=setting.variable)
-    return _settings({"home": home} | values, given)
+            yield setting.variable, [(setting, text)]
 
 
 def _home(environ: Mapping[str, str]) -> Path:

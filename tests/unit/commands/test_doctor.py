@@ -12,7 +12,7 @@ from ciao.commands.probe import probe
 from ciao.errors import BackendUnavailable
 from ciao.model import Phase, Summary
 from ciao.session import Session
-from ciao.settings import Settings, load
+from ciao.settings import Settings, load, survey
 from fakes.backend import Scripted
 from fakes.jobs import summary
 
@@ -73,6 +73,28 @@ async def test_a_mistyped_variable_is_a_warning(home: Path) -> None:
 async def test_a_python_that_does_not_start_is_a_failure(home: Path) -> None:
     found = (await checks(settings(home, CIAO_PYTHON="/no/python")))["python"]
     assert (found.verdict, found.words) == ("fail", "/no/python is not a Python that starts")
+
+
+async def test_the_fix_for_a_python_is_where_it_was_set(home: Path) -> None:
+    assert (await checks(settings(home, CIAO_PYTHON="/no/python")))["python"].fix == "Change or unset CIAO_PYTHON"
+    (home / "config.yaml").write_text("python: /no/python")
+    fix = (await checks(settings(home)))["python"].fix
+    assert fix == f"Change or remove 'python' in {home / 'config.yaml'}"
+
+
+async def test_settings_that_cannot_be_read_are_failures_beside_all_other_checks(home: Path) -> None:
+    (home / "config.yaml").write_text("keep: [")
+    rest, mistakes = survey({"CIAO_HOME": str(home), "CIAO_GRACE": "soon"}, system=home / "none")
+    session = Session(rest, backends={"local": Scripted()})
+    first, second, third, *_ = await doctor(session, environ={}, mistakes=mistakes)
+    assert (first.name, first.verdict, first.fix) == (
+        "settings",
+        "fail",
+        f"Correct {home / 'config.yaml'} or remove it",
+    )
+    assert first.words.startswith(f"{home / 'config.yaml'}, line 1, column 8: not valid YAML")
+    assert (second.verdict, second.fix) == ("fail", "Change or unset CIAO_GRACE")
+    assert third == Check(name="home", verdict="ok", words=str(home))
 
 
 @pytest.mark.parametrize(

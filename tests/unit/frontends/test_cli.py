@@ -249,3 +249,15 @@ def test_cancel_without_a_name_says_which_job_it_was(ciao: Said) -> None:
 def test_attach_without_a_running_job_shows_the_newest(ciao: Said) -> None:
     status, out, err = ciao("attach", backend=one_job(script=[lines("a"), finished()]))
     assert (status, out, err.splitlines()[0]) == (0, "worker-0 | a\n", "jax-aaaaa (the newest job; none runs)")
+
+
+def test_doctor_names_broken_settings_and_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "config.yaml").write_text("grase: 3")
+    monkeypatch.setenv("CIAO_HOME", str(tmp_path))
+    assert cli.main(["doctor"]) == 1
+    said = capsys.readouterr().out
+    assert "fail  settings" in said
+    assert "fix: Did you mean grace?" in said
+    assert "ok    network" in said

@@ -106,15 +106,9 @@ def _answered(request: Request, session: Session, *, mistakes: tuple[SettingsErr
 
 
 def _kernel(request: Request) -> int:
-    from ciao.frontends import kernelspec
+    from ciao.frontends.shell import kernel
 
-    user, prefix, sys_prefix = request.user, request.prefix, request.sys_prefix
-    if request.action == "install":
-        folder = kernelspec.install(user=user, prefix=prefix, sys_prefix=sys_prefix)
-        streams.out(f"The kernel is installed in {folder}\n")
-        return 0
-    gone = kernelspec.uninstall(user=user, prefix=prefix, sys_prefix=sys_prefix)
-    streams.out(f"{gone} is removed\n" if gone else "The kernel was not installed there\n")
+    streams.out("".join(f"{line}\n" for line in kernel.done(request)))
     return 0
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ciao.errors import CiaoError
 
-__all__ = ["NAME", "install", "installed", "spec", "uninstall"]
+__all__ = ["NAME", "install", "installed", "place", "spec", "uninstall"]
 
 NAME = "ciao"
 
@@ -53,7 +53,7 @@ def install(*, user: bool = False, prefix: str | None = None, sys_prefix: bool =
 
 def uninstall(*, user: bool = False, prefix: str | None = None, sys_prefix: bool = False) -> Path | None:
     """Remove the kernelspec from where :func:`install` with the same arguments puts it; None if there is none."""
-    folder = _folder(user=user, prefix=sys.prefix if sys_prefix else prefix)
+    folder = place(user=user, prefix=prefix, sys_prefix=sys_prefix)
     if not folder.is_dir():
         return None
     try:
@@ -61,6 +61,15 @@ def uninstall(*, user: bool = False, prefix: str | None = None, sys_prefix: bool
     except OSError as e:
         raise CiaoError(f"{folder} cannot be removed: {e}", hint="Remove it by hand") from e
     return folder
+
+
+def place(*, user: bool = False, prefix: str | None = None, sys_prefix: bool = False) -> Path:
+    """The folder where :func:`install` with the same arguments puts it."""
+    from jupyter_core.paths import jupyter_data_dir
+
+    root = sys.prefix if sys_prefix else prefix
+    data = Path(jupyter_data_dir()) if user or root is None else Path(root, "share", "jupyter")
+    return data / "kernels" / NAME
 
 
 def installed() -> Path | None:
@@ -71,13 +80,6 @@ def installed() -> Path | None:
         return Path(KernelSpecManager().get_kernel_spec(NAME).resource_dir)
     except NoSuchKernel:
         return None
-
-
-def _folder(*, user: bool, prefix: str | None) -> Path:
-    from jupyter_core.paths import jupyter_data_dir
-
-    data = Path(jupyter_data_dir()) if user or prefix is None else Path(prefix, "share", "jupyter")
-    return data / "kernels" / NAME
 
 
 def _logos() -> list[Path]:

@@ -210,12 +210,32 @@ def test_help_and_version_come_even_if_the_settings_are_wrong(
     assert capsys.readouterr().err == "ciao: CIAO_GRACE is 'soon', but must be a number of seconds, 0 or more\n"
 
 
-def test_the_kernel_is_installed_and_removed_where_it_is_asked_for(ciao: Said, tmp_path: Path) -> None:
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A Python's environment, and a Jupyter that looks there alone, without the kernel."""
+    environment = tmp_path / "environment"
+    monkeypatch.setattr("sys.prefix", str(environment))
+    monkeypatch.setattr("jupyter_core.paths.ENV_JUPYTER_PATH", [str(environment / "share" / "jupyter")])
+    return environment / "share" / "jupyter" / "kernels" / "ciao"
+
+
+def test_the_kernel_is_installed_and_removed_where_it_is_asked_for(ciao: Said, nowhere: Path, tmp_path: Path) -> None:
     where = tmp_path / "share" / "jupyter" / "kernels" / "ciao"
     assert ciao("kernel", "install", "--prefix", str(tmp_path)) == (0, f"The kernel is installed in {where}\n", "")
     assert (where / "kernel.json").is_file()
     assert ciao("kernel", "uninstall", "--prefix", str(tmp_path)) == (0, f"{where} is removed\n", "")
-    assert ciao("kernel", "uninstall", "--prefix", str(tmp_path))[1] == "The kernel was not installed there\n"
+    again = ciao("kernel", "uninstall", "--prefix", str(tmp_path))
+    assert again == (1, "", f"ciao: there is no kernel in {where}\nJupyter finds none elsewhere\n")
+
+
+def test_the_kernel_that_came_with_the_package_is_named(ciao: Said, nowhere: Path, tmp_path: Path) -> None:
+    ciao("kernel", "install", "--sys-prefix")
+    came = f"The environment of this Python has it already, in {nowhere}: its own Jupyter needs no other\n"
+    assert ciao("kernel", "install", "--prefix", str(tmp_path))[1].endswith(came)
+    remains = f"Jupyter still finds one in {nowhere}; 'pip uninstall ciao-kernel' or --sys-prefix removes it\n"
+    assert ciao("kernel", "uninstall", "--prefix", str(tmp_path))[1].endswith(f" is removed\n{remains}")
+    assert ciao("kernel", "uninstall", "--prefix", str(tmp_path))[2].endswith(f"\n{remains}")
+    assert "already" not in ciao("kernel", "install", "--sys-prefix")[1]
 
 
 def test_what_jupyter_starts_is_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,7 @@ class Request:
     action: str | None = None
     topic: str | None = None
     prefix: str | None = None
+    tail: str | None = None
     all: bool = False
     json: bool = False
     follow: bool = False
@@ -91,7 +92,16 @@ def _request(command: Command, words: Sequence[str], *, in_cell: bool) -> Reques
             raise CommandError(f"'{command.name}' does not know {value!r}", hint=hint)
     if command.name == "help":
         return Request(command="help", topic=values.get("command"))
-    return _with_replica(Request(command=command.name, **values))
+    return _with_replica(_with_tail(Request(command=command.name, **values)))
+
+
+def _with_tail(request: Request) -> Request:
+    tail = request.tail
+    if tail is not None and not (tail.isascii() and tail.isdigit() and int(tail) > 0):
+        raise CommandError("--tail takes a whole number, 1 or more", hint="Write for example: --tail 20")
+    if tail is not None and request.follow:
+        raise CommandError("--tail is for the lines so far", hint="Leave out --follow")
+    return request
 
 
 def _with_replica(request: Request) -> Request:

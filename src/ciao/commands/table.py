@@ -82,6 +82,7 @@ COMMANDS: tuple[Command, ...] = (
             JOB,
             Argument(name="REPLICA", doc="only the lines of this replica, such as worker-0"),
             Argument(name="--follow", short="-f", doc="stay until the job ends; Ctrl-C lets go, and the job goes on"),
+            Argument(name="--tail", value="N", doc="only the last N lines"),
             Argument(name="--timestamps", short="-t", doc="begin each line with its time (UTC)"),
         ),
     ),

@@ -6,9 +6,9 @@ import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ciao import __version__
 from ciao.commands.choose import Own
@@ -18,6 +18,9 @@ from ciao.errors import CiaoError, CommandError, SettingsError
 from ciao.frontends.display import page, present
 from ciao.model import Cell, Summary
 from ciao.session import Session
+
+if TYPE_CHECKING:
+    from ciao.commands.describe import Places
 
 __all__ = ["Answer", "Ask", "Completions", "answer", "answered", "completions", "is_streaming", "version_text", "wait"]
 
@@ -113,14 +116,23 @@ def _jobs(ask: Ask) -> Answer:
 
 
 def _describe(ask: Ask) -> Answer:
-    from ciao.commands.describe import describe
+    from ciao.commands.describe import describe, places
 
     chosen = wait(ask.session, describe(ask.session.backend(), ask.request.job, own=_own(ask)))
     if ask.request.json:
         return _json(_plain(chosen.summary))
-    blocks = present.describe(chosen, now=time.time())
+    blocks = _located(present.describe(chosen, now=time.time()), places(ask.session.settings.home, chosen))
     note = "" if ask.request.job else chosen.note
     return _page((*blocks, "", note) if note and ask.in_cell else blocks, note=note)
+
+
+def _located(blocks: page.Page, places: Places) -> page.Page:
+    """A job's page, with its folders among the facts at the top."""
+    facts, *rest = blocks
+    count = f" ({places.files:,} {'file' if places.files == 1 else 'files'})" if places.files else ""
+    rows = [("work", f"{places.work}{count}")] if places.work else []
+    rows += [("logs", str(places.logs))] if places.logs else []
+    return (replace(facts, rows=(*facts.rows, *rows)), *rest) if isinstance(facts, page.Table) else blocks
 
 
 def _logs(ask: Ask) -> Answer:
@@ -128,8 +140,11 @@ def _logs(ask: Ask) -> Answer:
 
     request = ask.request
     found = wait(ask.session, logs(ask.session.backend(), request.job, replica=request.replica, own=_own(ask)))
+    found = replace(found, lines=found.lines[-int(request.tail or 0) :])
     lines = list(present.log(found, timestamps=request.timestamps, colour=ask.colour or ask.in_cell))
     note = present.log_note(found, prefix="%ciao" if ask.in_cell else "ciao")
+    if ask.in_cell and request.job and lines:
+        note = ""  # whoever named a job that runs knows both
     if not ask.in_cell:
         return Answer(text="\n".join(lines), note=note)
     typed = " ".join(filter(None, ("ciao logs", found.job, found.replica)))

@@ -20,6 +20,7 @@ READ = [
     ("logs jax-1 worker-0", Request(command="logs", job="jax-1", replica="worker-0")),
     ("logs jax-1 --follow worker-0", Request(command="logs", job="jax-1", replica="worker-0", follow=True)),
     ("logs worker-0 -f -t", Request(command="logs", replica="worker-0", follow=True, timestamps=True)),
+    ("logs jax-1 --tail 20", Request(command="logs", job="jax-1", tail="20")),
     ("attach", Request(command="attach")),
     ("delete 'jax-1'", Request(command="delete", job="jax-1")),
     ("run 'my file.py'", Request(command="run", file="my file.py")),

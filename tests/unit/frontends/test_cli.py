@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import threading
 from collections.abc import AsyncGenerator, Callable
@@ -105,7 +106,9 @@ def test_a_plan_of_a_file_is_printed(ciao: Said, file: str) -> None:
 def test_run_prints_lines_and_ends_as_the_job_did(ciao: Said, file: str) -> None:
     status, out, err = ciao("run", file, backend=Scripted(script=[lines("a", "b"), finished()]))
     assert (status, out) == (0, "worker-0 | a\nworker-0 | b\n")
-    assert err.endswith(" on local: 2 replicas\n")
+    started, ended = err.splitlines()
+    assert started.endswith(" on local: 2 replicas")
+    assert re.fullmatch(r"jax-\w{5} succeeded in [\d.]+ s", ended)
 
 
 def test_run_shows_the_failure_and_fails(ciao: Said, file: str) -> None:
@@ -123,7 +126,7 @@ def test_run_says_what_else_happens(ciao: Said, file: str) -> None:
         finished(),
     ]
     said = ciao("run", file, backend=Scripted(script=script))[2].splitlines()
-    assert said[1:] == [
+    assert said[1:-1] == [
         "note: a note",
         "worker-0 waits: no image",
         "worker-1 failed: ValueError: no <such> file; attempt 2 of 3 begins",
@@ -281,3 +284,12 @@ def test_doctor_names_broken_settings_and_goes_on(
     assert "fail  settings" in said
     assert "fix: Did you mean grace?" in said
     assert "ok    network" in said
+
+
+def test_a_notebook_is_no_file_to_run_and_what_runs_one_is_said(ciao: Said, tmp_path: Path) -> None:
+    path = tmp_path / "book.ipynb"
+    path.write_text("{}")
+    said = f"ciao: {path} is a notebook, and 'run' takes the text of one cell\n"
+    status, _, err = ciao("run", str(path))
+    assert (status, err[: len(said)]) == (2, said)
+    assert f"jupyter nbconvert --to notebook --execute {path}" in err

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ciao import interpreter
+from ciao.commands.line import parse
 from ciao.errors import CiaoError, CommandError, JobNotFound
 from ciao.frontends.command import answer, completions, is_streaming
 from ciao.model import Cell, Event, Finished, Phase
@@ -126,3 +127,34 @@ def test_a_session_remembers_the_jobs_that_it_started() -> None:
     [name] = asking.started
     assert name.startswith("mine-")
     assert isinstance(told[-1], Finished)
+
+
+def test_describe_names_the_folders_that_the_job_has_here(tmp_path: Path) -> None:
+    folder = tmp_path / "jobs" / "jax-aaaaa"
+    (folder / "work" / "model").mkdir(parents=True)
+    (folder / "logs").mkdir()
+    (folder / "work" / "model" / "weights").touch()
+    known = Scripted(summaries=[summary("jax-aaaaa")])
+    text = answer("describe", Session(Settings(home=tmp_path), backends={"local": known})).text
+    assert f"work       {folder / 'work'} (1 file)\n" in text
+    assert f"logs       {folder / 'logs'}\n" in text
+
+
+def test_describe_names_no_folder_that_is_not_there() -> None:
+    assert "logs" not in answer("describe", session()).text
+
+
+def test_logs_of_a_job_that_is_named_are_its_lines_and_nothing_else() -> None:
+    running = Scripted(summaries=[summary("jax-aaaaa", Phase.RUNNING)], script=[lines("a")], endless=True)
+    assert answer("logs jax-aaaaa", session(running)).text.endswith("\x1b[0ma")
+    silent = Scripted(summaries=[summary("jax-aaaaa", Phase.RUNNING)], endless=True)
+    assert answer("logs jax-aaaaa", session(silent)).text.startswith("jax-aaaaa has written nothing yet")
+
+
+def test_the_tail_of_a_log_is_its_last_lines() -> None:
+    assert answer("logs jax-aaaaa --tail 1", session()).text.endswith("\x1b[0mb")
+    assert answer("logs jax-aaaaa --tail 1", session()).text.count("\n") == 0
+    with pytest.raises(CommandError, match="--tail takes a whole number, 1 or more"):
+        answer("logs --tail none", session())
+    with pytest.raises(CommandError, match="--tail is for the lines so far"):
+        parse(["logs", "--tail", "3", "-f"])

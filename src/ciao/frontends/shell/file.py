@@ -13,6 +13,9 @@ __all__ = ["read_cell"]
 
 def read_cell(name: str) -> Cell:
     """The cell in this file, every character as it is; ``-`` is standard input. Raises CommandError."""
+    if name.endswith(".ipynb"):
+        hint = f"Run it all with its own kernel: jupyter nbconvert --to notebook --execute {name}"
+        raise CommandError(f"{name} is a notebook, and 'run' takes the text of one cell", hint=hint)
     try:
         data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
         text = data.decode()

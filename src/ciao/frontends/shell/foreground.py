@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent import futures
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from ciao.errors import CiaoError
 from ciao.frontends.command import wait
 from ciao.frontends.display import failure, present
 from ciao.frontends.display.colour import Prefixes
+from ciao.frontends.display.status import duration
 from ciao.frontends.display.traceback import CellSource, printable
 from ciao.frontends.shell import streams
 from ciao.frontends.shell.file import read_cell
@@ -87,6 +89,11 @@ class Printer:
     def name(self) -> str:
         """The job's, once it has one."""
         return self._job.name if self._job else "the job"
+
+    @property
+    def since(self) -> float:
+        """When the job was created, in epoch seconds."""
+        return self._job.created if self._job else time.time()
 
     @property
     def cell(self) -> str:
@@ -162,6 +169,7 @@ def _verdict(outcome: Outcome | None, printer: Printer, stops: list[int], source
         return 128 + (stops[0] if stops else signal.SIGINT)
     error = failure.of_outcome(outcome, source, job=printer.name, colour=printer.colour)
     if error is None:
+        _say(f"{printer.name} succeeded in {duration(max(0.0, outcome.ended - printer.since))}")
         return 0
     _say("\n".join(error.text) or str(error))
     return 128 + signal.SIGTERM if outcome.phase is Phase.CANCELLED else 1

@@ -63,7 +63,7 @@ class Budget:
         self._tails: dict[str, deque[Piece]] = {}
         self._behind: dict[str, int] = {}  # the cost of each replica's tail
         self._kept: dict[str, list[Piece]] = {}
-        self._order = self._gap = self._notes = 0
+        self._order = self._gap = self._told = self._notes = 0
         self._marked = now - 1.0
         self._bytes, self._lines, self._filled = float(BURST), float(BURST_LINES), now
 
@@ -120,7 +120,10 @@ class Budget:
         return drawn
 
     def close(self) -> list[Piece]:
-        """The end of the job: the last lines of each replica, at once, and how many were not shown in all."""
+        """The end of the job: the last lines of each replica, at once, and how many were not shown in all.
+
+        That is not said again of a single gap, whose own mark tells it.
+        """
         drawn: list[Piece] = []
         notes = [p for p in self._head if not p.replica]
         lines = CAP_LINES - self.drawn_lines - len(notes) - 2
@@ -132,12 +135,13 @@ class Budget:
         self._clear()
         for piece in before:
             self._draw(piece, drawn)
+        of = f" of {self.total + self.spared:,}"
         if self._gap and after:
-            self._mark(drawn)
+            self._mark(drawn, of if self._gap == self.dropped else "")
         for piece in after:
             self._draw(piece, drawn)
-        if self.dropped:
-            self._draw(_note(f"… in all {self._missing(self.dropped, f' of {self.total + self.spared:,}')}"), drawn)
+        if self.dropped != self._told:
+            self._draw(_note(f"… in all {self._missing(self.dropped, of)}"), drawn)
         return drawn
 
     def _refill(self, now: float) -> None:
@@ -210,8 +214,7 @@ class Budget:
         for piece in waiting:
             if piece.replica:
                 self._defer(piece)
-        rest = f"the whole log: `%ciao logs {self._job}`"
-        self._draw(_note(f"… no more lines are shown here until the job ends; {rest}"), drawn)
+        self._draw(_note(f"… no more lines are shown here until the job ends; {self._whole()}"), drawn)
 
     def _best(self, waiting: Iterable[Piece], room: int) -> list[Piece]:
         """The last lines of each replica in three quarters of the room, errors before them in the last quarter."""
@@ -239,13 +242,17 @@ class Budget:
                 self._gap += len(piece.texts)
         return chosen
 
-    def _mark(self, drawn: list[Piece]) -> None:
-        self._draw(_note(f"… {self._missing(self._gap)}"), drawn)
-        self._gap = 0
+    def _mark(self, drawn: list[Piece], of: str = "") -> None:
+        self._draw(_note(f"… {self._missing(self._gap, of)}"), drawn)
+        self._told, self._gap = self._gap, 0
 
     def _missing(self, count: int, of: str = "") -> str:
         lines = "line" if count == 1 and not of else "lines"
-        return f"{count:,}{of} {lines} not shown; the whole log: `%ciao logs {self._job}`"
+        return f"{count:,}{of} {lines} not shown; {self._whole()}"
+
+    def _whole(self) -> str:
+        """In a shell: what a cell prints is cut as well."""
+        return f"the whole log: `ciao logs {self._job}` in a shell"
 
     def _clear(self) -> None:
         self._clear_lines()

@@ -74,7 +74,7 @@ def test_a_flood_says_once_a_second_at_most_how_much_is_not_shown() -> None:
         drawn += budget.take(step / 20)
     notes = texts(drawn, "")
     assert 2 <= len(notes) <= 10
-    assert all(n.startswith("… ") and n.endswith(" lines not shown; the whole log: `%ciao logs j`") for n in notes)
+    assert all(n.startswith("… ") and n.endswith(" not shown; the whole log: `ciao logs j` in a shell") for n in notes)
 
 
 def test_what_was_dropped_is_not_told_twice_within_a_second() -> None:
@@ -129,9 +129,36 @@ def test_the_end_of_a_flood_does_not_wait_and_has_the_last_lines() -> None:
     drawn += budget.close()
     assert [texts(drawn, f"worker-{r}")[-1] for r in range(4)] == ["line 19999"] * 4
     assert [texts(drawn, f"worker-{r}")[0] for r in range(4)] == ["line 0"] * 4
-    hidden = f"{budget.dropped:,} of 80,000 lines not shown; the whole log: `%ciao logs j`"
-    assert texts(drawn)[-1] == f"… in all {hidden}"
+    hidden = f"{budget.dropped:,} of 80,000 lines not shown; the whole log: `ciao logs j` in a shell"
+    assert texts(drawn, "") == [f"… {hidden}"]
     assert budget.dropped + budget.shown == 80_000
+
+
+def test_what_is_not_shown_in_one_place_is_told_once() -> None:
+    budget = Budget("j", replicas=1, now=0.0)
+    budget.add(numbered("worker-0", 20_000))
+    drawn = [*budget.take(0.0), *budget.close()]
+    missing = f"{budget.dropped:,} of 20,000 lines not shown"
+    assert texts(drawn, "") == [f"… {missing}; the whole log: `ciao logs j` in a shell"]
+    assert texts(drawn)[-1] == "line 19999"
+
+
+def test_several_places_are_summed_up_at_the_end() -> None:
+    budget, drawn = Budget("j", replicas=1, now=0.0), list[Piece]()
+    for second in range(10):
+        budget.add(numbered("worker-0", 20_000))
+        drawn += budget.take(float(second))
+    drawn += budget.close()
+    assert len(texts(drawn, "")) > 2
+    assert texts(drawn)[-1].startswith(f"… in all {budget.dropped:,} of 200,000 lines not shown; ")
+
+
+def test_what_was_told_while_the_job_ran_is_not_told_again_at_its_end() -> None:
+    budget = Budget("j", replicas=1, now=0.0)
+    budget.add(numbered("worker-0", 20_000))
+    drawn = [p for second in range(20) for p in budget.take(float(second))]
+    assert len(texts(drawn, "")) == 1
+    assert budget.close() == []
 
 
 def test_errors_are_shown_though_their_neighbours_are_not() -> None:

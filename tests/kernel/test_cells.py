@@ -50,6 +50,25 @@ def test_an_ordinary_cell_may_await_use_magics_and_the_shell(kernel: Kernel) -> 
     assert kernel.run("!echo shell").stdout.strip() == "shell"
 
 
+def test_an_ordinary_cell_may_be_timed_and_kept(kernel: Kernel) -> None:
+    assert "Wall time" in kernel.run("%%time\nx = 1").stdout
+    kernel.run("%%capture said\nprint('kept')")
+    assert kernel.run("said.stdout").results == [repr("kept\n")]
+
+
+def test_a_magic_that_the_notebook_names_as_an_option_stays_the_notebooks(kernel: Kernel) -> None:
+    kernel.run("get_ipython().register_magic_function(lambda line: line.upper(), 'line', 'name')")
+    assert kernel.run("%name x").results == ["'X'"]
+    kernel.run("del get_ipython().magics_manager.magics['line']['name']")
+
+
+@pytest.mark.parametrize("asked", ["%worker", "%%kubeflow", "%memory"])
+def test_a_question_about_an_option_is_answered_in_the_cell(kernel: Kernel, asked: str) -> None:
+    ran = kernel.run(f"{asked}?")
+    assert f"{asked.lstrip('%')}=" in ran.stdout or "%kubeflow framework=" in ran.stdout
+    assert ran.reply["payload"] == []
+
+
 def test_a_job_cell_leaves_no_value_and_no_name_in_the_notebook(kernel: Kernel) -> None:
     assert kernel.run(f"{HEAD}only_there = 1\nonly_there").results == []
     assert kernel.run("'only_there' in globals()").results == ["False"]

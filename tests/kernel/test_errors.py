@@ -104,6 +104,25 @@ def test_an_option_at_fault_is_shown_with_a_caret_and_what_was_meant(kernel: Ker
     assert "Did you mean framework?" in text
 
 
+@pytest.mark.parametrize(
+    ("cell", "picture", "hint"),
+    [
+        ("%%time\n%framework=pytorch\npass", "%%time\n^^^^^^", "Remove it: the status line shows how long"),
+        ("%%capture x\n%framework=pytorch\npass", "%%capture x\n^^^^^^^^^", "%ciao logs shows it"),
+        ("%framework pytorch\npass", "%framework pytorch\n ^^^^^^^^^^^^^^^^^", "Write %framework=pytorch"),
+        ("%framework: pytorch\npass", "%framework: pytorch\n ^^^^^^^^^^^^^^^^^^", "Write %framework=pytorch"),
+    ],
+)
+def test_what_ipython_would_not_understand_is_told_in_our_words(
+    kernel: Kernel, cell: str, picture: str, hint: str
+) -> None:
+    ran = kernel.run(cell)
+    assert ran.error[0] == "OptionError"
+    assert f", line 1\n{picture}\n" in ran.error[2]
+    assert hint in ran.error[2]
+    assert ran.displays == {}
+
+
 def test_a_syntax_error_is_shown_at_its_line_and_nothing_runs(kernel: Kernel) -> None:
     ran = kernel.run(f"{HEAD}x = 1\nx = = 2")
     assert ran.error[0] == "CodeError"

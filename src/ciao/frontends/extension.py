@@ -42,11 +42,13 @@ def unload(shell: InteractiveShell) -> None:
 
 def _add_transforms(shell: InteractiveShell, undo: ExitStack) -> None:
     transforms = shell.input_transformers_cleanup
-    for one in (transform.Completeness(), transform.Submission()):
+    magics = shell.magics_manager.magics["line"]
+    for one in (transform.Completeness(magics.__contains__), transform.Submission(magics.__contains__)):
         transforms.insert(0, one)
         undo.callback(transforms.remove, one)
-    shell.input_transformers_post.append(transform.misplaced)
-    undo.callback(shell.input_transformers_post.remove, transform.misplaced)
+    misplaced = transform.Misplaced(magics.__contains__)
+    shell.input_transformers_post.append(misplaced)
+    undo.callback(shell.input_transformers_post.remove, misplaced)
 
 
 def _add_magics(shell: InteractiveShell, magics: Magics, undo: ExitStack) -> None:

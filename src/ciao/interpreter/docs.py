@@ -35,6 +35,8 @@ is ordinary Python. Three spellings mean the same:
 
 - The magics end at the first line that is neither a magic, nor blank, nor a comment. One further down is an error.
 - `%%kubeflow` is the first line of its cell. Lines of the other two spellings may follow it and each other.
+- A magic of IPython's that runs the cell below it, such as `%%time`, cannot stand above them.
+- `%worker?` in a cell of its own shows the help of `%worker`, as `?` does for any magic; `%kubeflow?` that of all.
 - A `;` separates options only before the next `%`, or at the end of a line; elsewhere it belongs to the value.
 - `%cpu`, `%memory` and `%gpu` belong to the role before them on their line.
 - A value is quoted as in a shell: it ends at a space, and quotes (`'`, `"`) or a backslash keep what would end it.

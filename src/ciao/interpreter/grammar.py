@@ -16,10 +16,11 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from ciao.interpreter.magics import MagicLine
+from ciao.interpreter.magics import MagicLine, wrapper
 from ciao.interpreter.nearest import did_you_mean
-from ciao.interpreter.options import COUNTS, RESOURCES, find, full_names
+from ciao.interpreter.options import COUNTS, RESOURCES, Option, find, full_names
 from ciao.interpreter.source import Span, clip
+from ciao.interpreter.values import BadValue
 from ciao.model import Role
 
 __all__ = ["Setting", "settings_of"]
@@ -36,6 +37,16 @@ _PIECE = re.compile(
 )
 
 
+_TOLD = re.compile(r"[ \t]*:?[ \t]*([^\s=;%'\"#\\]+)(?=[ \t;]|\Z)(?![ \t]*=)")
+"""The value of somebody who left the ``=`` out, or wrote ``:``."""
+_TOOK = ": the status line shows how long the job took"
+_INSTEAD = {
+    "%%time": _TOOK,
+    "%%timeit": _TOOK,
+    "%%capture": ": the whole log is kept, and %ciao logs shows it",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Setting:
     """One option as stated. ``name`` is its full name, such as ``worker.cpu`` for a ``%cpu`` behind ``%worker``."""
@@ -50,6 +61,7 @@ def settings_of(magics: Iterable[MagicLine]) -> Iterator[Setting]:
     """Every option, in the order of the cell. Raises OptionError for what cannot be read."""
     role = Role.WORKER.value
     for magic in magics:
+        _check_wrapper(magic)
         head = _HEAD.match(magic.text)
         if head is not None and head[2]:
             yield from _words(magic, head)
@@ -57,6 +69,15 @@ def settings_of(magics: Iterable[MagicLine]) -> Iterator[Setting]:
             for setting in _options(magic, last_role=role):
                 role = setting.name if setting.name in COUNTS else role
                 yield setting
+
+
+def _check_wrapper(magic: MagicLine) -> None:
+    name = wrapper(magic.text)
+    if name:
+        begin = magic.text.index(name)
+        raise _span(magic, begin, begin + len(name)).option_error(
+            f"{name} cannot wrap a training cell: its magic lines must be first", f"Remove it{_INSTEAD.get(name, '')}"
+        )
 
 
 def _options(magic: MagicLine, *, last_role: str) -> Iterator[Setting]:
@@ -144,7 +165,7 @@ def _setting(magic: MagicLine, pos: int, *, option: bool) -> tuple[Setting, int]
     equals = _EQUALS.match(magic.text, name.end())
     span = _span(magic, pos, name.end())
     if equals is None:
-        return _bare(span, name[0], option=option), name.end()
+        return _bare(magic, name, option=option), name.end()
     begin = _skip(magic.text, equals.end()) if option or equals[1] else equals.end()
     if magic.text.startswith("#", begin) and begin > equals.end():
         begin = equals.end()
@@ -153,17 +174,31 @@ def _setting(magic: MagicLine, pos: int, *, option: bool) -> tuple[Setting, int]
     return Setting(name=name[0], value=value, name_span=span, value_span=value_span), end
 
 
-def _bare(span: Span, name: str, *, option: bool) -> Setting:
+def _bare(magic: MagicLine, name: re.Match[str], *, option: bool) -> Setting:
     """A name without ``=``: true for a flag among words, else an error."""
-    known = find(name)
-    if known is not None and known.flag and not option:
-        return Setting(name=name, value="true", name_span=span, value_span=span)
-    if known is None and name not in RESOURCES:
+    word = name[0].partition(":")[0]
+    span, percent, known = _span(magic, name.start(), name.end()), "%" * option, find(word) or RESOURCES.get(word)
+    if known is None:
         raise span.option_error(
-            f"{clip(name)} is not an option", did_you_mean(name, among=full_names()) or "Write it as name=value"
+            f"{clip(name[0])} is not an option", did_you_mean(name[0], among=full_names()) or "Write it as name=value"
         )
-    example = (known or RESOURCES[name]).example.rpartition("%")[2]
-    raise span.option_error(f"{name} has no value", f"Write it with =, such as {'%' if option else ''}{example}")
+    if known.flag and not option and word == name[0]:
+        return Setting(name=word, value="true", name_span=span, value_span=span)
+    hint = f"Write it with =, such as {percent}{known.example.rpartition('%')[2]}"
+    told = _TOLD.match(magic.text, name.start() + len(word))
+    if told is None:
+        raise span.option_error(f"{word} has no value", hint)
+    if _fits(known, told[1]):
+        hint = f"Write {percent}{word}={told[1]}"
+    raise _span(magic, name.start(), told.end()).option_error(f"{word} has no =", hint)
+
+
+def _fits(option: Option[object], value: str) -> bool:
+    try:
+        option.parse(value)
+    except BadValue:
+        return False
+    return True
 
 
 def _word(magic: MagicLine, begin: int, name: str, *, option: bool) -> tuple[str, int]:

@@ -47,7 +47,8 @@ _DURATION = re.compile(
     r"(?:([0-9]{1,9})d)?(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9}(?:\.[0-9]{1,3})?)s?)?", re.ASCII
 )
 _NAME = re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?")
-_BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
+_BOOLEANS = {"true": True, "false": False}
+_OTHER_WORDS = {"yes": "true", "on": "true", "1": "true", "no": "false", "off": "false", "0": "false"}
 
 
 def amount(value: str) -> Decimal | None:
@@ -127,9 +128,9 @@ def name(value: str) -> str:
 
 
 def boolean(value: str) -> bool:
-    """``true`` or ``false``, as YAML or Python write them."""
+    """``true`` or ``false``, in capitals or not: two words, so that cells read alike."""
     if value.lower() not in _BOOLEANS:
-        raise BadValue("true or false", hint="Write true or false")
+        raise BadValue("true or false", hint=did_you_mean(_OTHER_WORDS.get(value.lower())) or "Write true or false")
     return _BOOLEANS[value.lower()]
 
 

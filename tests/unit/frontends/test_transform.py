@@ -11,7 +11,7 @@ import sys
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
-from ciao.frontends.notebook.transform import Completeness, Submission, follows, is_ours, misplaced
+from ciao.frontends.notebook.transform import Completeness, Misplaced, Submission, follows, is_ours
 
 JOB = "%framework=pytorch\n"
 
@@ -43,6 +43,8 @@ def body(transformed: str) -> str:
         f"{JOB}x = '\\0 \u2028 🦊 \\N{{BULLET}}'\r\n",
         "%%kubeflow framework=jax\nIn [1]: x?\n",
         f"{JOB}\udc80\n",
+        "%framework jax\nx = 1\n",
+        "%%time\n%framework=jax\nx = 1\n",
     ],
 )
 def test_a_job_cell_becomes_one_awaited_statement_that_holds_it_unchanged(
@@ -104,6 +106,28 @@ def test_a_command_that_follows_a_job_is_awaited_if_it_stands_alone(text: str, l
 
 def test_an_option_below_code_is_led_to_the_magic_that_says_so(manager: TransformerManager) -> None:
     lines = manager.transform_cell("x = 1\n%worker=2\n%other=2\n").splitlines(keepends=True)
-    _, ours, other = misplaced(lines)
+    _, ours, other = Misplaced()(lines)
     assert ours == "get_ipython().run_line_magic('kubeflow', '%worker=2')\n"
     assert other == "get_ipython().run_line_magic('other=2', '')\n"
+
+
+@pytest.mark.parametrize("text", ["%name x\nx = 1\n", "%name?\n", "%name\n"])
+def test_a_magic_of_the_notebook_that_is_named_as_an_option_is_the_notebooks(text: str) -> None:
+    taken, plain = TransformerManager(), TransformerManager()
+    taken.cleanup_transforms.insert(0, Submission({"name"}.__contains__))
+    transformed = taken.transform_cell(text)
+    assert transformed == plain.transform_cell(text)
+    lines = transformed.splitlines(keepends=True)
+    assert Misplaced({"name"}.__contains__)(lines) == lines
+
+
+@pytest.mark.parametrize("asked", ["%worker", "%%kubeflow", "%kubeflow", "%memory"])
+def test_a_question_about_an_option_is_led_to_its_help(manager: TransformerManager, asked: str) -> None:
+    lines = manager.transform_cell(f"{asked}?\n").splitlines(keepends=True)
+    assert Misplaced()(lines) == [f"get_ipython().run_line_magic('kubeflow', '{asked.lstrip('%')}?')\n"]
+
+
+@pytest.mark.parametrize("asked", ["%timeit?\n", "worker?\n", "%env?\n", "%%bash?\n"])
+def test_any_other_question_is_ipythons(manager: TransformerManager, asked: str) -> None:
+    lines = manager.transform_cell(asked).splitlines(keepends=True)
+    assert Misplaced()(lines) == lines

@@ -74,6 +74,37 @@ OF_OPTIONS = {
         "%worker=2;%cpu=x", 1, "               ^", "'x' is not an amount of CPU",
         "Write cores or thousandths of a core, such as 2, 0.5 or 500m",
     ),
+    "wrapped in time": (
+        "%%time\n%framework=jax", 1, "^^^^^^", "%%time cannot wrap a training cell: its magic lines must be first",
+        "Remove it: the status line shows how long the job took",
+    ),
+    "wrapped in more": (
+        "\n%%capture out\n%%time\n%framework=jax", 2, "^^^^^^^^^",
+        "%%capture cannot wrap a training cell: its magic lines must be first",
+        "Remove it: the whole log is kept, and %ciao logs shows it",
+    ),
+    "as a magic of IPython": (
+        "%framework jax", 1, " ^^^^^^^^^^^^^", "framework has no =", "Write %framework=jax",
+    ),
+    "as YAML": ("%framework: jax", 1, " ^^^^^^^^^^^^^^", "framework has no =", "Write %framework=jax"),
+    "as narrow YAML": ("%framework:jax", 1, " ^^^^^^^^^^^^^", "framework has no =", "Write %framework=jax"),
+    "as a magic, another name": (
+        "%framework torch", 1, " ^^^^^^^^^^^^^^^", "framework has no =",
+        "Write it with =, such as %framework=pytorch",
+    ),
+    "as a magic, below": ("%framework=jax\n%worker 2", 2, " ^^^^^^^^", "worker has no =", "Write %worker=2"),
+    "as a magic, several": ("%worker: 2;%cpu=1", 1, " ^^^^^^^^^", "worker has no =", "Write %worker=2"),
+    "alone": ("%framework", 1, " ^^^^^^^^^", "framework has no value", "Write it with =, such as %framework=pytorch"),
+    "bare word and value": (
+        "%kubeflow framework: jax worker 2", 1, " " * 10 + "^" * 14, "framework has no =", "Write framework=jax",
+    ),
+    "bare word before another": (
+        "%kubeflow framework worker=2", 1, " " * 10 + "^" * 9, "framework has no value",
+        "Write it with =, such as framework=pytorch",
+    ),
+    "bad flag": (
+        "%background=yes", 1, "            ^^^", "'yes' is not true or false", "Did you mean true?",
+    ),
     "bad time": (
         "%timeout=1w", 1, "         ^^", "'1w' is not a length of time",
         "Write it as 90s, 10m, 1h30m or 2d, or as seconds",

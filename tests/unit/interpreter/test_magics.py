@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ciao.interpreter.magics import is_job_cell, split
+from ciao.interpreter.magics import WORDS, is_job_cell, split
+from ciao.interpreter.options import OPTIONS
 
 JOB_CELLS = [
     "%framework=pytorch\n",
@@ -28,6 +29,13 @@ JOB_CELLS = [
     "%%kubeflow framework=pytorch\nx",
     "%%framework=pytorch",
     "%worker=2;%cpu=1",
+    "%framework jax",
+    "%framework: jax",
+    "%framework",
+    "%worker 2",
+    "%worker.cpu 2",
+    "%%time\n%framework=pytorch",
+    "\n%%capture out\r\n%%timeit -n 1\n\n# a\n%worker=2",
 ]
 OTHERS = [
     "",
@@ -37,7 +45,11 @@ OTHERS = [
     "%env",
     "%time x=1",
     "%%time",
-    "%%time\n%framework=pytorch",
+    "%%time\nx = 1\n%framework=pytorch",
+    "%%writefile a.txt\n%framework=pytorch",
+    "%%bash\n%framework=pytorch",
+    "%%timeit?",
+    "%time framework",
     "%foo = 1",
     "%worker == 2",
     "%ciao jobs",
@@ -70,6 +82,16 @@ def test_a_cell_that_begins_with_our_magic_is_a_job_cell(text: str) -> None:
 @pytest.mark.parametrize("text", OTHERS)
 def test_any_other_cell_is_not(text: str) -> None:
     assert not is_job_cell(text)
+
+
+def test_a_magic_of_the_same_name_that_ipython_has_is_ipythons() -> None:
+    assert not is_job_cell("%name x", taken=lambda name: name == "name")
+    assert not is_job_cell("%name", taken=lambda name: name == "name")
+    assert is_job_cell("%name=x", taken=lambda name: name == "name")
+
+
+def test_the_words_that_are_looked_for_without_the_table_are_the_tables() -> None:
+    assert {option.name.partition(".")[0] for option in OPTIONS} == WORDS
 
 
 def test_the_block_ends_at_the_first_line_of_code() -> None:

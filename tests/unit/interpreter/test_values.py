@@ -50,6 +50,8 @@ def test_anything_else_is_no_time(text: str) -> None:
         (values.name, "7", "Write a to z, 0 to 9 and '-', first a letter, last no '-'"),
         (values.name, "a" * 40, f"Did you mean {'a' * 39}?"),
         (values.boolean, "maybe", "Write true or false"),
+        (values.boolean, "on", "Did you mean true?"),
+        (values.boolean, "No", "Did you mean false?"),
         (values.path, "", "Write the interpreter's path or name, such as /usr/bin/python3"),
     ],
 )
@@ -59,6 +61,6 @@ def test_a_bad_value_says_what_is_allowed(parse: Callable[[str], object], text: 
     assert caught.value.hint == hint
 
 
-@pytest.mark.parametrize(("text", "value"), [("true", True), ("True", True), ("yes", True), ("false", False)])
+@pytest.mark.parametrize(("text", "value"), [("true", True), ("True", True), ("FALSE", False), ("false", False)])
 def test_a_flag_is_written_as_in_yaml_or_python(text: str, value: bool) -> None:  # noqa: FBT001  # a table's column
     assert values.boolean(text) is value

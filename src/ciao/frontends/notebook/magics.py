@@ -86,6 +86,11 @@ class Magics:
 
     def kubeflow_line(self, line: str) -> None:
         """Run the cell as a distributed job: ``%kubeflow framework=pytorch worker=2`` as the cell's first line."""
+        if line.endswith("?"):  # IPython's own help is led here, see transform
+            from ciao import interpreter
+
+            print(interpreter.explain(f"%{line[:-1]}", 1))  # noqa: T201  # this is the cell's output
+            return
         from ciao.errors import CommandError
         from ciao.frontends.display import failure
 

@@ -27,7 +27,7 @@ def test_an_answer_has_text_and_html() -> None:
     found = answer("jobs", session())
     assert "jax-aaaaa  succeeded" in found.text
     assert found.html is not None
-    assert "<td>jax-aaaaa</td>" in found.html
+    assert ">jax-aaaaa</td>" in found.html
 
 
 def test_jobs_and_describe_answer_programs_in_json() -> None:

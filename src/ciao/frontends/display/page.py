@@ -1,6 +1,7 @@
 """An answer as blocks of text and tables, and the two ways to show it: aligned text, and HTML for a cell. Pure.
 
 The HTML survives what notebooks do to that of others: no style block, no script, every word escaped.
+A cell bears its own style: that stays.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from ciao.frontends.display.traceback import printable
 __all__ = ["Block", "Page", "Table", "html", "text"]
 
 GAP = "  "
+LEFT = ' style="text-align:left"'  # as the text stands; pages that nbconvert makes have it on the right
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,15 +57,15 @@ def _element(block: Block) -> str:
     if isinstance(block, str):
         lines = "\n".join(map(plain, block.splitlines()))
         return f"<pre>{escape(lines)}</pre>" if block else ""
-    head = "".join(f"<th>{_escaped(cell)}</th>" for cell in block.head)
+    head = "".join(f"<th{LEFT}>{_escaped(cell)}</th>" for cell in block.head)
     body = "".join(_row(row, named=not block.head) for row in block.rows)
     return f"<table>{f'<thead><tr>{head}</tr></thead>' if head else ''}<tbody>{body}</tbody></table>"
 
 
 def _row(row: tuple[str, ...], *, named: bool) -> str:
     cells = list(map(_escaped, row))
-    first = f"<th>{cells[0]}</th>" if named else f"<td>{cells[0]}</td>"
-    return f"<tr>{first}{''.join(f'<td>{cell}</td>' for cell in cells[1:])}</tr>"
+    kinds = ["th" if named else "td", *["td"] * (len(cells) - 1)]
+    return f"<tr>{''.join(f'<{kind}{LEFT}>{cell}</{kind}>' for kind, cell in zip(kinds, cells, strict=True))}</tr>"
 
 
 def _escaped(cell: str) -> str:

@@ -63,6 +63,30 @@ def test_an_end_without_a_failure_is_named_for_it(phase: Phase, name: str) -> No
     assert error._render_traceback_() == [f"{name}: pytorch-x2v9q: words"]
 
 
+HINT = "worker-1 runs /usr/bin/python3:\ninstall it there\x07"
+
+
+def test_what_to_do_next_is_said_last_below_the_echoes() -> None:
+    outcome = failed("ModuleNotFoundError", "No module named 'jax'")
+    assert outcome.failure is not None
+    other = dataclasses.replace(outcome.failure, replica="worker-2")
+    error = error_of(dataclasses.replace(outcome, others=(other,), hint=HINT))
+    lines = ["raised in worker-1", "the same in worker-2", "worker-1 runs /usr/bin/python3:", "install it there\ufffd"]
+    assert error._render_traceback_()[1:] == lines
+    assert error.__notes__ == [lines[0], *lines[2:]]
+
+
+def test_what_to_do_next_is_said_where_no_replica_failed() -> None:
+    error = error_of(Outcome(phase=Phase.LOST, ended=0.0, message="gone", hint="look there"))
+    assert error._render_traceback_() == ["JobLost: pytorch-x2v9q: gone", "look there"]
+
+
+def test_what_to_do_next_is_said_beside_a_record_that_cannot_be_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failure, "render", lambda *_, **__: 1 / 0)
+    outcome = failed(error=RemoteError(ename="ValueError", evalue="no data"))
+    assert error_of(dataclasses.replace(outcome, hint="look"))._render_traceback_()[-1] == "look"
+
+
 @pytest.mark.parametrize("ename", ["", "a\0b", "x\ny", "\udc80", "N" * 9000, "日本"])
 def test_any_name_from_elsewhere_makes_an_error(ename: str) -> None:
     assert "no data" in "\n".join(error_of(failed(ename))._render_traceback_())

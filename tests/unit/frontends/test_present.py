@@ -74,6 +74,12 @@ def test_describe_shows_replicas_the_first_failure_and_its_echoes(monkeypatch: p
     """)
 
 
+def test_describe_says_what_to_do_next() -> None:
+    outcome = Outcome(phase=Phase.FAILED, ended=NOON + 9, failure=BOOM, hint="install it")
+    job = replace(summary("jax-aaaaa", Phase.FAILED), outcome=outcome)
+    assert shown(present.describe(Chosen(summary=job), now=NOON)).endswith("file\n\ninstall it")
+
+
 def test_describe_has_no_column_of_reasons_where_there_are_none() -> None:
     assert "REASON" not in shown(present.describe(Chosen(summary=summary("jax-aaaaa")), now=NOON))
 

@@ -46,11 +46,13 @@ def of_outcome(outcome: Outcome, cell: CellSource, *, job: str, colour: bool) ->
         return None
     if outcome.failure is None:
         name = {Phase.CANCELLED: "JobCancelled", Phase.LOST: "JobLost"}.get(outcome.phase, "JobFailed")
-        return _raised(name, f"{job}: {outcome.message or outcome.phase.value}", outcome)
+        error = _raised(name, f"{job}: {outcome.message or outcome.phase.value}", outcome)
+        if outcome.hint:
+            error.text = _noted(error, _hint(outcome))
+        return error
     failure = outcome.failure
     error = _raised(failure.ename, failure.evalue, outcome)
-    for note in _where(failure):
-        error.add_note(note)
+    _noted(error, [*_where(failure), *_hint(outcome)])
     error.text = _safely(lambda: _text(failure, outcome, cell, colour=colour), error)
     return error
 
@@ -87,7 +89,7 @@ def _text(failure: Failure, outcome: Outcome, cell: CellSource, *, colour: bool)
         blocks = [f"{printable(failure.ename)}: {printable(failure.evalue)}"]
     else:
         blocks = render(failure.error, cell, replica=failure.replica, colour=colour)
-    return [*blocks, *_where(failure), *echoes(outcome)]
+    return [*blocks, *_where(failure), *echoes(outcome), *_hint(outcome)]
 
 
 def _where(failure: Failure) -> list[str]:
@@ -95,6 +97,17 @@ def _where(failure: Failure) -> list[str]:
     if not failure.replica:
         return []
     return [f"raised in {failure.replica}" if failure.kind == "exception" else f"in {failure.replica}"]
+
+
+def _hint(outcome: Outcome) -> list[str]:
+    return printable(outcome.hint).splitlines()
+
+
+def _noted(error: TrainingError, notes: Sequence[str]) -> list[str]:
+    """The error in lines, with notes that programs see as well."""
+    for note in notes:
+        error.add_note(note)
+    return [f"{type(error).__name__}: {error}", *notes]
 
 
 def _safely(text: Callable[[], list[str]], error: TrainingError) -> list[str]:

@@ -51,6 +51,8 @@ def describe(chosen: Chosen, *, now: float) -> Page:
     blocks: list[Block] = [facts, "", table]
     if summary.outcome and summary.outcome.failure:
         blocks += ["", _failure(summary.outcome.failure), *echoes(summary.outcome)]
+    if summary.outcome and summary.outcome.hint:
+        blocks += ["", summary.outcome.hint]
     return tuple(blocks)
 
 

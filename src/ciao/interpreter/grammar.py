@@ -37,7 +37,7 @@ _PIECE = re.compile(
 )
 
 
-_TOLD = re.compile(r"[ \t]*:?[ \t]*([^\s=;%'\"#\\]+)(?=[ \t;]|\Z)(?![ \t]*=)")
+_TOLD = re.compile(r"[ \t]*+:?+[ \t]*+([^\s=;%'\"#\\]+)(?=[ \t;]|\Z)(?![ \t]*=)")
 """The value of somebody who left the ``=`` out, or wrote ``:``."""
 _TOOK = ": the status line shows how long the job took"
 _INSTEAD = {

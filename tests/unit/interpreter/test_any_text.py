@@ -26,6 +26,9 @@ MAGICS = [
     "%%kubeflow",
     ";%cpu=",
     "%env.A=",
+    "%%time",
+    "%worker 2",
+    "%framework: ",
     "%x",
     "=",
 ]
@@ -72,7 +75,15 @@ def test_below_good_magics_any_code_gives_a_spec_or_an_error(code: str) -> None:
     check(f"%framework=jax\n{code}")
 
 
-@pytest.mark.parametrize("text", ["%" + "a" * 1_000_000, "%kubeflow " + "a " * 500_000, "%env.A='" + "a\\" * 500_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "%" + "a" * 1_000_000,
+        "%%time\n" * 150_000 + "%ps=1",
+        "%kubeflow " + "a " * 500_000,
+        "%env.A='" + "a\\" * 500_000,
+    ],
+)
 @pytest.mark.timeout(30)
 def test_a_megabyte_does_not_take_time_by_its_square(text: str) -> None:
     check(text)

@@ -94,6 +94,9 @@ OF_OPTIONS = {
     ),
     "as a magic, below": ("%framework=jax\n%worker 2", 2, " ^^^^^^^^", "worker has no =", "Write %worker=2"),
     "as a magic, several": ("%worker: 2;%cpu=1", 1, " ^^^^^^^^^", "worker has no =", "Write %worker=2"),
+    "alone with a colon": (
+        "%framework:", 1, " ^^^^^^^^^^", "framework has no value", "Write it with =, such as %framework=pytorch",
+    ),
     "alone": ("%framework", 1, " ^^^^^^^^^", "framework has no value", "Write it with =, such as %framework=pytorch"),
     "bare word and value": (
         "%kubeflow framework: jax worker 2", 1, " " * 10 + "^" * 14, "framework has no =", "Write framework=jax",

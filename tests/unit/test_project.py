@@ -9,6 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from ciao import interpreter
+from ciao.backends.local.launch import Process, launch
+from ciao.frameworks import FRAMEWORKS, Framework
+from ciao.model import Cell
+from ciao.settings import Settings
+
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
@@ -53,3 +59,23 @@ def test_links_between_pages_lead_somewhere() -> None:
 def test_example_notebooks_are_committed_without_outputs() -> None:
     written = [p.name for p in (ROOT / "examples").glob("*.ipynb") if '"output_type"' in p.read_text()]
     assert written == []
+
+
+def test_every_variable_of_a_replica_is_explained() -> None:
+    page = (ROOT / "docs" / "replicas.md").read_text()
+    missing = {
+        f"{framework.name}: {name}"
+        for framework in FRAMEWORKS.values()
+        for process in _processes(framework)
+        for name in process.env
+        if f"`{name}`" not in page
+    }
+    assert missing == set()
+
+
+def _processes(framework: Framework) -> tuple[Process, ...]:
+    roles = {"worker": 2} | ({} if framework.roles[0] == "worker" else {framework.roles[0].value: 1})
+    asked = "\n".join(f"%{role}={count}" for role, count in roles.items())
+    spec = interpreter.read(Cell(text=f"%framework={framework.name}\n{asked}\npass"), settings=Settings(home=ROOT))
+    ports = range(len(spec.replicas))
+    return launch(spec, job="x", code=ROOT, work=ROOT, ports=ports, python="python", grace=1.0).processes

@@ -178,11 +178,11 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         key="keep.days", field="keep_for", default="14", read=_number("days", factor=86400.0),
-        doc="Days for which the folder of an ended job is kept",
+        doc="Days for which log and code of an ended job are kept; files that it saved stay",
     ),
     Setting(
         key="keep.bytes", field="keep_bytes", default="2Gi", read=_bytes,
-        doc="The most that all folders of ended jobs may take; the oldest go first",
+        doc="The most that logs and code of ended jobs may take; the oldest go first",
     ),
     *_resources(),
     Setting(key="kubeconfig", field="kubeconfig", read=_path, doc="The cluster's credentials (for a cluster)"),

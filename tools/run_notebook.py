@@ -7,6 +7,8 @@ Exits with 1 if a cell fails that is not tagged ``raises-exception``; notebook a
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -16,6 +18,8 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbconvert import HTMLExporter
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 CELL_SECONDS = 300
 """The longest that one cell may take."""
@@ -57,8 +61,9 @@ def _abridged(code: str, *, lines: int = 3) -> str:
 
 
 def show(text: str) -> None:
-    """Write at once: somebody watches."""
-    sys.stdout.write(text)
+    """Write at once: somebody watches. Without colours where they are not wanted (no-color.org), as in a file."""
+    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    sys.stdout.write(text if coloured else COLOUR.sub("", text))
     sys.stdout.flush()
 
 

@@ -120,10 +120,13 @@ def test_every_example_is_tested() -> None:
 
 
 def test_a_notebook_whose_cell_fails_is_saved_and_reported(tmp_path: Path, kernel: str) -> None:
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print('before')\n1 / 0")])
+    coloured = "print('\\x1b[32mbefore\\x1b[0m')\n1 / 0"
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(coloured)])
     book.metadata["kernelspec"] = {"name": "ciao", "display_name": "Ciao", "language": "python"}
     nbformat.write(book, tmp_path / "broken.ipynb")
     result = execute(str(tmp_path / "broken"), kernel=kernel, out=tmp_path / "out")
     assert result.returncode == 1
     assert "FAILED" in result.stdout
+    assert "\x1b" not in result.stdout  # no terminal
+    assert "u001b" in (tmp_path / "out" / "broken.ipynb").read_text()
     assert "before" in (tmp_path / "out" / "broken.html").read_text()

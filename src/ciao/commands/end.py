@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ciao.backends.base import Backend
 from ciao.commands import choose
 from ciao.commands.choose import Own
+from ciao.errors import JobNotFound
 from ciao.model import Phase
 
-__all__ = ["Ended", "cancel", "delete"]
+__all__ = ["Ended", "cancel", "delete", "delete_ended"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,3 +44,12 @@ async def delete(backend: Backend, name: str) -> Ended:
     before = chosen.summary.phase
     await backend.delete(chosen.name)
     return Ended(job=chosen.name, before=before, phase=before if before.ended else Phase.CANCELLED, deleted=True)
+
+
+async def delete_ended(backend: Backend, *, confirmed: bool = False) -> tuple[str, ...]:
+    """The names of all jobs that ended; they are deleted only if that is confirmed."""
+    names = tuple(s.job.name for s in await backend.jobs() if s.phase.ended)
+    for name in names if confirmed else ():
+        with suppress(JobNotFound):  # somebody else was quicker
+            await backend.delete(name)
+    return names

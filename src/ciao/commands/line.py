@@ -27,6 +27,8 @@ class Request:
     topic: str | None = None
     prefix: str | None = None
     tail: str | None = None
+    ended: bool = False
+    yes: bool = False
     all: bool = False
     json: bool = False
     follow: bool = False
@@ -92,7 +94,19 @@ def _request(command: Command, words: Sequence[str], *, in_cell: bool) -> Reques
             raise CommandError(f"'{command.name}' does not know {value!r}", hint=hint)
     if command.name == "help":
         return Request(command="help", topic=values.get("command"))
-    return _with_replica(_with_tail(Request(command=command.name, **values)))
+    request = Request(command=command.name, **values)
+    if command.name == "delete":
+        _check_delete(request, hint=_usage(command, in_cell=in_cell))
+    return _with_replica(_with_tail(request))
+
+
+def _check_delete(request: Request, *, hint: str) -> None:
+    if request.job and request.ended:
+        raise CommandError("'delete' takes a JOB or --ended, not both", hint=hint)
+    if request.yes and not request.ended:
+        raise CommandError("--yes is for --ended", hint=hint)
+    if not (request.job or request.ended):
+        raise CommandError("'delete' needs a JOB, or --ended", hint=hint)
 
 
 def _with_tail(request: Request) -> Request:

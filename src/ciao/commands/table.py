@@ -101,7 +101,12 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         name="delete",
         summary="End a job if it runs, and remove all that is kept of it",
-        arguments=(Argument(name="JOB", doc=JOB.doc, required=True),),
+        doc="With --ended: list all jobs that ended, and with --yes as well delete them.",
+        arguments=(
+            JOB,
+            Argument(name="--ended", doc="every job that ended, in place of JOB"),
+            Argument(name="--yes", doc="delete them, not only list them"),
+        ),
     ),
     Command(
         name="plan",

@@ -162,7 +162,23 @@ def _cancel(ask: Ask) -> Answer:
 def _delete(ask: Ask) -> Answer:
     from ciao.commands.end import delete
 
+    if ask.request.ended:
+        return Answer(text=_delete_ended(ask))
     return Answer(text=present.ended(wait(ask.session, delete(ask.session.backend(), ask.request.job or ""))))
+
+
+def _delete_ended(ask: Ask) -> str:
+    from ciao.commands.end import delete_ended
+
+    names = wait(ask.session, delete_ended(ask.session.backend(), confirmed=ask.request.yes))
+    if not names:
+        return "No job has ended"
+    many = "1 job" if len(names) == 1 else f"{len(names)} jobs"
+    if ask.request.yes:
+        return f"{many} {'is' if len(names) == 1 else 'are'} deleted: {', '.join(names)}"
+    verb, them = ("has", "it, with its") if len(names) == 1 else ("have", "them, with their")
+    typed = f"{'%' if ask.in_cell else ''}ciao delete --ended --yes"
+    return f"{many} {verb} ended: {', '.join(names)}\n{typed} deletes {them} logs and files"
 
 
 def _plan(ask: Ask) -> Answer:

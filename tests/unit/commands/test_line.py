@@ -47,7 +47,7 @@ REFUSED = [
     ("jobs --zzz=1", "'jobs' has no option '--zzz'. Its options are --all, -a, --json"),
     ("attach -f", "'attach' has no option '-f'. It takes none"),
     ("jobs jax-1", "'jobs' has no use for 'jax-1'. Write: ciao jobs [--all] [--json]"),
-    ("delete", "'delete' needs a JOB. Write: ciao delete JOB"),
+    ("delete", "'delete' needs a JOB, or --ended. Write: ciao delete [JOB] [--ended] [--yes]"),
     ("run", "'run' needs a FILE. Write: ciao run FILE"),
     ("kernel instal", "'kernel' does not know 'instal'. Did you mean install?"),
     ("kernel install --prefix", "'kernel': --prefix: expected one argument"),
@@ -72,7 +72,7 @@ REFUSED_IN_A_CELL = [
     ("run x.py", "'run' is for the command line. In a notebook, run the cell itself"),
     ("kernel install", "'kernel' is for the command line. Type 'ciao kernel' in a shell"),
     ("rum", IN_A_CELL),
-    ("delete", "'delete' needs a JOB. Write: %ciao delete JOB"),
+    ("delete", "'delete' needs a JOB, or --ended. Write: %ciao delete [JOB] [--ended] [--yes]"),
     ("logs 'jax", "%ciao logs 'jax: a quotation mark is not closed"),
 ]  # fmt: skip
 

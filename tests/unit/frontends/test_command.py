@@ -158,3 +158,29 @@ def test_the_tail_of_a_log_is_its_last_lines() -> None:
         answer("logs --tail none", session())
     with pytest.raises(CommandError, match="--tail is for the lines so far"):
         parse(["logs", "--tail", "3", "-f"])
+
+
+def test_all_jobs_that_ended_are_listed_first_and_deleted_when_that_is_confirmed() -> None:
+    backend = Scripted(summaries=[summary("jax-aaaaa"), summary("jax-bbbbb", Phase.RUNNING), summary("jax-ccccc")])
+    listed = (
+        "2 jobs have ended: jax-aaaaa, jax-ccccc\n%ciao delete --ended --yes deletes them, with their logs and files"
+    )
+    assert answer("delete --ended", session(backend)).text == listed
+    assert backend.calls == []
+    assert answer("delete --ended --yes", session(backend)).text == "2 jobs are deleted: jax-aaaaa, jax-ccccc"
+    assert backend.calls == ["delete", "delete"]
+    running = Scripted(summaries=[summary("jax-bbbbb", Phase.RUNNING)])
+    assert answer("delete --ended --yes", session(running)).text == "No job has ended"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("delete", "'delete' needs a JOB, or --ended"),
+        ("delete jax --ended", "'delete' takes a JOB or --ended, not both"),
+        ("delete jax --yes", "--yes is for --ended"),
+    ],
+)
+def test_delete_takes_one_job_or_those_that_ended(line: str, message: str) -> None:
+    with pytest.raises(CommandError, match=message):
+        answer(line, session())

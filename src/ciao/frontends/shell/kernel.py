@@ -42,10 +42,9 @@ def _rest() -> str:
     found = kernelspec.installed()
     if found is None:
         return ""
-    own = found == kernelspec.place(sys_prefix=True)
-    way_out = (
-        "'pip uninstall ciao-kernel' or --sys-prefix" if own else f"'ciao kernel uninstall --prefix {found.parents[3]}'"
-    )
-    if found == kernelspec.place():
+    way_out = f"'ciao kernel uninstall --prefix {found.parents[3]}'"
+    if found == kernelspec.place(sys_prefix=True):
+        way_out = "'pip uninstall ciao-kernel' or --sys-prefix"
+    elif found == kernelspec.place():
         way_out = "'ciao kernel uninstall'"
     return f"Jupyter still finds one in {found}; {way_out} removes it"

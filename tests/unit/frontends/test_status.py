@@ -65,7 +65,7 @@ def test_the_key_changes_only_with_the_state() -> None:
         (outcome(Phase.FAILED, failure=failure()), "failed after 12 s: worker-1: ValueError: no such file"),
         (
             outcome(Phase.FAILED, failure=failure(), others=(failure("worker-0"),)),
-            "failed after 12 s: worker-1: ValueError: no such file (1 other failed because of it)",
+            "failed after 12 s: worker-1: ValueError: no such file (1 other failed too)",
         ),
         (outcome(Phase.CANCELLED), "cancelled after 12 s"),
         (outcome(Phase.LOST, message="its supervisor is gone"), "lost: its supervisor is gone"),

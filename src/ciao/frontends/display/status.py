@@ -142,7 +142,7 @@ def _ended(outcome: Outcome, view: View) -> str:
     attempts = f" (attempt {outcome.attempts})" if outcome.attempts > 1 else ""
     why = failed(outcome.failure) if outcome.failure is not None else short(plain(outcome.message))
     others = len(outcome.others)
-    echo = f" ({others} {'other' if others == 1 else 'others'} failed because of it)" if others else ""
+    echo = f" ({others} {'other' if others == 1 else 'others'} failed too)" if others else ""
     reason = f": {why}{echo}" if why else ""
     match outcome.phase:
         case Phase.SUCCEEDED:

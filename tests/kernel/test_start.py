@@ -38,16 +38,17 @@ def test_a_restarted_kernel_says_once_which_jobs_still_run(launch: Callable[...,
     said = second.run("%framework=pytorch\nprint('new')").stdout
     assert "still runs from before; %ciao attach pytorch-" in said
     assert "from before" not in second.run("%framework=pytorch\npass").stdout
-    assert "cancelled" in second.run("%ciao cancel").stdout
+    name = said.partition("%ciao attach ")[2].partition(" ")[0]
+    assert "cancelled" in second.run(f"%ciao cancel {name}").stdout
 
 
 def test_a_job_goes_on_when_its_kernel_is_shut_down(launch: Callable[..., Kernel]) -> None:
     first = launch()
-    first.start("%framework=pytorch\nimport time\nprint('on')\ntime.sleep(600)", until="on\n")
+    first.start("%name=on\n%framework=pytorch\nimport time\nprint('on')\ntime.sleep(600)", until="on\n")
     first.manager.shutdown_kernel()
     second = launch()
     assert "running" in second.run("%ciao jobs").displays[""][0]
-    second.run("%ciao cancel")
+    second.run("%ciao cancel on")
 
 
 def test_the_kernel_writes_no_warning_when_it_starts(

@@ -25,7 +25,7 @@ __all__ = ["Watch"]
 TICK = 0.03
 """Least seconds between two looks at what there is to draw."""
 
-SHUTDOWN_FOLLOWS = 0.2
+SHUTDOWN_FOLLOWS = 0.5
 """Seconds after an interrupt within which a shutdown may still ask that the job go on."""
 
 STATUS_PERIOD = 0.5

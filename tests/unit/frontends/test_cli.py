@@ -217,6 +217,7 @@ def test_help_and_version_come_even_if_the_settings_are_wrong(
 def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A Python's environment, and a Jupyter that looks there alone, without the kernel."""
     environment = tmp_path / "environment"
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setattr("sys.prefix", str(environment))
     monkeypatch.setattr("jupyter_core.paths.ENV_JUPYTER_PATH", [str(environment / "share" / "jupyter")])
     return environment / "share" / "jupyter" / "kernels" / "ciao"

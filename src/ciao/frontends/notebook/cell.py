@@ -45,7 +45,7 @@ async def run(
 async def follow(line: str, cell: Cell, shell: InteractiveShell, session: Session) -> None:
     """Run ``%ciao attach JOB`` or ``%ciao logs JOB --follow``; an interrupt lets go of the job, which goes on."""
     with Interrupt() as interrupt:
-        await _designed(_follow(line, shell, session, interrupt), cell.label)
+        await _designed(_follow(line, cell, shell, session, interrupt), cell.label)
 
 
 async def _run(
@@ -76,13 +76,15 @@ async def _run(
     watch.finish(CellSource(label=cell.label, lines=tuple(cell.text.splitlines())))
 
 
-async def _follow(line: str, shell: InteractiveShell, session: Session, interrupt: Interrupt) -> None:
+async def _follow(line: str, cell: Cell, shell: InteractiveShell, session: Session, interrupt: Interrupt) -> None:
+    from ciao.commands.choose import Own
     from ciao.commands.follow import following
     from ciao.commands.line import parse, split
 
     backend = session.backend()
     request = parse(split(line), in_cell=True)
-    wanted = await asyncio.wrap_future(session.engine.call(following(backend, request)))
+    own = Own(started=tuple(session.started), notebook=cell.notebook)
+    wanted = await asyncio.wrap_future(session.engine.call(following(backend, request, own=own)))
     interrupt.check()
     raises = request.command == "attach"
     watch = Watch(shell, interrupt, where=backend.where, only=wanted.replica, fold=raises)

@@ -82,6 +82,7 @@ def test_an_ordinary_cell_is_interrupted_as_ever(kernel: Kernel) -> None:
 
 
 def test_an_interrupt_lets_go_of_an_attached_job_and_says_that_it_goes_on(kernel: Kernel, jobs: Path) -> None:
+    until(lambda: alive(jobs) == set())  # those of the tests before; `attach` without a name means the only one
     kernel.run(f"%background=true\n{WAITING}")
     request, ran = kernel.start("%ciao attach", until="in training")
     kernel.interrupt()

@@ -67,7 +67,7 @@ clean: ## Remove the environment and everything that was produced
 	rm -rf $(VENV) out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^##@ / {print "\n" substr($$0, 5)} /^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^##@ / {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 	@echo
 
 $(PY):
@@ -85,3 +85,19 @@ $(READY)-%: | $(PY)
 	  while read -r line; do case "$$line" in (Collecting*) printf .;; ("Installing collected"*) printf ' unpacking';; esac; done; echo
 	@$(PY) -m ciao kernel install --prefix $(VENV) >/dev/null
 	@rm -f $(VENV)/ready-*-$*; touch $@
+
+##@ A real Kubernetes with Kubeflow (root on Debian; docs/cluster.md)
+NAME := default
+.PHONY: cluster-up cluster-down cluster-status cluster-env cluster-shell cluster-test
+cluster-up: $(READY)-test ## Start it and leave it running (NAME=... for another beside it)
+	$(PY) -m cluster up --name $(NAME)
+
+cluster-down: ## End it; nothing of it is left but logs and the cache
+cluster-status: ## Its addresses, and what ended by itself
+cluster-env: ## Lines for eval: KUBECONFIG, CIAO_TEST_REGISTRY, CIAO_TEST_IMAGE
+cluster-shell: ## A shell with these variables
+cluster-down cluster-status cluster-env cluster-shell: | $(READY)-test
+	@$(PY) -m cluster $(@:cluster-%=%) --name $(NAME)
+
+cluster-test: $(READY)-test ## The tests on a cluster of their own
+	CIAO_TEST_CLUSTER=1 $(PY) -m pytest tests/real_cluster $(ARGS)

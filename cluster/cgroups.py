@@ -1,0 +1,56 @@
+"""The folder of a cluster in every cgroup hierarchy: its pods are in it, so what they leave is known by its name."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cluster import readiness
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CONTROLLERS = "+cpu +cpuset +io +memory +pids"
+"""What cgroup v2 must hand down for the kubelet."""
+
+
+def make(name: str) -> None:
+    """Make it everywhere; a new cpuset is empty, and nothing could run in it."""
+    for kind, root in _hierarchies():
+        folder = root / name
+        if kind == "cgroup2" and root == Path("/sys/fs/cgroup"):
+            (root / "cgroup.subtree_control").write_text(CONTROLLERS)
+        folder.mkdir(exist_ok=True)
+        for file in ("cpuset.mems", "cpuset.cpus"):
+            if kind == "cgroup" and (folder / file).exists():
+                (folder / file).write_text((root / file).read_text())
+
+
+def remove(name: str) -> None:
+    """Remove it, from the leaves up. A killed process leaves its cgroup a moment after its death."""
+    for _, root in _hierarchies():
+        folder = root / name
+        readiness.until(lambda folder=folder: _removed(folder), what=f"Removing {folder}", seconds=30)  # type: ignore[misc] # a lambda's default
+
+
+def left(name: str) -> list[Path]:
+    """Where it still is."""
+    return [root / name for _, root in _hierarchies() if (root / name).exists()]
+
+
+def _removed(folder: Path) -> bool:
+    if folder.exists():
+        for inner in sorted((one for one in folder.rglob("*") if one.is_dir()), reverse=True):
+            with contextlib.suppress(OSError):
+                inner.rmdir()
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+    return not folder.exists()
+
+
+def _hierarchies() -> Iterator[tuple[str, Path]]:
+    for line in Path("/proc/mounts").read_text().splitlines():
+        _, place, kind, *_ = line.split()
+        if kind in {"cgroup", "cgroup2"} and place.startswith("/sys/fs/cgroup"):
+            yield kind, Path(place)

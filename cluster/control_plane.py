@@ -1,0 +1,80 @@
+"""etcd, the API server, the controller manager and the scheduler."""
+
+from __future__ import annotations
+
+from cluster import builds, layout
+from cluster.components import Component
+from cluster.layout import Layout
+from cluster.readiness import http_ok, https_ok, succeeds
+
+ETCD = "http://127.0.0.1:2379"
+
+
+def etcd(cluster: Layout) -> Component:
+    """Without fsync: what it holds is not to outlive the cluster."""
+    command = (
+        "etcd",
+        f"--data-dir={cluster.state / 'etcd'}",
+        f"--listen-client-urls={ETCD}",
+        f"--advertise-client-urls={ETCD}",
+        "--listen-peer-urls=http://127.0.0.1:2380",
+        "--unsafe-no-fsync",
+    )
+    return Component(name="etcd", command=command, ready=http_ok("127.0.0.1", 2379, "/health"))
+
+
+def apiserver(cluster: Layout) -> Component:
+    """Listens on every address of the namespace, so for the host and for pods too."""
+    pki = cluster.pki
+    command = (
+        builds.program("kube-apiserver"),
+        f"--etcd-servers={ETCD}",
+        f"--service-cluster-ip-range={layout.SERVICES}",
+        "--authorization-mode=Node,RBAC",
+        f"--client-ca-file={pki / 'ca.crt'}",
+        f"--tls-cert-file={pki / 'apiserver.crt'}",
+        f"--tls-private-key-file={pki / 'apiserver.key'}",
+        f"--service-account-key-file={pki / 'service-accounts.pub'}",
+        f"--service-account-signing-key-file={pki / 'service-accounts.key'}",
+        "--service-account-issuer=https://kubernetes.default.svc",
+        f"--kubelet-client-certificate={pki / 'admin.crt'}",
+        f"--kubelet-client-key={pki / 'admin.key'}",
+        "--kubelet-preferred-address-types=InternalIP",
+        "--allow-privileged=true",
+        "--secure-port=6443",
+        f"--advertise-address={cluster.node}",
+        f"--cert-dir={cluster.state / 'apiserver'}",
+        "--feature-gates=WatchList=false",  # needs etcd 3.4.31, Debian has 3.4.23
+    )
+    kubectl = (builds.program("kubectl"), f"--kubeconfig={cluster.kubeconfig}", "get", "--raw", "/readyz")
+    return Component(name="kube-apiserver", command=command, ready=succeeds(*kubectl))
+
+
+def controller_manager(cluster: Layout) -> Component:
+    """Its rates are raised so that a thousand pods are made, and removed, in seconds."""
+    command = (
+        builds.program("kube-controller-manager"),
+        *_authenticated(cluster),
+        f"--service-account-private-key-file={cluster.pki / 'service-accounts.key'}",
+        f"--root-ca-file={cluster.pki / 'ca.crt'}",
+        f"--cert-dir={cluster.state / 'controller-manager'}",
+        "--kube-api-qps=200",
+        "--kube-api-burst=400",
+    )
+    ready = https_ok("127.0.0.1", 10257, "/healthz")
+    return Component(name="kube-controller-manager", command=command, ready=ready)
+
+
+def scheduler(cluster: Layout) -> Component:
+    """With its defaults."""
+    command = (
+        builds.program("kube-scheduler"),
+        *_authenticated(cluster),
+        f"--cert-dir={cluster.state / 'scheduler'}",
+    )
+    return Component(name="kube-scheduler", command=command, ready=https_ok("127.0.0.1", 10259, "/healthz"))
+
+
+def _authenticated(cluster: Layout) -> tuple[str, ...]:
+    kinds = ("kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig")
+    return (*(f"--{kind}={cluster.kubeconfig}" for kind in kinds), "--leader-elect=false")

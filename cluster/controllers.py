@@ -1,0 +1,161 @@
+"""Kubeflow's Training Operator v1, JobSet and Trainer v2: the real programs, outside of pods.
+
+Their manifests are read from the Go modules that they are built from.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from cluster import builds, pki
+from cluster.components import Component
+from cluster.errors import ClusterError
+from cluster.layout import Layout
+from cluster.readiness import both, http_ok, listens
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+NAMESPACES = ("kubeflow", "kubeflow-system", "jobset-system")
+CERTIFICATES = Path("/tmp/k8s-webhook-server")  # noqa: S108 - fixed in the programs; a mount of the cluster's own
+POD_WEBHOOKS = ("/mutate--v1-pod", "/validate--v1-pod")
+"""JobSet's hooks for every pod of the cluster: only exclusive placement needs them, every pod would wait."""
+
+
+def prepare(cluster: Layout) -> None:
+    """Namespaces, CRDs, webhook registrations, and the certificates where the programs look for them."""
+    apply(cluster, [_named("Namespace", name) for name in NAMESPACES])
+    operator, trainer, jobset = (
+        builds.sources(one) for one in (builds.TRAINING_OPERATOR, builds.TRAINER, builds.JOBSET)
+    )
+    folders = (
+        operator / "manifests/base/crds",
+        trainer / "manifests/base/crds",
+        jobset / "config/components/crd/bases",
+    )
+    apply(cluster, [document for folder in folders for document in _documents(folder)])
+    apply(cluster, [_operator_secret(cluster)])
+    apply(cluster, _webhooks(cluster, operator / "manifests/base/webhook/manifests.yaml", "training-operator", 19443))
+    apply(cluster, _webhooks(cluster, jobset / "config/components/webhook/manifests.yaml", "jobset", 19444))
+    apply(cluster, _webhooks(cluster, trainer / "manifests/base/webhook/manifests.yaml", "trainer", 19445))
+    served = CERTIFICATES / "serving-certs"
+    served.mkdir()
+    for kind, name in (("crt", "tls.crt"), ("key", "tls.key")):
+        shutil.copy(cluster.pki / f"{pki.WEBHOOKS}.{kind}", served / name)
+
+
+def training_operator(cluster: Layout) -> Component:
+    """Its certificate rotator finds our certificate in its Secret, valid, and leaves it alone."""
+    command = (
+        builds.program("training-operator.v1"),
+        "--metrics-bind-address=127.0.0.1:18080",
+        "--health-probe-bind-address=127.0.0.1:18081",
+        "--webhook-server-port=19443",
+        "--kube-api-qps=200",
+        "--kube-api-burst=400",
+        "--controller-threads=4",
+        f"--pytorch-init-container-image={cluster.registry}/pytorch-init:latest",
+    )
+    return _component(cluster, "training-operator", command, health=18081, webhook=19443)
+
+
+def jobset(cluster: Layout) -> Component:
+    """Trainer's jobs are JobSets."""
+    config = {
+        "apiVersion": "config.jobset.x-k8s.io/v1alpha1",
+        "internalCertManagement": {"enable": False},
+        "metrics": {"bindAddress": "127.0.0.1:18082"},
+        "health": {"healthProbeBindAddress": "127.0.0.1:18083"},
+    }
+    command = (builds.program("jobset"), f"--config={_config(cluster, 'jobset', config, webhook=19444)}")
+    return _component(cluster, "jobset", command, health=18083, webhook=19444)
+
+
+def trainer(cluster: Layout) -> Component:
+    """TrainJob."""
+    config = {
+        "apiVersion": "config.trainer.kubeflow.org/v1alpha1",
+        "certManagement": {"enable": False},
+        "metrics": {"bindAddress": "127.0.0.1:18084", "secureServing": False},
+        "health": {"healthProbeBindAddress": "127.0.0.1:18085"},
+    }
+    command = (
+        builds.program("trainer-controller-manager"),
+        f"--config={_config(cluster, 'trainer', config, webhook=19445)}",
+    )
+    return _component(cluster, "trainer", command, health=18085, webhook=19445)
+
+
+def runtimes(cluster: Layout) -> None:
+    """The ClusterTrainingRuntimes that Trainer ships; its webhook must be there."""
+    apply(cluster, _documents(builds.sources(builds.TRAINER) / "manifests/base/runtimes"))
+
+
+def apply(cluster: Layout, documents: Iterable[dict[str, Any]]) -> None:
+    """Server-side, because some are too large for the annotation of the other way.
+
+    Raises:
+        ClusterError: the API refused one; with its answer.
+    """
+    command = [
+        builds.program("kubectl"), f"--kubeconfig={cluster.kubeconfig}",
+        "apply", "--server-side", "--force-conflicts", "-f", "-",
+    ]  # fmt: skip
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(documents)})
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ClusterError(f"kubectl apply failed:\n{done.stderr}")
+
+
+def _named(kind: str, name: str, **metadata: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name, **metadata}}
+
+
+def _documents(folder: Path) -> list[dict[str, Any]]:
+    files = sorted(path for path in folder.glob("*.yaml") if path.name != "kustomization.yaml")
+    return [document for path in files for document in _load(path)]
+
+
+def _load(path: Path) -> list[dict[str, Any]]:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return [one for one in yaml.load_all(path.read_text(), Loader=loader) if one]
+
+
+def _operator_secret(cluster: Layout) -> dict[str, Any]:
+    files = {"ca.crt": "ca.crt", "ca.key": "ca.key", "tls.crt": f"{pki.WEBHOOKS}.crt", "tls.key": f"{pki.WEBHOOKS}.key"}
+    data = {key: base64.b64encode((cluster.pki / name).read_bytes()).decode() for key, name in files.items()}
+    return {**_named("Secret", "training-operator-webhook-cert", namespace="kubeflow"), "data": data}
+
+
+def _webhooks(cluster: Layout, path: Path, program: str, port: int) -> list[dict[str, Any]]:
+    """The module's registrations, calling a process of ours instead of a Service."""
+    authority = base64.b64encode((cluster.pki / "ca.crt").read_bytes()).decode()
+    documents = _load(path)
+    for document in documents:
+        kind = "mutator" if document["kind"].startswith("Mutating") else "validator"
+        document["metadata"]["name"] = f"{kind}.{program}.kubeflow.org"  # one of them looks for its own by this name
+        hooks = [one for one in document["webhooks"] if one["clientConfig"]["service"]["path"] not in POD_WEBHOOKS]
+        for hook in hooks:
+            url = f"https://127.0.0.1:{port}{hook['clientConfig']['service']['path']}"
+            hook["clientConfig"] = {"url": url, "caBundle": authority}
+        document["webhooks"] = hooks
+    return documents
+
+
+def _config(cluster: Layout, name: str, config: dict[str, Any], *, webhook: int) -> Path:
+    path = cluster.state / f"{name}.yaml"
+    leader = {"leaderElection": {"leaderElect": False}}
+    path.write_text(yaml.safe_dump({**config, **leader, "kind": "Configuration", "webhook": {"port": webhook}}))
+    return path
+
+
+def _component(cluster: Layout, name: str, command: tuple[str, ...], *, health: int, webhook: int) -> Component:
+    ready = both(http_ok("127.0.0.1", health, "/readyz"), listens("127.0.0.1", webhook))
+    return Component(name=name, command=command, ready=ready, environment={"KUBECONFIG": str(cluster.kubeconfig)})

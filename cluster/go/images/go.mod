@@ -1,0 +1,3 @@
+module ciao.test/images
+
+go 1.26.0

@@ -1,0 +1,127 @@
+"""The first process inside the cluster's namespaces: makes mounts and network, starts everything, and reaps.
+
+Its standard input is a leash: it waits there for `go`, and if the line ends before `keep` has been said, whoever
+started it is gone, and so is the cluster. Its standard output tells the progress; the last line is READY.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from cluster import control_plane, controllers, dns, images, node, registry
+from cluster.components import Component, Running, start
+from cluster.errors import ClusterError
+from cluster.layout import API_SERVICE, Layout
+
+READY = "READY"
+GO, KEEP = b"go\n", b"keep\n"
+
+
+def main(name: str, number: str) -> int:
+    """Start the cluster, then live as long as it. Its end is the end of every process in here."""
+    cluster = Layout(name=name, number=int(number))
+    if sys.stdin.buffer.readline() != GO:
+        return 1
+    threading.Thread(target=_leash, daemon=True).start()
+    try:
+        _mounts(cluster)
+        _network(cluster)
+        running = _start(cluster)
+    except (ClusterError, subprocess.CalledProcessError, OSError) as error:
+        _tell(str(error))
+        return 1
+    _tell(READY)
+    _reap(cluster, {one.process.pid: one.component.name for one in running})
+    return 0
+
+
+def _leash() -> None:
+    if sys.stdin.buffer.readline() != KEEP:
+        os._exit(1)
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - this is how it talks to who started it
+
+
+def _mounts(cluster: Layout) -> None:
+    """What would clash with the host or with another cluster is in the cluster's own memory."""
+    _run("mount", "--make-rprivate", "/")
+    for path in ("/run", "/var/log/containers", str(controllers.CERTIFICATES)):
+        Path(path).mkdir(parents=True, exist_ok=True)
+        _run("mount", "-t", "tmpfs", "tmpfs", path)
+    Path("/var/lib/kubelet").mkdir(parents=True, exist_ok=True)
+    (cluster.state / "node").mkdir()
+    _run("mount", "--bind", str(cluster.state / "node"), "/var/lib/kubelet")
+    node.SOCKET.parent.mkdir()
+
+
+def _network(cluster: Layout) -> None:
+    _run("ip", "link", "set", "lo", "up")
+    _run("ip", "address", "add", f"{cluster.inner}/30", "dev", "ciao-host")
+    _run("ip", "link", "set", "ciao-host", "up")
+    _run("ip", "link", "add", "ciao0", "type", "bridge")
+    _run("ip", "address", "add", f"{cluster.node}/24", "dev", "ciao0")
+    _run("ip", "link", "set", "ciao0", "up")
+    _run("ip", "route", "add", "default", "via", cluster.outer)
+    Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+    rule = ("-d", f"{API_SERVICE}/32", "-p", "tcp", "--dport", "443", "-j", "DNAT", "--to", f"{cluster.node}:6443")
+    _run("iptables", "-t", "nat", "-A", "PREROUTING", *rule)
+
+
+def _start(cluster: Layout) -> list[Running]:
+    """Everything that does not need one another at the same time; then each is waited for."""
+    first = _launch(cluster, control_plane.etcd(cluster), registry.registry(cluster), node.containerd(cluster))
+    _wait(first[:1])
+    second = _launch(cluster, control_plane.apiserver(cluster))
+    _wait(first[1:])
+    for image in images.ALWAYS:
+        registry.push(cluster, image)
+    _wait(second)
+    third = _launch(
+        cluster,
+        control_plane.controller_manager(cluster),
+        control_plane.scheduler(cluster),
+        node.kubelet(cluster),
+        dns.coredns(cluster),
+    )
+    controllers.prepare(cluster)
+    _tell("CRDs and webhooks are registered")
+    operators = [one(cluster) for one in (controllers.training_operator, controllers.jobset, controllers.trainer)]
+    fourth = _launch(cluster, *operators)
+    _wait(third)
+    _wait(fourth)
+    controllers.runtimes(cluster)
+    return first + second + third + fourth
+
+
+def _launch(cluster: Layout, *components: Component) -> list[Running]:
+    return [start(one, environment=dict(os.environ), logs=cluster.logs) for one in components]
+
+
+def _wait(running: list[Running]) -> None:
+    for one in running:
+        one.wait(_tell)
+
+
+def _reap(cluster: Layout, names: dict[int, str]) -> None:
+    """For ever. A component that ends is written down: `status` tells it."""
+    while True:
+        ended, status = os.waitpid(-1, 0)
+        if ended in names:
+            with (cluster.state / "ended").open("a") as file:
+                file.write(f"{names[ended]} {os.waitstatus_to_exitcode(status)}\n")
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ClusterError(f"`{' '.join(command)}` in the cluster's namespaces failed: {done.stderr.strip()}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

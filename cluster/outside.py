@@ -1,0 +1,187 @@
+"""A cluster seen from the host: start it, look at it, end it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster import builds, cgroups, checks, debian, images, inside, layout, pki, readiness, registry
+from cluster.errors import ClusterError
+from cluster.images import Image
+from cluster.layout import Layout
+
+Progress = Callable[[str], None]
+NAMESPACES = ("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """A running cluster. `init` is the host's id of its first process: its end is the end of all."""
+
+    layout: Layout
+    init: int
+
+    def image(self, image: Image, progress: Progress = print) -> str:
+        """Have a base image in its registry; its name there."""
+        image.build(progress)
+        return registry.push(self.layout, image)
+
+    def alive(self) -> bool:
+        """Whether that process still is the one that was started."""
+        with contextlib.suppress(OSError):
+            words = Path(f"/proc/{self.init}/cmdline").read_bytes().split(b"\0")
+            return b"cluster.inside" in words and self.layout.name.encode() in words
+        return False
+
+    def ended(self) -> list[str]:
+        """Components that ended, each with its exit code."""
+        path = self.layout.state / "ended"
+        return path.read_text().splitlines() if path.exists() else []
+
+
+def find(name: str) -> Cluster | None:
+    """The running cluster of that name."""
+    path = Layout(name=name, number=0).state / "cluster.json"
+    if not path.exists():
+        return None
+    saved = json.loads(path.read_text())
+    found = Cluster(layout=Layout(name=name, number=saved["number"]), init=saved["init"])
+    return found if found.alive() else None
+
+
+def prepare(progress: Progress) -> None:
+    """All that needs the world outside: Debian's packages, the programs, the images that every cluster needs."""
+    checks.require()
+    debian.install(progress)
+    builds.build(progress)
+    for image in images.ALWAYS:
+        image.build(progress)
+
+
+def up(name: str, progress: Progress) -> Cluster:
+    """Start a cluster that stays until `down`."""
+    cluster, process = _start(name, progress)
+    _say(process, inside.KEEP)
+    return cluster
+
+
+@contextlib.contextmanager
+def running(name: str, progress: Progress) -> Iterator[Cluster]:
+    """A cluster for as long as this block; it ends with this process too, however that ends."""
+    cluster, process = _start(name, progress)
+    with process:
+        try:
+            yield cluster
+        finally:
+            down(name)
+
+
+def down(name: str) -> None:
+    """End it, and remove all but its logs and what is kept in the cache. Also what a crash left."""
+    path = Layout(name=name, number=0).state
+    if cluster := find(name):
+        os.kill(cluster.init, signal.SIGKILL)
+        gone = (Path(f"/proc/{cluster.init}"), Path("/sys/class/net") / cluster.layout.cable)
+        readiness.until(lambda: not any(one.exists() for one in gone), what=f"The cluster {name} ends")
+    cgroups.remove(Layout(name=name, number=0).cgroup)
+    for entry in path.iterdir() if path.exists() else ():
+        if entry.name != "logs":
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+
+def _start(name: str, progress: Progress) -> tuple[Cluster, subprocess.Popen[bytes]]:
+    if found := find(name):
+        raise ClusterError(f"The cluster {name} is running already, its API at {found.layout.api}. `down` ends it.")
+    prepare(progress)
+    down(name)
+    cluster = layout.free(name)
+    shutil.rmtree(cluster.logs, ignore_errors=True)
+    cluster.logs.mkdir(parents=True)
+    cluster.kept.mkdir(parents=True, exist_ok=True)
+    pki.make(cluster)
+    cgroups.make(cluster.cgroup)
+    process = _unshare(cluster)
+    try:
+        init = _first_child(process)
+        (cluster.state / "cluster.json").write_text(json.dumps({"number": cluster.number, "init": init}))
+        _cable(cluster, init)
+        _say(process, inside.GO)
+        _follow(process, progress)
+    except BaseException:
+        with process:
+            process.kill()
+        down(name)
+        raise
+    return Cluster(layout=cluster, init=init), process
+
+
+def _say(process: subprocess.Popen[bytes], word: bytes) -> None:
+    assert process.stdin  # noqa: S101 - it is a pipe
+    process.stdin.write(word)
+    process.stdin.flush()
+
+
+def _unshare(cluster: Layout) -> subprocess.Popen[bytes]:
+    """Its environment is small: no proxy and no setting of this shell may reach the cluster."""
+    kept = ("PATH", "HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "GOMODCACHE", "GOPATH", "GOFLAGS")
+    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    command = ["unshare", *NAMESPACES, sys.executable, "-m", "cluster.inside", cluster.name, str(cluster.number)]
+    with (cluster.logs / "inside.log").open("wb") as errors:
+        return subprocess.Popen(
+            command,
+            cwd=Path(__file__).parent.parent,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,
+        )
+
+
+def _first_child(process: subprocess.Popen[bytes]) -> int:
+    """The host's id of the process inside, once its program is there."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+
+    def there() -> bool:
+        if process.poll() is not None:
+            raise ClusterError(f"unshare ended with {process.returncode}: may namespaces be made here?")
+        found = children.read_text().split()
+        return bool(found) and b"cluster.inside" in Path(f"/proc/{found[0]}/cmdline").read_bytes()
+
+    readiness.until(there, what="The cluster's first process starts")
+    return int(children.read_text().split()[0])
+
+
+def _cable(cluster: Layout, init: int) -> None:
+    """A cable from the host into the namespace; the routes and both of its ends go away with the namespace."""
+    _ip("link", "add", cluster.cable, "type", "veth", "peer", "name", "ciao-host", "netns", str(init))
+    _ip("address", "add", f"{cluster.outer}/30", "dev", cluster.cable)
+    _ip("link", "set", cluster.cable, "up")
+    _ip("route", "add", cluster.pods, "via", cluster.inner, "dev", cluster.cable, "onlink")
+
+
+def _ip(*arguments: str) -> None:
+    done = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ClusterError(f"`ip {' '.join(arguments)}` failed: {done.stderr.strip()}")
+
+
+def _follow(process: subprocess.Popen[bytes], progress: Progress) -> None:
+    """What it tells until it is ready; if it ends before, that is the error."""
+    lines: list[str] = []
+    assert process.stdout  # noqa: S101 - it is a pipe
+    for line in process.stdout:
+        text = line.decode().rstrip("\n")
+        if text == inside.READY:
+            return
+        lines.append(text)
+        progress(text)
+    raise ClusterError("The cluster did not start:\n" + "\n".join(lines[-25:]))

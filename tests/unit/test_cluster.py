@@ -1,0 +1,81 @@
+"""The test cluster's own code, as far as it needs no cluster."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cluster import builds, checks, components, layout, readiness
+from cluster.components import Component
+from cluster.errors import ClusterError, ComponentFailed
+from cluster.layout import Layout
+
+
+def shell(script: str, *, ready: bool = False, seconds: float = 30) -> Component:
+    return Component(name="thing", command=("sh", "-c", script), ready=lambda: ready, seconds=seconds)
+
+
+def test_a_component_that_ends_is_named_with_the_last_twenty_lines_of_its_log(tmp_path: Path) -> None:
+    running = components.start(shell("seq 30; exit 3"), environment=os.environ, logs=tmp_path)
+    with running.process, pytest.raises(ComponentFailed, match="thing ended with 3 before it was ready") as caught:
+        running.wait(print)
+    shown = [line.strip(" |") for line in str(caught.value).splitlines()[1:]]
+    assert shown == [str(number) for number in range(11, 31)]
+
+
+def test_a_component_that_does_not_become_ready_is_named(tmp_path: Path) -> None:
+    running = components.start(shell("exec sleep 60", seconds=0), environment=os.environ, logs=tmp_path)
+    try:
+        with pytest.raises(ComponentFailed, match="thing was not ready after 0 s"):
+            running.wait(print)
+    finally:
+        running.process.kill()
+        running.process.wait()
+
+
+def test_a_ready_component_is_told_with_its_time(tmp_path: Path) -> None:
+    told: list[str] = []
+    running = components.start(shell("true", ready=True), environment=os.environ, logs=tmp_path)
+    with running.process:
+        running.wait(told.append)
+    assert told[0].startswith("thing ready after ")
+
+
+def test_what_does_not_come_is_said_with_its_time() -> None:
+    with pytest.raises(ClusterError, match="The moon is blue within 0 s"):
+        readiness.until(lambda: False, what="The moon is blue", seconds=0)
+
+
+def test_two_clusters_share_no_address_and_no_folder() -> None:
+    one, two = Layout(name="one", number=0), Layout(name="two", number=1)
+    for part in ("state", "kept", "pods", "node", "outer", "inner", "cable", "api", "registry", "cgroup"):
+        assert getattr(one, part) != getattr(two, part), part
+
+
+def test_a_name_that_cannot_be_a_folder_is_refused() -> None:
+    with pytest.raises(ClusterError, match="cannot name a cluster"):
+        Layout(name="../x", number=0)
+
+
+def test_a_changed_go_mod_is_built_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(builds, "SOURCES", tmp_path)
+    (tmp_path / "dns").mkdir()
+    (tmp_path / "dns/go.mod").write_text("module one")
+    before = builds.DNS.folder
+    (tmp_path / "dns/go.mod").write_text("module two")
+    assert builds.DNS.folder != before
+
+
+def test_who_is_not_root_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(ClusterError, match="A cluster needs root"):
+        checks.require()
+
+
+def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "none"))
+    monkeypatch.setattr(checks, "DISK", 1 << 60)
+    assert "GiB of disk" in (checks._disk() or "")
+    assert layout.cache() == tmp_path / "none" / "ciao-cluster"

@@ -31,7 +31,6 @@ POD_WEBHOOKS = ("/mutate--v1-pod", "/validate--v1-pod")
 
 def prepare(cluster: Layout) -> None:
     """Namespaces, CRDs, webhook registrations, and the certificates where the programs look for them."""
-    apply(cluster, [_named("Namespace", name) for name in NAMESPACES])
     operator, trainer, jobset = (
         builds.sources(one) for one in (builds.TRAINING_OPERATOR, builds.TRAINER, builds.JOBSET)
     )
@@ -40,11 +39,17 @@ def prepare(cluster: Layout) -> None:
         trainer / "manifests/base/crds",
         jobset / "config/components/crd/bases",
     )
-    apply(cluster, [document for folder in folders for document in _documents(folder)])
-    apply(cluster, [_operator_secret(cluster)])
-    apply(cluster, _webhooks(cluster, operator / "manifests/base/webhook/manifests.yaml", "training-operator", 19443))
-    apply(cluster, _webhooks(cluster, jobset / "config/components/webhook/manifests.yaml", "jobset", 19444))
-    apply(cluster, _webhooks(cluster, trainer / "manifests/base/webhook/manifests.yaml", "trainer", 19445))
+    apply(cluster, [path for folder in folders for path in _manifests(folder)])
+    documents = [
+        *(_named("Namespace", name) for name in NAMESPACES),
+        _operator_secret(cluster),
+        *_webhooks(cluster, operator / "manifests/base/webhook/manifests.yaml", "training-operator", 19443),
+        *_webhooks(cluster, jobset / "config/components/webhook/manifests.yaml", "jobset", 19444),
+        *_webhooks(cluster, trainer / "manifests/base/webhook/manifests.yaml", "trainer", 19445),
+    ]
+    ours = cluster.state / "registrations.json"
+    ours.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": documents}))
+    apply(cluster, [ours])
     served = CERTIFICATES / "serving-certs"
     served.mkdir()
     for kind, name in (("crt", "tls.crt"), ("key", "tls.key")):
@@ -95,21 +100,21 @@ def trainer(cluster: Layout) -> Component:
 
 def runtimes(cluster: Layout) -> None:
     """The ClusterTrainingRuntimes that Trainer ships; its webhook must be there."""
-    apply(cluster, _documents(builds.sources(builds.TRAINER) / "manifests/base/runtimes"))
+    apply(cluster, _manifests(builds.sources(builds.TRAINER) / "manifests/base/runtimes"))
 
 
-def apply(cluster: Layout, documents: Iterable[dict[str, Any]]) -> None:
-    """Server-side, because some are too large for the annotation of the other way.
+def apply(cluster: Layout, files: Iterable[Path]) -> None:
+    """Server-side, because some are too large for the annotation of the other way; unchecked, because they are known.
 
     Raises:
         ClusterError: the API refused one; with its answer.
     """
     command = [
         builds.program("kubectl"), f"--kubeconfig={cluster.kubeconfig}",
-        "apply", "--server-side", "--force-conflicts", "-f", "-",
+        "apply", "--server-side", "--force-conflicts", "--validate=false",
+        *(f"--filename={file}" for file in files),
     ]  # fmt: skip
-    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(documents)})
-    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ClusterError(f"kubectl apply failed:\n{done.stderr}")
 
@@ -118,14 +123,8 @@ def _named(kind: str, name: str, **metadata: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name, **metadata}}
 
 
-def _documents(folder: Path) -> list[dict[str, Any]]:
-    files = sorted(path for path in folder.glob("*.yaml") if path.name != "kustomization.yaml")
-    return [document for path in files for document in _load(path)]
-
-
-def _load(path: Path) -> list[dict[str, Any]]:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return [one for one in yaml.load_all(path.read_text(), Loader=loader) if one]
+def _manifests(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.yaml") if path.name != "kustomization.yaml")
 
 
 def _operator_secret(cluster: Layout) -> dict[str, Any]:
@@ -137,7 +136,7 @@ def _operator_secret(cluster: Layout) -> dict[str, Any]:
 def _webhooks(cluster: Layout, path: Path, program: str, port: int) -> list[dict[str, Any]]:
     """The module's registrations, calling a process of ours instead of a Service."""
     authority = base64.b64encode((cluster.pki / "ca.crt").read_bytes()).decode()
-    documents = _load(path)
+    documents: list[dict[str, Any]] = list(yaml.safe_load_all(path.read_text()))
     for document in documents:
         kind = "mutator" if document["kind"].startswith("Mutating") else "validator"
         document["metadata"]["name"] = f"{kind}.{program}.kubeflow.org"  # one of them looks for its own by this name

@@ -30,6 +30,16 @@ os.environ.update(MASTER_ADDR=os.environ["PET_MASTER_ADDR"], MASTER_PORT=os.envi
                   RANK=os.environ["PET_NODE_RANK"], WORLD_SIZE=os.environ["PET_NNODES"])
 """
 
+CALL_THE_API = """
+import json, os, ssl, urllib.request
+account = "/var/run/secrets/kubernetes.io/serviceaccount/"
+namespace, token = (open(account + name).read() for name in ("namespace", "token"))
+address = f"https://{os.environ['KUBERNETES_SERVICE_HOST']}/api/v1/namespaces/{namespace}/pods"
+request = urllib.request.Request(address, headers={"Authorization": "Bearer " + token})
+answer = urllib.request.urlopen(request, context=ssl.create_default_context(cafile=account + "ca.crt"))
+print([pod["metadata"]["name"] for pod in json.load(answer)["items"]])
+"""
+
 
 def template(image: str, *command: str, name: str = "main", **container: Any) -> dict[str, Any]:
     one = {"name": name, "image": image, "command": list(command), **container}
@@ -72,9 +82,11 @@ def test_a_pod_finds_a_service_by_its_name(kubectl: Kubectl, image: Images) -> N
     assert kubectl("logs", "one") == "[10.96.0.1]\n"
 
 
-def test_a_pod_reaches_the_api_at_its_service_address(kubectl: Kubectl, image: Images) -> None:
-    kubectl.create(pod(image("tiny"), "nc", "-z", "-w", "5", "kubernetes.default.svc", "443"))
-    kubectl.until("pod/one", "{.status.phase}", "Succeeded")
+def test_a_pod_calls_the_api_with_its_service_account(kubectl: Kubectl, image: Images) -> None:
+    kubectl("create", "rolebinding", "v", "--clusterrole=view", f"--serviceaccount={kubectl.namespace}:default")
+    kubectl.create(pod(image("pytorch"), "python3", "-c", CALL_THE_API))
+    kubectl.until("pod/one", "{.status.phase}", "Succeeded", seconds=180)
+    assert kubectl("logs", "one") == "['one']\n"
 
 
 def test_a_pod_over_its_memory_is_killed(kubectl: Kubectl, image: Images) -> None:

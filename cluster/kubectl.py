@@ -33,6 +33,12 @@ class Kubectl:
             raise ClusterError(f"kubectl {' '.join(arguments)}: {done.stderr}")
         return done.stdout
 
+    def make_namespace(self) -> None:
+        """Make the namespace; pods can be made in it once it has its service account."""
+        self("create", "namespace", self.namespace)
+        account = ("get", "serviceaccount", "default")
+        readiness.until(lambda: not self.run(*account).returncode, what=f"{self.namespace} has its service account")
+
     def create(self, manifest: Manifest) -> None:
         """Create one object."""
         self("create", "-f", "-", text=json.dumps(manifest))

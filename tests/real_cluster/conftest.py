@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from cluster import images, outside, readiness
+from cluster import images, outside
 from cluster.kubectl import Kubectl
 
 if not os.environ.get("CIAO_TEST_CLUSTER"):
@@ -40,9 +40,7 @@ def image(cluster: outside.Cluster) -> Images:
 def kubectl(cluster: outside.Cluster, request: pytest.FixtureRequest) -> Iterator[Kubectl]:
     """In a namespace of the test's own; its deletion is not waited for, the cluster's end is."""
     name = f"t-{request.node.name.replace('_', '-').lower()[:40]}-{os.urandom(2).hex()}"
-    anywhere = Kubectl(kubeconfig=cluster.layout.kubeconfig, namespace=name)
-    anywhere("create", "namespace", name)
-    account = ("get", "serviceaccount", "default")
-    readiness.until(lambda: not anywhere.run(*account).returncode, what=f"{name} has its service account")
-    yield anywhere
-    anywhere("delete", "namespace", name, "--wait=false")
+    bound = Kubectl(kubeconfig=cluster.layout.kubeconfig, namespace=name)
+    bound.make_namespace()
+    yield bound
+    bound("delete", "namespace", name, "--wait=false")

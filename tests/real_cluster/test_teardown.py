@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster import cgroups, outside, readiness
+from cluster import cgroups, images, outside, readiness
+from cluster.kubectl import Kubectl
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
@@ -25,15 +26,23 @@ def _present() -> dict[str, list[str]]:
         "routes": lines("ip", "-4", "route"),
         "rules": [line for line in lines("iptables", "-t", "nat", "-S") if not line.startswith("#")],
         "mounts": sorted(line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()),
-        "processes": sorted(line.decode() for line in processes if b"ciao-cluster/teardown" in line),
+        "processes": sorted(line.decode() for line in processes if b"ciao-cluster/" in line),
     }
+
+
+def _run_a_pod(cluster: outside.Cluster) -> None:
+    kubectl = Kubectl(kubeconfig=cluster.layout.kubeconfig, namespace="one")
+    kubectl.make_namespace()
+    kubectl("run", "one", f"--image={cluster.image(images.TINY)}", "--", "sleep", "600")
+    kubectl.until("pod/one", "{.status.phase}", "Running")
 
 
 def test_down_leaves_no_process_mount_link_route_rule_or_cgroup() -> None:
     outside.down("teardown")
     before = _present()
     with outside.running("teardown", print) as cluster:
-        assert _present() != before
+        _run_a_pod(cluster)
+        assert all(_present()[kind] != before[kind] for kind in ("links", "routes", "processes"))
         assert cgroups.left(cluster.layout.cgroup)
     assert _present() == before
     assert not cgroups.left(cluster.layout.cgroup)
@@ -51,3 +60,11 @@ def test_a_cluster_whose_starter_is_killed_ends() -> None:
         starter.kill()
     readiness.until(lambda: outside.find("teardown") is None, what="The cluster ends")
     outside.down("teardown")
+
+
+def test_two_clusters_run_side_by_side(cluster: outside.Cluster) -> None:
+    with outside.running("teardown", print) as other:
+        for one in (cluster, other):
+            _run_a_pod(one)
+        assert cluster.layout.api != other.layout.api
+    assert cluster.alive()

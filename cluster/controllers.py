@@ -50,6 +50,7 @@ def prepare(cluster: Layout) -> None:
     ours = cluster.state / "registrations.json"
     ours.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": documents}))
     apply(cluster, [ours])
+    _kubectl(cluster, "wait", "crd", "--all", "--for=condition=Established", "--timeout=60s")
     served = CERTIFICATES / "serving-certs"
     served.mkdir()
     for kind, name in (("crt", "tls.crt"), ("key", "tls.key")):
@@ -109,14 +110,15 @@ def apply(cluster: Layout, files: Iterable[Path]) -> None:
     Raises:
         ClusterError: the API refused one; with its answer.
     """
-    command = [
-        builds.program("kubectl"), f"--kubeconfig={cluster.kubeconfig}",
-        "apply", "--server-side", "--force-conflicts", "--validate=false",
-        *(f"--filename={file}" for file in files),
-    ]  # fmt: skip
+    names = (f"--filename={file}" for file in files)
+    _kubectl(cluster, "apply", "--server-side", "--force-conflicts", "--validate=false", *names)
+
+
+def _kubectl(cluster: Layout, *arguments: str) -> None:
+    command = [builds.program("kubectl"), f"--kubeconfig={cluster.kubeconfig}", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise ClusterError(f"kubectl apply failed:\n{done.stderr}")
+        raise ClusterError(f"kubectl {arguments[0]} failed:\n{done.stderr}")
 
 
 def _named(kind: str, name: str, **metadata: str) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The first process inside the cluster's namespaces: makes mounts and network, starts everything, and reaps.
 
 Its standard input is a leash: it waits there for `go`, and if the line ends before `keep` has been said, whoever
-started it is gone, and so is the cluster. Its standard output tells the progress; the last line is READY.
+started it is gone, and so is the cluster. Its standard output tells the progress: READY at
+the end, or FAILED with the reason after it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from cluster.components import Component, Running, start
 from cluster.errors import ClusterError
 from cluster.layout import API_SERVICE, Layout
 
-READY = "READY"
+READY, FAILED = "READY", "FAILED"
 GO, KEEP = b"go\n", b"keep\n"
 
 
@@ -32,7 +33,7 @@ def main(name: str, number: str) -> int:
         _network(cluster)
         running = _start(cluster)
     except (ClusterError, subprocess.CalledProcessError, OSError) as error:
-        _tell(str(error))
+        _tell(f"{FAILED}\n{error}")
         return 1
     _tell(READY)
     _reap(cluster, {one.process.pid: one.component.name for one in running})

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster import builds, cgroups, checks, debian, images, inside, layout, pki, readiness, registry
-from cluster.errors import ClusterError
+from cluster.errors import ClusterError, ComponentFailed
 from cluster.images import Image
 from cluster.layout import Layout
 
@@ -114,7 +114,7 @@ def _start(name: str, progress: Progress) -> tuple[Cluster, subprocess.Popen[byt
         (cluster.state / "cluster.json").write_text(json.dumps({"number": cluster.number, "init": init}))
         _cable(cluster, init)
         _say(process, inside.GO)
-        _follow(process, progress)
+        _follow(process, progress, log=cluster.logs / "inside.log")
     except BaseException:
         with process:
             process.kill()
@@ -174,14 +174,19 @@ def _ip(*arguments: str) -> None:
         raise ClusterError(f"`ip {' '.join(arguments)}` failed: {done.stderr.strip()}")
 
 
-def _follow(process: subprocess.Popen[bytes], progress: Progress) -> None:
-    """What it tells until it is ready; if it ends before, that is the error."""
-    lines: list[str] = []
+def _follow(process: subprocess.Popen[bytes], progress: Progress, *, log: Path) -> None:
+    """What it tells until it is ready.
+
+    Raises:
+        ClusterError: the reason why it did not become ready, or the end of its own log if it gave none.
+    """
     assert process.stdout  # noqa: S101 - it is a pipe
     for line in process.stdout:
-        text = line.decode().rstrip("\n")
-        if text == inside.READY:
-            return
-        lines.append(text)
-        progress(text)
-    raise ClusterError("The cluster did not start:\n" + "\n".join(lines[-25:]))
+        match line.decode().rstrip("\n"):
+            case inside.READY:
+                return
+            case inside.FAILED:
+                raise ClusterError(process.stdout.read().decode().rstrip())
+            case text:
+                progress(text)
+    raise ComponentFailed("The cluster's first process", "ended", log=log)

@@ -37,10 +37,12 @@ def make(cluster: Layout) -> None:
 
 
 def _authority(folder: Path) -> None:
+    """As the Training Operator's certificate rotator wants it, or it makes its own: PKCS #1, and that name."""
+    _openssl(folder, "genrsa", "-traditional", "-out", "ca.key", "2048")
     _openssl(
-        folder, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "365",
+        folder, "req", "-x509", "-new", "-key", "ca.key", "-days", "365",
         "-subj", "/CN=ciao-cluster", "-addext", "keyUsage=critical,keyCertSign,digitalSignature",
-        "-keyout", "ca.key", "-out", "ca.crt",
+        "-addext", "subjectAltName=DNS:training-operator-ca", "-out", "ca.crt",
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -39,7 +40,7 @@ def image(cluster: outside.Cluster) -> Images:
 @pytest.fixture
 def kubectl(cluster: outside.Cluster, request: pytest.FixtureRequest) -> Iterator[Kubectl]:
     """In a namespace of the test's own; its deletion is not waited for, the cluster's end is."""
-    name = f"t-{request.node.name.replace('_', '-').lower()[:40]}-{os.urandom(2).hex()}"
+    name = f"{re.sub('[^a-z0-9]+', '-', request.node.name.lower())[:40]}-{os.urandom(2).hex()}"
     bound = Kubectl(kubeconfig=cluster.layout.kubeconfig, namespace=name)
     bound.make_namespace()
     yield bound

@@ -141,9 +141,9 @@ def test_a_trainjob_reduces_over_two_nodes(kubectl: Kubectl, image: Images) -> N
 def test_a_job_of_two_has_its_variables(
     kind: str, container: str, role: str, variable: str, kubectl: Kubectl, image: Images
 ) -> None:
-    body = template(image("tiny"), "sh", "-c", f"printenv {variable}", name=container)
+    body = template(image("tiny"), "sh", "-c", f"env | grep ^{variable}=", name=container)
     kubectl.create(v1_job(kind, {role: (2, body)}))
-    kubectl.condition(f"{kind.lower()}/job", "Succeeded")
+    kubectl.condition(f"{kind.lower()}/job", "Succeeded", seconds=20)
     assert "job-worker-0" in kubectl("logs", "job-worker-1")
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +18,8 @@ from fakes.processes import LINUX
 def stray() -> Iterator[subprocess.Popen[bytes]]:
     env = os.environ | {"CIAO_JOB": "jax-orphan", "CIAO_REPLICA": "worker-1"}
     with subprocess.Popen(["sleep", "1000"], env=env, start_new_session=True) as process:
+        while not Path(f"/proc/{process.pid}/environ").read_bytes():  # a moment of its start in which it has none
+            time.sleep(0.001)
         yield process
         process.kill()
 

@@ -15,12 +15,12 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from lines import kernel  # type: ignore[import-not-found]  # the script beside this one
 
 ROUNDS, LIMIT = 10, 0.3
-WAIT = "import time\nprint('up', flush=True)\ntime.sleep(600)"
+WAIT = "import time\nprint('READY', flush=True)\ntime.sleep(600)"
 STUBBORN = f"import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n{WAIT}"
 COLLECTIVE = """import time, torch, torch.distributed as dist
 dist.init_process_group('gloo')
 if dist.get_rank() == 0:
-    print('up', flush=True)
+    print('READY', flush=True)
     time.sleep(600)
 dist.all_reduce(torch.ones(1))"""
 TORCH = "/usr/bin/python3"
@@ -29,9 +29,9 @@ TORCH = "/usr/bin/python3"
 STAGES = {
     "before submit": (f"%framework=pytorch\n%worker=3\n{'# ' + 'x' * 50_000}\n{WAIT}", "execute_input"),
     "replicas start": (f"%framework=pytorch\n%worker=3\n{WAIT}", "job "),
-    "in training": (f"%framework=pytorch\n%worker=3\n{WAIT}", "up"),
-    "ignores SIGTERM": (f"%framework=pytorch\n%worker=3\n{STUBBORN}", "up"),
-    "in a collective": (f"%framework=pytorch\n%worker=3\n%python={TORCH}\n{COLLECTIVE}", "up"),
+    "in training": (f"%framework=pytorch\n%worker=3\n{WAIT}", "READY"),
+    "ignores SIGTERM": (f"%framework=pytorch\n%worker=3\n{STUBBORN}", "READY"),
+    "in a collective": (f"%framework=pytorch\n%worker=3\n%python={TORCH}\n{COLLECTIVE}", "READY"),
 }
 
 
@@ -67,6 +67,7 @@ def main() -> int:
                     continue
                 times = [to_prompt(client, lambda: os.kill(pid, signal.SIGINT), code, until) for _ in range(ROUNDS)]
                 worst = max(worst, *times)
+                time.sleep(1)  # a kernel that ends right after an interrupt lets its job go on
                 print(f"{stage:16} {statistics.median(times) * 1000:4.0f} ms, worst {max(times) * 1000:4.0f} ms")
     print(f"worst of all: {worst * 1000:.0f} ms (limit {LIMIT * 1000:.0f} ms)")
     return 0 if worst <= LIMIT else 1

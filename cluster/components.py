@@ -7,13 +7,15 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cluster.errors import ComponentFailed
+from cluster import readiness
+from cluster.errors import ClusterError, ComponentFailed
 from cluster.readiness import TRY_EVERY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from cluster.layout import Layout
     from cluster.readiness import Probe
 
 
@@ -30,10 +32,10 @@ class Component:
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """A component that was started."""
+    """A component that was started. `ended` gives its exit code, once it has one."""
 
     component: Component
-    process: subprocess.Popen[bytes]
+    ended: Callable[[], int | str | None]
     log: Path
     began: float
 
@@ -45,7 +47,7 @@ class Running:
         """
         name, seconds = self.component.name, self.component.seconds
         while not self.component.ready():
-            if (code := self.process.poll()) is not None:
+            if (code := self.ended()) is not None:
                 raise ComponentFailed(name, f"ended with {code} before it was ready", log=self.log)
             if time.monotonic() > self.began + seconds:
                 raise ComponentFailed(name, f"was not ready after {seconds:.0f} s", log=self.log)
@@ -53,15 +55,79 @@ class Running:
         progress(f"{name} ready after {time.monotonic() - self.began:.1f} s")
 
 
-def start(component: Component, *, environment: Mapping[str, str], logs: Path) -> Running:
-    """Start it, with all that it writes in one log file."""
-    log = logs / f"{component.name}.log"
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            component.command,
+def start(component: Component, *, environment: Mapping[str, str], cluster: Layout) -> Running:
+    """Start it in this process's own namespaces, with all that it writes in one log file."""
+    process = _popen(component, component.command, environment=environment, cluster=cluster)
+    _pid_file(cluster, component.name).write_text(str(process.pid))
+    return _running(component, process.poll, cluster=cluster)
+
+
+def add(component: Component, *, init: int, environment: Mapping[str, str], cluster: Layout) -> Running:
+    """Start it, from the host, in the namespaces of a running cluster, whose first process adopts it.
+
+    Its probe is asked on the host: it must name an address that holds there, not the cluster's own loopback.
+    """
+    file = _pid_file(cluster, component.name)
+    detached = ("sh", "-c", '"$@" & echo $! >"$0"', str(file))  # the id that it has inside
+    _popen(component, (*_enter(init), *detached, *component.command), environment=environment, cluster=cluster).wait()
+    pid = file.read_text().strip()
+    return _running(component, lambda: None if _signal(init, "-0", pid) else "an error", cluster=cluster)
+
+
+def kill(name: str, *, init: int, cluster: Layout) -> None:
+    """End a component at once, from the host; it does not count as one that ended by itself.
+
+    Raises:
+        ClusterError: there is none of that name.
+    """
+    file = _pid_file(cluster, name)
+    if not file.exists():
+        raise ClusterError(f"No component {name} runs in the cluster {cluster.name}.")
+    pid = file.read_text().strip()
+    file.unlink()
+    _signal(init, "-KILL", pid)
+    readiness.until(lambda: not _signal(init, "-0", pid), what=f"{name} is gone")
+
+
+def named(pid: int, *, cluster: Layout) -> str | None:
+    """Which component this process is, by its id inside; none if it was ended by `kill`."""
+    return next((file.name for file in _pids(cluster).iterdir() if file.read_text().strip() == str(pid)), None)
+
+
+def _pids(cluster: Layout) -> Path:
+    folder = cluster.state / "pids"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _pid_file(cluster: Layout, name: str) -> Path:
+    return _pids(cluster) / name
+
+
+def _enter(init: int) -> tuple[str, ...]:
+    return ("nsenter", f"--target={init}", "--net", "--mount", "--pid", "--wd=/")
+
+
+def _signal(init: int, signal: str, pid: str) -> bool:
+    return not subprocess.run([*_enter(init), "kill", signal, pid], capture_output=True, check=False).returncode
+
+
+def _log(component: Component, cluster: Layout) -> Path:
+    return cluster.logs / f"{component.name}.log"
+
+
+def _running(component: Component, ended: Callable[[], int | str | None], *, cluster: Layout) -> Running:
+    return Running(component=component, ended=ended, log=_log(component, cluster), began=time.monotonic())
+
+
+def _popen(
+    component: Component, command: tuple[str, ...], *, environment: Mapping[str, str], cluster: Layout
+) -> subprocess.Popen[bytes]:
+    with _log(component, cluster).open("ab") as output:
+        return subprocess.Popen(
+            command,
             env={**environment, **component.environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
         )
-    return Running(component=component, process=process, log=log, began=time.monotonic())

@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 
 from cluster import control_plane, controllers, dns, images, node, registry
-from cluster.components import Component, Running, start
+from cluster.components import Component, Running, named, start
 from cluster.errors import ClusterError
 from cluster.layout import API_SERVICE, Layout
 
@@ -31,12 +31,12 @@ def main(name: str, number: str) -> int:
     try:
         _mounts(cluster)
         _network(cluster)
-        running = _start(cluster)
+        _start(cluster)
     except (ClusterError, subprocess.CalledProcessError, OSError) as error:
         _tell(f"{FAILED}\n{error}")
         return 1
     _tell(READY)
-    _reap(cluster, {one.process.pid: one.component.name for one in running})
+    _reap(cluster)
     return 0
 
 
@@ -74,7 +74,7 @@ def _network(cluster: Layout) -> None:
     _run("iptables", "-t", "nat", "-A", "PREROUTING", *rule)
 
 
-def _start(cluster: Layout) -> list[Running]:
+def _start(cluster: Layout) -> None:
     """Everything that does not need one another at the same time; then each is waited for."""
     first = _launch(cluster, control_plane.etcd(cluster), registry.registry(cluster), node.containerd(cluster))
     _wait(first[:1])
@@ -97,11 +97,10 @@ def _start(cluster: Layout) -> list[Running]:
     _wait(third)
     _wait(fourth)
     controllers.runtimes(cluster)
-    return first + second + third + fourth
 
 
 def _launch(cluster: Layout, *components: Component) -> list[Running]:
-    return [start(one, environment=dict(os.environ), logs=cluster.logs) for one in components]
+    return [start(one, environment=dict(os.environ), cluster=cluster) for one in components]
 
 
 def _wait(running: list[Running]) -> None:
@@ -109,13 +108,13 @@ def _wait(running: list[Running]) -> None:
         one.wait(_tell)
 
 
-def _reap(cluster: Layout, names: dict[int, str]) -> None:
+def _reap(cluster: Layout) -> None:
     """For ever. A component that ends is written down: `status` tells it."""
     while True:
         ended, status = os.waitpid(-1, 0)
-        if ended in names:
+        if name := named(ended, cluster=cluster):
             with (cluster.state / "ended").open("a") as file:
-                file.write(f"{names[ended]} {os.waitstatus_to_exitcode(status)}\n")
+                file.write(f"{name} {os.waitstatus_to_exitcode(status)}\n")
 
 
 def _run(*command: str) -> None:

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster import builds, cgroups, checks, debian, images, inside, layout, pki, readiness, registry
+from cluster import builds, cgroups, checks, components, debian, images, inside, layout, pki, readiness, registry
+from cluster.components import Component
 from cluster.errors import ClusterError, ComponentFailed
 from cluster.images import Image
 from cluster.layout import Layout
@@ -33,6 +34,19 @@ class Cluster:
         """Have a base image in its registry; its name there."""
         image.build(progress)
         return registry.push(self.layout, image)
+
+    def add(self, component: Component, progress: Progress = print) -> None:
+        """Start one more program in its namespaces and wait until it is ready; it ends with the cluster.
+
+        Raises:
+            ComponentFailed: it ended, or its time is over; with the end of its log.
+        """
+        running = components.add(component, init=self.init, environment=_environment(), cluster=self.layout)
+        running.wait(progress)
+
+    def kill(self, name: str) -> None:
+        """End one of its programs at once; `add` starts it again."""
+        components.kill(name, init=self.init, cluster=self.layout)
 
     def alive(self) -> bool:
         """Whether that process still is the one that was started."""
@@ -129,16 +143,19 @@ def _say(process: subprocess.Popen[bytes], word: bytes) -> None:
     process.stdin.flush()
 
 
-def _unshare(cluster: Layout) -> subprocess.Popen[bytes]:
-    """Its environment is small: no proxy and no setting of this shell may reach the cluster."""
+def _environment() -> dict[str, str]:
+    """Small: no proxy and no setting of this shell may reach the cluster."""
     kept = ("PATH", "HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "GOMODCACHE", "GOPATH", "GOFLAGS")
-    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    return {name: os.environ[name] for name in kept if name in os.environ}
+
+
+def _unshare(cluster: Layout) -> subprocess.Popen[bytes]:
     command = ["unshare", *NAMESPACES, sys.executable, "-m", "cluster.inside", cluster.name, str(cluster.number)]
     with (cluster.logs / "inside.log").open("wb") as errors:
         return subprocess.Popen(
             command,
             cwd=Path(__file__).parent.parent,
-            env=environment,
+            env=_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

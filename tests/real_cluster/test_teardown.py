@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster import cgroups, images, outside, readiness
+from cluster import cgroups, control_plane, images, outside, readiness
+from cluster.errors import ClusterError
 from cluster.kubectl import Kubectl
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
@@ -68,3 +69,11 @@ def test_two_clusters_run_side_by_side(cluster: outside.Cluster) -> None:
             _run_a_pod(one)
         assert cluster.layout.api != other.layout.api
     assert cluster.alive()
+
+
+def test_a_program_that_was_killed_starts_again_and_does_not_count_as_ended(cluster: outside.Cluster) -> None:
+    cluster.kill("kube-apiserver")
+    with pytest.raises(ClusterError, match="No component kube-apiserver"):
+        cluster.kill("kube-apiserver")
+    cluster.add(control_plane.apiserver(cluster.layout))
+    assert not cluster.ended()

@@ -17,29 +17,34 @@ def shell(script: str, *, ready: bool = False, seconds: float = 30) -> Component
     return Component(name="thing", command=("sh", "-c", script), ready=lambda: ready, seconds=seconds)
 
 
-def test_a_component_that_ends_is_named_with_the_last_twenty_lines_of_its_log(tmp_path: Path) -> None:
-    running = components.start(shell("seq 30; exit 3"), environment=os.environ, logs=tmp_path)
-    with running.process, pytest.raises(ComponentFailed, match="thing ended with 3 before it was ready") as caught:
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    cluster = Layout(name="here", number=0)
+    cluster.logs.mkdir(parents=True)
+    return cluster
+
+
+def test_a_component_that_ends_is_named_with_the_last_twenty_lines_of_its_log(here: Layout) -> None:
+    running = components.start(shell("seq 30; exit 3"), environment=os.environ, cluster=here)
+    with pytest.raises(ComponentFailed, match="thing ended with 3 before it was ready") as caught:
         running.wait(print)
     shown = [line.strip(" |") for line in str(caught.value).splitlines()[1:]]
     assert shown == [str(number) for number in range(11, 31)]
 
 
-def test_a_component_that_does_not_become_ready_is_named(tmp_path: Path) -> None:
-    running = components.start(shell("exec sleep 60", seconds=0), environment=os.environ, logs=tmp_path)
-    try:
-        with pytest.raises(ComponentFailed, match="thing was not ready after 0 s"):
-            running.wait(print)
-    finally:
-        running.process.kill()
-        running.process.wait()
+def test_a_component_that_does_not_become_ready_is_named(here: Layout) -> None:
+    running = components.start(shell("sleep 0.3", seconds=0), environment=os.environ, cluster=here)
+    with pytest.raises(ComponentFailed, match="thing was not ready after 0 s"):
+        running.wait(print)
+    readiness.until(lambda: running.ended() is not None, what="It ends")
 
 
-def test_a_ready_component_is_told_with_its_time(tmp_path: Path) -> None:
+def test_a_ready_component_is_told_with_its_time(here: Layout) -> None:
     told: list[str] = []
-    running = components.start(shell("true", ready=True), environment=os.environ, logs=tmp_path)
-    with running.process:
-        running.wait(told.append)
+    running = components.start(shell("true", ready=True), environment=os.environ, cluster=here)
+    running.wait(told.append)
+    readiness.until(lambda: running.ended() is not None, what="It ends")
     assert told[0].startswith("thing ready after ")
 
 

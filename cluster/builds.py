@@ -76,6 +76,9 @@ CONTROLLERS = Build(
 DNS = Build(module="dns", programs=("coredns",), minutes=1)
 IMAGES = Build(module="images", programs=("pause", "nslookup"), packages="./...", minutes=1)
 ALL = (KUBERNETES, CONTROLLERS, DNS, IMAGES)
+CONTAINERD = Build(module="containerd", programs=("containerd", "containerd-shim-runc-v2"), minutes=2)
+LAZY = (CONTAINERD,)
+"""Built when first required: not every cluster has them."""
 
 
 def build(progress: Callable[[str], None]) -> None:
@@ -85,18 +88,27 @@ def build(progress: Callable[[str], None]) -> None:
         ClusterError: the compiler failed; with the end of what it said.
     """
     for one in ALL:
-        if not one.folder.exists():
-            began = time.monotonic()
-            progress(f"building {', '.join(one.programs)}: about {one.minutes} min on two cores")
-            _build(one)
-            progress(f"built {one.module} in {time.monotonic() - began:.0f} s")
+        require(one, progress)
     if not all(Path(folder).exists() for folder in _read_modules().values()) or not _read_modules():
         (CONTROLLERS.folder / MODULES).write_text(json.dumps(_find_modules()))
 
 
+def require(one: Build, progress: Callable[[str], None]) -> None:
+    """Have its programs.
+
+    Raises:
+        ClusterError: the compiler failed; with the end of what it said.
+    """
+    if not one.folder.exists():
+        began = time.monotonic()
+        progress(f"building {', '.join(one.programs)}: about {one.minutes} min on two cores")
+        _build(one)
+        progress(f"built {one.module} in {time.monotonic() - began:.0f} s")
+
+
 def program(name: str) -> str:
     """The path of a built program."""
-    return next(str(one.folder / name) for one in ALL if name in one.programs)
+    return next(str(one.folder / name) for one in (*ALL, *LAZY) if name in one.programs)
 
 
 def sources(module: str) -> Path:

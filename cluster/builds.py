@@ -7,12 +7,11 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cluster import layout
+from cluster import compiler, layout, locks
 from cluster.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -24,6 +23,8 @@ TRAINER = "github.com/kubeflow/trainer/v2"
 JOBSET = "sigs.k8s.io/jobset"
 MODULES = "modules.json"
 """Beside the controllers' programs: the folder of each of these modules."""
+KEPT = 2
+"""Builds of one module that stay in the cache: another branch of this repository may need the second."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,16 +95,26 @@ def build(progress: Callable[[str], None]) -> None:
 
 
 def require(one: Build, progress: Callable[[str], None]) -> None:
-    """Have its programs.
+    """Have its programs. Of two processes that want them one builds, and the other waits.
 
     Raises:
         ClusterError: the compiler failed; with the end of what it said.
     """
     if not one.folder.exists():
-        began = time.monotonic()
-        progress(f"building {', '.join(one.programs)}: about {one.minutes} min on two cores")
-        _build(one)
-        progress(f"built {one.module} in {time.monotonic() - began:.0f} s")
+        what = f"building {one.module}"
+        with locks.held(one.folder.with_name(f"{one.module}.lock"), what=what, progress=progress):
+            if not one.folder.exists():
+                progress(f"building {', '.join(one.programs)}: about {one.minutes} min on two cores")
+                compiler.build(one.command, source=one.source, target=one.folder, progress=progress)
+                _prune(one)
+    os.utime(one.folder)
+
+
+def _prune(one: Build) -> None:
+    """Keep the KEPT that were required last; the folder's time is when that was."""
+    found = [path for path in one.folder.parent.glob(f"{one.module}-*") if path.is_dir()]
+    for path in sorted(found, key=lambda path: path.stat().st_mtime)[:-KEPT]:
+        shutil.rmtree(path)
 
 
 def program(name: str) -> str:
@@ -130,22 +141,3 @@ def _find_modules() -> dict[str, str]:
         raise ClusterError(f"`{' '.join(command)}` failed: {done.stderr.strip()}{done.stdout[-1000:]}")
     parts = done.stdout.replace("}\n{", "}\0{").split("\0")
     return {one["Path"]: one["Dir"] for one in map(json.loads, parts)}
-
-
-def _build(one: Build) -> None:
-    unfinished = one.folder.with_name(f"{one.folder.name}.{os.getpid()}")
-    unfinished.mkdir(parents=True, exist_ok=True)
-    command = [*one.command[:-1], "-o", f"{unfinished}/", one.command[-1]]
-    done = subprocess.run(
-        ["nice", "-n", "10", *command],
-        cwd=one.source,
-        env=os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        shutil.rmtree(unfinished)
-        raise ClusterError(f"`{' '.join(command)}` in {one.source} failed:\n{done.stdout[-3000:]}")
-    unfinished.rename(one.folder)

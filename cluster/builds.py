@@ -21,8 +21,9 @@ SOURCES = Path(__file__).with_name("go")
 TRAINING_OPERATOR = "github.com/kubeflow/training-operator"
 TRAINER = "github.com/kubeflow/trainer/v2"
 JOBSET = "sigs.k8s.io/jobset"
+KWOK_STAGES = "sigs.k8s.io/kwok"
 MODULES = "modules.json"
-"""Beside the controllers' programs: the folder of each of these modules."""
+"""Beside the programs: the folder of each module whose files are read."""
 KEPT = 2
 """Builds of one module that stay in the cache: another branch of this repository may need the second."""
 
@@ -36,6 +37,7 @@ class Build:
     packages: str = "tool"
     minutes: int
     version: str = ""
+    modules: tuple[str, ...] = ()
 
     @property
     def source(self) -> Path:
@@ -73,12 +75,14 @@ CONTROLLERS = Build(
     module="controllers",
     programs=("training-operator.v1", "trainer-controller-manager", "jobset"),
     minutes=4,
+    modules=(TRAINING_OPERATOR, TRAINER, JOBSET),
 )
 DNS = Build(module="dns", programs=("coredns",), minutes=1)
 IMAGES = Build(module="images", programs=("pause", "nslookup"), packages="./...", minutes=1)
 ALL = (KUBERNETES, CONTROLLERS, DNS, IMAGES)
 CONTAINERD = Build(module="containerd", programs=("containerd", "containerd-shim-runc-v2"), minutes=2)
-LAZY = (CONTAINERD,)
+KWOK = Build(module="kwok", programs=("kwok",), minutes=2, modules=(KWOK_STAGES,))
+LAZY = (CONTAINERD, KWOK)
 """Built when first required: not every cluster has them."""
 
 
@@ -90,12 +94,10 @@ def build(progress: Callable[[str], None]) -> None:
     """
     for one in ALL:
         require(one, progress)
-    if not all(Path(folder).exists() for folder in _read_modules().values()) or not _read_modules():
-        (CONTROLLERS.folder / MODULES).write_text(json.dumps(_find_modules()))
 
 
 def require(one: Build, progress: Callable[[str], None]) -> None:
-    """Have its programs. Of two processes that want them one builds, and the other waits.
+    """Have its programs, and the files that are read. Of two processes that want them one builds, and the other waits.
 
     Raises:
         ClusterError: the compiler failed; with the end of what it said.
@@ -107,6 +109,9 @@ def require(one: Build, progress: Callable[[str], None]) -> None:
                 progress(f"building {', '.join(one.programs)}: about {one.minutes} min on two cores")
                 compiler.build(one.command, source=one.source, target=one.folder, progress=progress)
                 _prune(one)
+    folders = _read_modules(one)
+    if not all(Path(folders.get(module, "missing")).exists() for module in one.modules):
+        (one.folder / MODULES).write_text(json.dumps(_find_modules(one)))
     os.utime(one.folder)
 
 
@@ -123,21 +128,21 @@ def program(name: str) -> str:
 
 
 def sources(module: str) -> Path:
-    """The folder of a module that the controllers are built from: their manifests are read there, never copied."""
-    return Path(_read_modules()[module])
+    """The folder of a module that programs are built from: its manifests are read there, never copied."""
+    return next(Path(_read_modules(one)[module]) for one in (*ALL, *LAZY) if module in one.modules)
 
 
-def _read_modules() -> dict[str, str]:
-    path = CONTROLLERS.folder / MODULES
+def _read_modules(one: Build) -> dict[str, str]:
+    path = one.folder / MODULES
     found: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
     return found
 
 
-def _find_modules() -> dict[str, str]:
+def _find_modules(one: Build) -> dict[str, str]:
     """Ask the compiler once; a module cache that was emptied is filled again."""
-    command = ["go", "mod", "download", "-json", TRAINING_OPERATOR, TRAINER, JOBSET]
-    done = subprocess.run(command, cwd=CONTROLLERS.source, capture_output=True, text=True, check=False)
+    command = ["go", "mod", "download", "-json", *one.modules]
+    done = subprocess.run(command, cwd=one.source, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ClusterError(f"`{' '.join(command)}` failed: {done.stderr.strip()}{done.stdout[-1000:]}")
     parts = done.stdout.replace("}\n{", "}\0{").split("\0")
-    return {one["Path"]: one["Dir"] for one in map(json.loads, parts)}
+    return {found["Path"]: found["Dir"] for found in map(json.loads, parts)}

@@ -19,9 +19,20 @@ from ciao.model.events import (
     Traced,
 )
 from ciao.model.failure import Failure, FailureKind, Frame, Outcome, RemoteError
-from ciao.model.job import NAME_LIMIT, Bundle, Folder, Job, Line, ReplicaStatus, Summary
+from ciao.model.job import NAME_LIMIT, Bundle, Files, Folder, Job, Line, ReplicaStatus, Summary
 from ciao.model.phase import Phase, ReplicaState
-from ciao.model.spec import Cell, CleanPolicy, JobSpec, Replica, Resources, Role, RoleSpec
+from ciao.model.spec import (
+    Cell,
+    CleanPolicy,
+    Elastic,
+    JobSpec,
+    Replica,
+    Resources,
+    Role,
+    RoleSpec,
+    SecretKey,
+    Volume,
+)
 
 __all__ = [
     "NAME_LIMIT",
@@ -31,9 +42,11 @@ __all__ = [
     "Cell",
     "CleanPolicy",
     "Created",
+    "Elastic",
     "Event",
     "Failure",
     "FailureKind",
+    "Files",
     "Finished",
     "Folder",
     "Frame",
@@ -52,7 +65,9 @@ __all__ = [
     "Resources",
     "Role",
     "RoleSpec",
+    "SecretKey",
     "SpecRead",
     "Summary",
     "Traced",
+    "Volume",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from ciao.model.failure import Outcome
 from ciao.model.phase import Phase, ReplicaState
 from ciao.model.spec import JobSpec
 
-__all__ = ["NAME_LIMIT", "Bundle", "Folder", "Job", "Line", "ReplicaStatus", "Summary"]
+__all__ = ["NAME_LIMIT", "Bundle", "Files", "Folder", "Job", "Line", "ReplicaStatus", "Summary"]
 
 NAME_LIMIT = 45
 """Longest job name: names generated from it by JobSet must stay within 63 characters."""
@@ -25,7 +26,18 @@ class Folder:
     entry: str
 
 
-Bundle = Folder
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """Code as files that the backend brings to its replicas: the cell's, and the runner's in its folder.
+
+    ``files`` are texts by their relative path with ``/``; ``entry`` is the cell's.
+    """
+
+    entry: str
+    files: Mapping[str, str]
+
+
+Bundle = Folder | Files
 """How the code reaches a replica. A backend says which kinds it takes."""
 
 
@@ -87,10 +99,12 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """What a list of jobs shows of one."""
+    """What a list of jobs shows of one. ``kind`` and ``namespace`` are those of its object on a cluster."""
 
     job: Job
     phase: Phase
     replicas: tuple[ReplicaStatus, ...]
     started: float | None = None
     outcome: Outcome | None = None
+    kind: str = ""
+    namespace: str = ""

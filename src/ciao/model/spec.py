@@ -7,10 +7,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any, Literal
 
-__all__ = ["Cell", "CleanPolicy", "JobSpec", "Replica", "Resources", "Role", "RoleSpec"]
+__all__ = [
+    "Cell",
+    "CleanPolicy",
+    "Elastic",
+    "JobSpec",
+    "Replica",
+    "Resources",
+    "Role",
+    "RoleSpec",
+    "SecretKey",
+    "Volume",
+]
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
+NO_PATCH: Mapping[str, Any] = MappingProxyType({})
+NO_SECRETS: Mapping[str, SecretKey] = MappingProxyType({})
 
 
 class Role(StrEnum):
@@ -56,20 +70,55 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
-    """Kubernetes quantities as the user wrote them, checked by the interpreter. None: not stated, none sent."""
+    """Kubernetes quantities as the user wrote them, checked by the interpreter. None: not stated, none sent.
+
+    ``other`` are resources by their full names, such as ``ephemeral-storage`` and ``nvidia.com/mig-1g.5gb``.
+    """
 
     cpu: str | None = None
     memory: str | None = None
     gpu: str | None = None
+    other: Mapping[str, str] = field(default_factory=lambda: EMPTY)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RoleSpec:
-    """How many replicas of one role, and what each of them asks for."""
+    """How many replicas of one role, and what each of them asks for.
+
+    ``image`` is its base image if not the job's; ``patch`` is merged into its pod template, after the job's.
+    """
 
     role: Role
     count: int
     resources: Resources = Resources()
+    image: str | None = None
+    patch: Mapping[str, Any] = field(default_factory=lambda: NO_PATCH)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretKey:
+    """A value in a Secret of the job's namespace; only its name is ever known here."""
+
+    secret: str
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Volume:
+    """What is mounted into every replica at an absolute path: a PersistentVolumeClaim, or a folder of the node."""
+
+    kind: Literal["claim", "host"]
+    source: str
+    path: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Elastic:
+    """Between how many replicas an elastic job may run."""
+
+    least: int
+    most: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +127,10 @@ class JobSpec:
 
     ``code`` is the cell with the text of its magic lines removed and every other character kept, so that line
     numbers are the cell's. ``roles`` has at least one entry, at most one a role, counts of one and more.
-    ``timeout`` is in seconds. ``name`` is the user's prefix; the job's own name has a random suffix.
+    ``timeout`` and ``ttl`` are in seconds. ``name`` is the user's prefix; the job's own name has a random suffix.
+    ``kind`` is Kubeflow's word, such as ``PyTorchJob``; None: what the cluster serves. ``secrets`` are by the
+    variable that each becomes. ``nproc`` is how many processes each replica runs. ``patch`` is a part of a pod
+    template, as YAML reads it, merged into that of every replica.
     """
 
     cell: Cell
@@ -93,6 +145,18 @@ class JobSpec:
     env: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     python: str | None = None
     background: bool = False
+    namespace: str | None = None
+    kind: str | None = None
+    runtime: str | None = None
+    image: str | None = None
+    ttl: float | None = None
+    queue: str | None = None
+    priority: str | None = None
+    nproc: int | None = None
+    elastic: Elastic | None = None
+    secrets: Mapping[str, SecretKey] = field(default_factory=lambda: NO_SECRETS)
+    volumes: tuple[Volume, ...] = ()
+    patch: Mapping[str, Any] = field(default_factory=lambda: NO_PATCH)
 
     @property
     def replicas(self) -> tuple[Replica, ...]:

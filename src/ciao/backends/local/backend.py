@@ -18,9 +18,9 @@ from ciao.backends.local.ports import FIRST, reserve
 from ciao.backends.local.pruning import prune_jobs
 from ciao.backends.local.starting import start
 from ciao.backends.local.watching import history, watch
-from ciao.errors import JobNotFound, StateError
+from ciao.errors import CreateRefused, JobNotFound, StateError
 from ciao.home import JobFolder, writing
-from ciao.model import Bundle, CleanPolicy, Event, Job, JobSpec, Notice, Outcome, Phase, Summary
+from ciao.model import Bundle, CleanPolicy, Event, Folder, Job, JobSpec, Notice, Outcome, Phase, Summary
 from ciao.settings import Settings
 
 __all__ = ["Local"]
@@ -65,6 +65,10 @@ class Local:
 
     async def create(self, spec: JobSpec, job: Job, bundle: Bundle) -> None:
         """Start the supervisor. Raises StateError or CreateRefused, and then nothing is left behind."""
+        if not isinstance(bundle, Folder):
+            raise CreateRefused(
+                "the local backend takes code in a folder", hint="Remove %s2i=, or use %backend=kubeflow"
+            )
         folder = JobFolder.of(self._settings.home, job.name)
         with writing(folder):
             reservation = reserve(len(job.replicas), folder=self._settings.home / "ports")

@@ -36,22 +36,29 @@ def registry(cluster: Layout) -> Component:
 
 
 def push(cluster: Layout, image: Image) -> str:
-    """Have an image in the registry; returns its name there. A blob that is there already is not sent again.
+    """Have an image in the cluster's open registry; returns its name there."""
+    return push_to(cluster.registry, image)
+
+
+def push_to(address: str, image: Image) -> str:
+    """Have an image in an open registry; returns its name there. A blob that is there already is not sent again.
 
     Raises:
-        ClusterError: the registry refused a part; with its answer.
+        ClusterError: the registry refused a part, with its answer; or cannot be reached.
     """
     manifest = (image.folder / "manifest.json").read_bytes()
     parts = json.loads(manifest)
-    connection = http.client.HTTPConnection(cluster.node, PORT, timeout=120)
+    connection = http.client.HTTPConnection(address, timeout=120)
     try:
         for part in (parts["config"], *parts["layers"]):
             _blob(connection, image, part["digest"])
         kind = {"Content-Type": parts["mediaType"]}
         _ask(connection, "PUT", f"/v2/{image.name}/manifests/latest", manifest, kind, good=(201,))
+    except OSError as error:
+        raise ClusterError(f"The registry {address} cannot be reached: {error}.") from error
     finally:
         connection.close()
-    return f"{cluster.registry}/{image.name}:latest"
+    return f"{address}/{image.name}:latest"
 
 
 def _blob(connection: http.client.HTTPConnection, image: Image, digest: str) -> None:

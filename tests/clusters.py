@@ -1,0 +1,153 @@
+"""Fixtures for tests on a real Kubernetes, for every folder of tests: mark the module with `cluster` and ask for one.
+
+- `kubectl`: kubectl in a namespace of the test's own.
+- `image`: `image("pytorch")` is the name of a base image that the nodes can pull.
+- `cluster`: the cluster itself, for tests that add programs to it or end some.
+- `kubeconfig`: the administrator's, for code that talks to the API itself.
+
+CIAO_TEST_CLUSTER=1 (or CI) turns these tests on, on a cluster of our own that ends with the tests.
+CIAO_TEST_CLUSTER_NAME names it; CIAO_TEST_CLUSTER_KEEP=1 leaves it running, and takes the running one next time.
+CIAO_TEST_KUBECONFIG names another cluster. Its images: CIAO_TEST_IMAGE (PyTorch) and CIAO_TEST_IMAGE_TINY and so on,
+or else CIAO_TEST_REGISTRY, an open registry into which they are pushed. What needs the inside of our own is skipped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from cluster.kubectl import Kubectl
+    from cluster.outside import Cluster
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where the tests run: a cluster of our own, or somebody else's by its kubeconfig."""
+
+    kubeconfig: Path
+    registry: str
+    own: Cluster | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """Names of base images in a registry of the cluster."""
+
+    place: Place
+
+    def __call__(self, name: str) -> str:
+        """Made and pushed when first asked for."""
+        from cluster import images, registry
+
+        if self.place.own:
+            return self.place.own.image(images.ALL[name], print)
+        if given := os.environ.get(_variable(name)):
+            return given
+        if not self.place.registry:
+            pytest.skip(f"{_variable(name)} is not set, nor CIAO_TEST_REGISTRY: the other cluster has no image {name}")
+        images.ALL[name].build(print)
+        return registry.push_to(self.place.registry, images.ALL[name])
+
+
+@pytest.hookimpl(tryfirst=True)  # before any fixture
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """One reason for all that cannot run, said at one place so that pytest lists it once."""
+    if item.get_closest_marker("cluster") and (reason := why_not(set(getattr(item, "fixturenames", ())))):
+        pytest.skip(reason)
+
+
+def why_not(fixtures: set[str]) -> str | None:
+    """The reason why a test with these fixtures does not run here, or None."""
+    if os.environ.get("CIAO_TEST_KUBECONFIG"):
+        inside = "cluster" in fixtures or "place" not in fixtures
+        return "needs a cluster of our own, and CIAO_TEST_KUBECONFIG names another" if inside else None
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        return "one cluster, parts of which some tests end, is not shared by workers: run these without pytest-xdist"
+    from cluster import checks
+
+    if reason := checks.why_not():
+        return f"a cluster {reason}"
+    asked = any(os.environ.get(name) for name in ("CIAO_TEST_CLUSTER", "CI", "CIAO_TEST_NO_SKIP"))
+    return None if asked else "a cluster takes minutes the first time: `make cluster-test` runs these, and so does CI"
+
+
+@pytest.fixture(scope="session")
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    """The cluster of this session, which is started when the first test asks for it."""
+    if given := os.environ.get("CIAO_TEST_KUBECONFIG"):
+        yield Place(kubeconfig=Path(given), registry=os.environ.get("CIAO_TEST_REGISTRY", ""), own=None)
+        return
+    name = os.environ.get("CIAO_TEST_CLUSTER_NAME") or "tests"
+    with _own(name, _aloud(request.config)) as own:
+        yield Place(kubeconfig=own.layout.kubeconfig, registry=own.layout.registry, own=own)
+
+
+@pytest.fixture(scope="session")
+def cluster(place: Place) -> Cluster:
+    """Our own. `why_not` has sent away those who ask for it on another."""
+    assert place.own
+    return place.own
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(place: Place) -> Path:
+    return place.kubeconfig
+
+
+@pytest.fixture(scope="session")
+def image(place: Place) -> Images:
+    return Images(place=place)
+
+
+@pytest.fixture
+def kubectl(place: Place, request: pytest.FixtureRequest) -> Iterator[Kubectl]:
+    """In a namespace of the test's own, whose deletion is not waited for."""
+    from cluster.kubectl import Kubectl
+
+    bound = Kubectl(kubeconfig=place.kubeconfig, namespace=_namespace(request.node.name))
+    bound.make_namespace()
+    yield bound
+    bound("delete", "namespace", bound.namespace, "--wait=false")
+
+
+@contextlib.contextmanager
+def _own(name: str, aloud: Progress) -> Iterator[Cluster]:
+    """A cluster that ends with this process, however that ends; or one that is kept from run to run."""
+    from cluster import outside
+
+    if not os.environ.get("CIAO_TEST_CLUSTER_KEEP"):
+        outside.prepare(aloud)  # the first time these are minutes: not to be waited for in silence
+        with outside.running(name, print) as cluster:
+            yield cluster
+        return
+    yield outside.find(name) or outside.up(name, aloud)
+
+
+def _aloud(config: pytest.Config) -> Progress:
+    """Tell on the terminal, past pytest's capturing."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+
+    def progress(line: str) -> None:
+        with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+            print(f"\n{line}", end="", flush=True)
+
+    return progress
+
+
+def _variable(name: str) -> str:
+    """CIAO_TEST_IMAGE is PyTorch's, as `make cluster-env` prints it."""
+    return "CIAO_TEST_IMAGE" if name == "pytorch" else f"CIAO_TEST_IMAGE_{name.upper().replace('-', '_')}"
+
+
+def _namespace(test: str) -> str:
+    return f"{re.sub('[^a-z0-9]+', '-', test.lower())[:40].strip('-')}-{os.urandom(2).hex()}"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from typing import TYPE_CHECKING
 
-from cluster.errors import ClusterError
+from cluster import commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,11 +32,10 @@ def install(progress: Callable[[str], None]) -> None:
         ClusterError: apt-get failed; with the end of what it said.
     """
     missing = [package for package in PACKAGES if not _installed(package)]
-    if not missing:
-        return
-    progress(f"installing {' '.join(missing)}")
-    _apt("update", "-qq")
-    _apt("install", "-y", "-qq", "--no-install-recommends", *missing)
+    if missing:
+        progress(f"installing {' '.join(missing)}")
+        _apt("update", "-qq", progress=progress)
+        _apt("install", "-y", "-qq", "--no-install-recommends", *missing, progress=progress)
 
 
 def _installed(package: str) -> bool:
@@ -45,16 +43,12 @@ def _installed(package: str) -> bool:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout == "installed"
 
 
-def _apt(*arguments: str) -> None:
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    done = subprocess.run(
-        ["apt-get", *arguments],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
+def _apt(*arguments: str, progress: Callable[[str], None]) -> None:
+    """It waits for another apt to end. Killed, it would leave packages that are half configured."""
+    commands.run(
+        ["apt-get", "-o", "DPkg::Lock::Timeout=600", *arguments],
+        what=f"apt-get {arguments[0]}",
+        progress=progress,
+        environment={"DEBIAN_FRONTEND": "noninteractive"},
+        gently=True,
     )
-    if done.returncode:
-        raise ClusterError(f"apt-get {' '.join(arguments)} failed:\n{done.stdout[-2000:]}")

@@ -13,7 +13,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster import builds, cgroups, checks, components, debian, images, inside, layout, pki, readiness, registry
+from cluster import (
+    builds,
+    cgroups,
+    checks,
+    components,
+    debian,
+    images,
+    inside,
+    layout,
+    locks,
+    mounts,
+    pki,
+    readiness,
+    registry,
+)
 from cluster.components import Component
 from cluster.errors import ClusterError, ComponentFailed
 from cluster.images import Image
@@ -47,6 +61,14 @@ class Cluster:
     def kill(self, name: str) -> None:
         """End one of its programs at once; `add` starts it again."""
         components.kill(name, init=self.init, cluster=self.layout)
+
+    def run(self, *command: str) -> None:
+        """A short command in its namespaces; raises ClusterError with what it said if it fails."""
+        components.run(*command, init=self.init)
+
+    def runs(self, name: str) -> bool:
+        """Whether one of its programs was started and has not ended."""
+        return components.runs(name, init=self.init, cluster=self.layout)
 
     def alive(self) -> bool:
         """Whether that process still is the one that was started."""
@@ -82,8 +104,7 @@ def prepare(progress: Progress) -> None:
 
 def up(name: str, progress: Progress) -> Cluster:
     """Start a cluster that stays until `down`."""
-    cluster, process = _start(name, progress)
-    _say(process, inside.KEEP)
+    cluster, _ = _start(name, progress, keep=True)
     return cluster
 
 
@@ -98,43 +119,93 @@ def running(name: str, progress: Progress) -> Iterator[Cluster]:
             down(name)
 
 
-def down(name: str) -> None:
+def down(name: str, progress: Progress = lambda _line: None) -> None:
     """End it, and remove all but its logs and what is kept in the cache. Also what a crash left."""
+    with _alone(name, progress):
+        _clear(name)
+
+
+def clean() -> None:
+    """Remove what is kept from one start to the next: programs, images, and what the clusters pulled.
+
+    Raises:
+        ClusterError: a cluster is running, by these programs.
+    """
+    folder = Layout(name="any", number=0).state.parent
+    if found := [file.parent.name for file in folder.glob("*/cluster.json") if find(file.parent.name)]:
+        raise ClusterError(f"Still running: {', '.join(found)}. First `make cluster-down NAME={found[0]}`.")
+    shutil.rmtree(layout.cache(), ignore_errors=True)
+
+
+def _start(name: str, progress: Progress, *, keep: bool = False) -> tuple[Cluster, subprocess.Popen[bytes]]:
+    prepare(progress)
+    with _alone(name, progress):
+        if found := find(name):
+            raise ClusterError(f"The cluster {name} is running already, its API at {found.layout.api}. `down` ends it.")
+        _clear(name)
+        try:
+            cluster, process = _launch(name, progress)
+            if keep:
+                _say(process, inside.KEEP)
+        except BaseException:  # Ctrl-C too
+            _clear(name)
+            raise
+        return cluster, process
+
+
+def _launch(name: str, progress: Progress) -> tuple[Cluster, subprocess.Popen[bytes]]:
+    cgroups.make(Layout(name=name, number=0).cgroup)
+    with locks.held(layout.cache() / "network.lock", what="a network is chosen", progress=progress):
+        cluster, process = _namespaces(layout.free(name))
+    try:
+        _say(process, inside.GO)
+        _follow(process, progress, log=cluster.layout.logs / "inside.log")
+    except BaseException:
+        _kill(process)
+        raise
+    return cluster, process
+
+
+def _namespaces(cluster: Layout) -> tuple[Cluster, subprocess.Popen[bytes]]:
+    """Their first process waits to be told to go on."""
+    shutil.rmtree(cluster.logs, ignore_errors=True)
+    cluster.logs.mkdir(parents=True)
+    cluster.kept.mkdir(parents=True, exist_ok=True)
+    pki.make(cluster)
+    process = _unshare(cluster)
+    try:
+        init = _first_child(process)
+        (cluster.state / "cluster.json").write_text(json.dumps({"number": cluster.number, "init": init}))
+        _cable(cluster, init)
+    except BaseException:
+        _kill(process)
+        raise
+    return Cluster(layout=cluster, init=init), process
+
+
+def _clear(name: str) -> None:
     path = Layout(name=name, number=0).state
     if cluster := find(name):
         os.kill(cluster.init, signal.SIGKILL)
         gone = (Path(f"/proc/{cluster.init}"), Path("/sys/class/net") / cluster.layout.cable)
         readiness.until(lambda: not any(one.exists() for one in gone), what=f"The cluster {name} ends")
     cgroups.remove(Layout(name=name, number=0).cgroup)
+    mounts.remove_empty()
     for entry in path.iterdir() if path.exists() else ():
         if entry.name != "logs":
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
-def _start(name: str, progress: Progress) -> tuple[Cluster, subprocess.Popen[bytes]]:
-    if found := find(name):
-        raise ClusterError(f"The cluster {name} is running already, its API at {found.layout.api}. `down` ends it.")
-    prepare(progress)
-    down(name)
-    cluster = layout.free(name)
-    shutil.rmtree(cluster.logs, ignore_errors=True)
-    cluster.logs.mkdir(parents=True)
-    cluster.kept.mkdir(parents=True, exist_ok=True)
-    pki.make(cluster)
-    cgroups.make(cluster.cgroup)
-    process = _unshare(cluster)
-    try:
-        init = _first_child(process)
-        (cluster.state / "cluster.json").write_text(json.dumps({"number": cluster.number, "init": init}))
-        _cable(cluster, init)
-        _say(process, inside.GO)
-        _follow(process, progress, log=cluster.logs / "inside.log")
-    except BaseException:
-        with process:
-            process.kill()
-        down(name)
-        raise
-    return Cluster(layout=cluster, init=init), process
+def _alone(name: str, progress: Progress) -> contextlib.AbstractContextManager[None]:
+    """Of two processes that start or end the same cluster, one waits for the other."""
+    state = Layout(name=name, number=0).state
+    return locks.held(state.with_name(f"{name}.lock"), what=f"the cluster {name} starts or ends", progress=progress)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """With all that is in its namespaces."""
+    with process:
+        process.kill()
 
 
 def _say(process: subprocess.Popen[bytes], word: bytes) -> None:
@@ -182,7 +253,16 @@ def _cable(cluster: Layout, init: int) -> None:
     _ip("link", "add", cluster.cable, "type", "veth", "peer", "name", "ciao-host", "netns", str(init))
     _ip("address", "add", f"{cluster.outer}/30", "dev", cluster.cable)
     _ip("link", "set", cluster.cable, "up")
-    _ip("route", "add", cluster.pods, "via", cluster.inner, "dev", cluster.cable, "onlink")
+    route(cluster, cluster.pods)
+
+
+def route(cluster: Layout, network: str) -> None:
+    """Lead a network of the cluster's into it, for as long as its cable is there.
+
+    Raises:
+        ClusterError: this machine leads it elsewhere already.
+    """
+    _ip("route", "add", network, "via", cluster.inner, "dev", cluster.cable, "onlink")
 
 
 def _ip(*arguments: str) -> None:

@@ -16,11 +16,11 @@ CONTROLLERS = "+cpu +cpuset +io +memory +pids"
 
 
 def make(name: str) -> None:
-    """Make it everywhere; a new cpuset is empty, and nothing could run in it."""
+    """Make it everywhere; a new cpuset is empty, and nothing could run in it. A name may be a path into another."""
     for kind, root in _hierarchies():
         folder = root / name
         if kind == "cgroup2" and root == Path("/sys/fs/cgroup"):
-            (root / "cgroup.subtree_control").write_text(CONTROLLERS)
+            (folder.parent / "cgroup.subtree_control").write_text(CONTROLLERS)
         folder.mkdir(exist_ok=True)
         for file in ("cpuset.mems", "cpuset.cpus"):
             if kind == "cgroup" and (folder / file).exists():
@@ -37,6 +37,16 @@ def remove(name: str) -> None:
 def left(name: str) -> list[Path]:
     """Where it still is."""
     return [root / name for _, root in _hierarchies() if (root / name).exists()]
+
+
+def processes(name: str) -> set[int]:
+    """All that run in it, by the host's ids."""
+    found: set[int] = set()
+    for _, root in _hierarchies():
+        for file in (root / name).rglob("cgroup.procs"):
+            with contextlib.suppress(OSError):  # a pod that ends takes its folder away
+                found.update(map(int, file.read_text().split()))
+    return found
 
 
 def _removed(folder: Path) -> bool:

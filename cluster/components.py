@@ -89,6 +89,23 @@ def kill(name: str, *, init: int, cluster: Layout) -> None:
     readiness.until(lambda: not _signal(init, "-0", pid), what=f"{name} is gone")
 
 
+def runs(name: str, *, init: int, cluster: Layout) -> bool:
+    """Whether a component was started and has not ended."""
+    file = _pid_file(cluster, name)
+    return file.exists() and _signal(init, "-0", file.read_text().strip())
+
+
+def run(*command: str, init: int) -> None:
+    """A short command, from the host, in the namespaces of a running cluster.
+
+    Raises:
+        ClusterError: it failed; with what it said.
+    """
+    done = subprocess.run([*_enter(init), *command], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ClusterError(f"`{' '.join(command)}` in the cluster's namespaces failed: {done.stderr.strip()}")
+
+
 def named(pid: int, *, cluster: Layout) -> str | None:
     """Which component this process is, by its id inside; none if it was ended by `kill`."""
     return next((file.name for file in _pids(cluster).iterdir() if file.read_text().strip() == str(pid)), None)

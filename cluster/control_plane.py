@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
 from cluster import builds, layout
 from cluster.components import Component
 from cluster.layout import Layout
 from cluster.readiness import http_ok, https_ok, succeeds
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 ETCD = "http://127.0.0.1:2379"
+GATES: Mapping[str, bool] = MappingProxyType(
+    {
+        "ImageVolume": True,  # without it such volumes are dropped, silently; the nodes have a say too
+        "WatchList": False,  # needs etcd 3.4.31, Debian has 3.4.23
+    }
+)
 
 
 def etcd(cluster: Layout) -> Component:
@@ -23,7 +35,7 @@ def etcd(cluster: Layout) -> Component:
     return Component(name="etcd", command=command, ready=http_ok("127.0.0.1", 2379, "/health"))
 
 
-def apiserver(cluster: Layout) -> Component:
+def apiserver(cluster: Layout, *, gates: Mapping[str, bool] = GATES) -> Component:
     """Listens on every address of the namespace, so for the host and for pods too."""
     pki = cluster.pki
     command = (
@@ -44,14 +56,17 @@ def apiserver(cluster: Layout) -> Component:
         "--secure-port=6443",
         f"--advertise-address={cluster.node}",
         f"--cert-dir={cluster.state / 'apiserver'}",
-        "--feature-gates=WatchList=false",  # needs etcd 3.4.31, Debian has 3.4.23
+        f"--feature-gates={','.join(f'{name}={on}' for name, on in gates.items())}",
     )
     kubectl = (builds.program("kubectl"), f"--kubeconfig={cluster.kubeconfig}", "get", "--raw", "/readyz")
     return Component(name="kube-apiserver", command=command, ready=succeeds(*kubectl))
 
 
-def controller_manager(cluster: Layout) -> Component:
-    """Its rates are raised so that a thousand pods are made, and removed, in seconds."""
+def controller_manager(cluster: Layout, *, lost_after: int = 50) -> Component:
+    """Its rates are raised so that a thousand pods are made, and removed, in seconds.
+
+    A node that has said nothing for `lost_after` seconds counts as lost; 50 is the default of Kubernetes.
+    """
     command = (
         builds.program("kube-controller-manager"),
         *_authenticated(cluster),
@@ -60,6 +75,8 @@ def controller_manager(cluster: Layout) -> Component:
         f"--cert-dir={cluster.state / 'controller-manager'}",
         "--kube-api-qps=200",
         "--kube-api-burst=400",
+        f"--node-monitor-grace-period={lost_after}s",
+        f"--node-monitor-period={min(lost_after / 5, 5):g}s",
     )
     ready = https_ok("127.0.0.1", 10257, "/healthz")
     return Component(name="kube-controller-manager", command=command, ready=ready)

@@ -1,9 +1,11 @@
-"""The node: containerd, the pods' network, the kubelet."""
+"""The node: containerd, the pods' network, the kubelet. What a second one shares with it is here too."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -12,76 +14,131 @@ from cluster.components import Component
 from cluster.layout import Layout
 from cluster.readiness import both, http_ok, socket_at, succeeds
 
-SOCKET = Path("/run/ciao-cluster/containerd.sock")
-"""In the cluster's own /run: short enough for a Unix socket, and the same in every cluster."""
+RUN = Path("/run/ciao-cluster")
+"""In the cluster's own /run: short enough for Unix sockets, and the same in every cluster."""
+SOCKET = RUN / "containerd.sock"
+LEASE = 8
+"""Seconds; a kubelet says four times as often that it lives, so that a test may call it lost after a few seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """What one node has for itself: of these names and addresses, two nodes of a cluster share none."""
+
+    cluster: Layout
+    name: str = layout.NODE
+    suffix: str = ""
+    address: str
+    pods: str
+    bridge: str = "ciao0"
+    run: Path = RUN
+    root: Path = Path("/var/lib/kubelet")  # the cluster's own, by a mount
+    port: int = 10250
+    health: int = 10248
+
+    @property
+    def socket(self) -> Path:
+        """Where containerd listens."""
+        return self.run / SOCKET.name
+
+    @property
+    def images(self) -> Path:
+        """Stay in the cache from one start to the next."""
+        return self.cluster.kept / f"containerd{self.suffix}"
+
+    @property
+    def containerd(self) -> Path:
+        """Its configuration."""
+        return self.cluster.state / f"containerd{self.suffix}"
+
+    @property
+    def kubelet(self) -> Path:
+        """Its configuration."""
+        return self.cluster.state / f"kubelet{self.suffix}"
+
+
+def first(cluster: Layout) -> Node:
+    """The one that every cluster has."""
+    return Node(cluster=cluster, address=cluster.node, pods=cluster.pods)
 
 
 def containerd(cluster: Layout) -> Component:
-    """Its images stay in the cache from one start to the next; all else is in the cluster's own /run."""
-    folder = cluster.state / "containerd"
-    certificates = folder / "certs.d" / cluster.registry
-    certificates.mkdir(parents=True)
-    host = f'server = "http://{cluster.registry}"\n[host."http://{cluster.registry}"]\n'
-    (certificates / "hosts.toml").write_text(host + 'capabilities = ["pull", "resolve"]\n')
-    _network(cluster, folder / "cni")
-    config = folder / "config.toml"
-    config.write_text(_containerd_config(cluster, folder))
-    command = ("containerd", f"--config={config}")
-    return Component(name="containerd", command=command, ready=socket_at(SOCKET))
+    """Debian's. Its images stay in the cache from one start to the next; all else is in the cluster's own /run."""
+    node = first(cluster)
+    config = configure_containerd(node, _containerd_config(node))
+    return Component(name="containerd", command=("containerd", f"--config={config}"), ready=socket_at(SOCKET))
 
 
 def kubelet(cluster: Layout) -> Component:
     """Ready once it answers and its node is Ready."""
-    folder = cluster.state / "kubelet"
-    folder.mkdir()
+    return kubelet_of(first(cluster), {})
+
+
+def configure_containerd(node: Node, config: str) -> Path:
+    """Write its configuration, the pods' network, and where images come from; the path of the first."""
+    folder, registry = node.containerd, node.cluster.registry
+    certificates = folder / "certs.d" / registry
+    certificates.mkdir(parents=True)
+    host = f'server = "http://{registry}"\n[host."http://{registry}"]\n'
+    (certificates / "hosts.toml").write_text(host + 'capabilities = ["pull", "resolve"]\n')
+    _network(node, folder / "cni")
+    (folder / "config.toml").write_text(config)
+    return folder / "config.toml"
+
+
+def kubelet_of(node: Node, settings: dict[str, Any]) -> Component:
+    """A kubelet whose configuration has these settings above those that all nodes have."""
+    folder, cluster = node.kubelet, node.cluster
+    folder.mkdir(exist_ok=True)
     resolver = folder / "resolv.conf"
     resolver.write_text("nameserver 127.0.0.1\n")  # there is no world outside to look names up in
     config = folder / "config.yaml"
-    config.write_text(yaml.safe_dump(_kubelet_config(cluster, resolver)))
+    config.write_text(yaml.safe_dump({**_kubelet_config(node, resolver), **settings}))
     command = (
         builds.program("kubelet"),
         f"--config={config}",
-        f"--kubeconfig={cluster.pki / 'kubelet.kubeconfig'}",
-        f"--hostname-override={layout.NODE}",
-        f"--node-ip={cluster.node}",
-        "--root-dir=/var/lib/kubelet",  # the cluster's own, by a mount
+        f"--kubeconfig={cluster.pki / f'kubelet{node.suffix}.kubeconfig'}",
+        f"--hostname-override={node.name}",
+        f"--node-ip={node.address}",
+        f"--root-dir={node.root}",
         f"--cert-dir={folder}",
     )
-    wait = ("wait", "--for=condition=Ready", f"node/{layout.NODE}", "--timeout=1s")
-    node = succeeds(builds.program("kubectl"), f"--kubeconfig={cluster.kubeconfig}", *wait)
-    return Component(name="kubelet", command=command, ready=both(http_ok("127.0.0.1", 10248, "/healthz"), node))
+    wait = ("wait", "--for=condition=Ready", f"node/{node.name}", "--timeout=1s")
+    ready = succeeds(builds.program("kubectl"), f"--kubeconfig={cluster.kubeconfig}", *wait)
+    healthy = http_ok(node.address, node.health, "/healthz")
+    return Component(name=f"kubelet{node.suffix}", command=command, ready=both(healthy, ready))
 
 
-def _network(cluster: Layout, folder: Path) -> None:
+def _network(node: Node, folder: Path) -> None:
     folder.mkdir()
     addresses = {
         "type": "host-local",
-        "ranges": [[{"subnet": cluster.pods}]],
+        "ranges": [[{"subnet": node.pods}]],
         "routes": [{"dst": "0.0.0.0/0"}],
-        "dataDir": "/run/ciao-cluster/addresses",
+        "dataDir": str(node.run / "addresses"),
     }
-    bridge = {"type": "bridge", "bridge": "ciao0", "isGateway": True, "hairpinMode": True, "ipMasq": False}
-    network = {"cniVersion": "0.4.0", "name": "ciao", "plugins": [{**bridge, "ipam": addresses}]}
+    bridge = {"type": "bridge", "bridge": node.bridge, "isGateway": True, "hairpinMode": True, "ipMasq": False}
+    network = {"cniVersion": "0.4.0", "name": f"ciao{node.suffix}", "plugins": [{**bridge, "ipam": addresses}]}
     (folder / "10-ciao.conflist").write_text(json.dumps(network))
 
 
-def _containerd_config(cluster: Layout, folder: Path) -> str:
+def _containerd_config(node: Node) -> str:
     return f"""\
 version = 2
-root = "{cluster.kept / "containerd"}"
-state = "/run/ciao-cluster/containerd"
+root = "{node.images}"
+state = "{node.run / "containerd"}"
 oom_score = 0
 [grpc]
-  address = "{SOCKET}"
+  address = "{node.socket}"
 [plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "{cluster.registry}/pause:latest"
+  sandbox_image = "{node.cluster.registry}/pause:latest"
   restrict_oom_score_adj = true  # without it no sandbox starts where the score may not be lowered
   disable_apparmor = true
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
-    conf_dir = "{folder / "cni"}"
+    conf_dir = "{node.containerd / "cni"}"
   [plugins."io.containerd.grpc.v1.cri".registry]
-    config_path = "{folder / "certs.d"}"
+    config_path = "{node.containerd / "certs.d"}"
   [plugins."io.containerd.grpc.v1.cri".containerd]
     snapshotter = "overlayfs"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
@@ -91,7 +148,8 @@ oom_score = 0
 """
 
 
-def _kubelet_config(cluster: Layout, resolver: Path) -> dict[str, object]:
+def _kubelet_config(node: Node, resolver: Path) -> dict[str, Any]:
+    cluster = node.cluster
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -105,18 +163,22 @@ def _kubelet_config(cluster: Layout, resolver: Path) -> dict[str, object]:
         "cgroupRoot": f"/{cluster.cgroup}",
         "clusterDNS": [cluster.node],
         "clusterDomain": "cluster.local",
-        "containerRuntimeEndpoint": f"unix://{SOCKET}",
+        "containerRuntimeEndpoint": f"unix://{node.socket}",
         "enforceNodeAllocatable": [],
         "evictionHard": {"imagefs.available": "0%", "memory.available": "0%", "nodefs.available": "0%"},
         "failCgroupV1": False,
         "failSwapOn": False,
+        "healthzBindAddress": node.address,
+        "healthzPort": node.health,
         "imageGCHighThresholdPercent": 100,
         "localStorageCapacityIsolation": True,  # MPIJob asks for ephemeral storage
         "maxOpenFiles": 20000,
         "maxPods": 200,
+        "nodeLeaseDurationSeconds": LEASE,
         "oomScoreAdj": 0,
-        "podLogsDir": str(cluster.logs / "pods"),
+        "podLogsDir": str(cluster.logs / f"pods{node.suffix}"),
+        "port": node.port,
         "resolvConf": str(resolver),
-        "tlsCertFile": str(cluster.pki / "kubelet.crt"),
-        "tlsPrivateKeyFile": str(cluster.pki / "kubelet.key"),
+        "tlsCertFile": str(cluster.pki / f"kubelet{node.suffix}.crt"),
+        "tlsPrivateKeyFile": str(cluster.pki / f"kubelet{node.suffix}.key"),
     }

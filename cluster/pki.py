@@ -17,9 +17,15 @@ if TYPE_CHECKING:
 WEBHOOKS = "webhooks"
 """The certificate that all webhooks serve with: they are called as 127.0.0.1, and one of them checks its DNS name."""
 
+REGISTRY = "registry"
+"""The certificate of the registry behind TLS, and of who signs the tokens of another."""
+
 
 def make(cluster: Layout) -> None:
-    """Write ca, apiserver, admin, kubelet, webhooks (.crt and .key), service-accounts.{key,pub} and the kubeconfigs."""
+    """Write ca, apiserver, admin, kubelet, kube-proxy, registry, webhooks (.crt and .key), and the kubeconfigs.
+
+    Also service-accounts.key and .pub.
+    """
     folder = cluster.pki
     folder.mkdir(mode=0o700)
     _authority(folder)
@@ -27,13 +33,22 @@ def make(cluster: Layout) -> None:
     addresses = ("127.0.0.1", layout.API_SERVICE, cluster.node, cluster.inner)
     _sign(folder, "apiserver", subject="/CN=kube-apiserver", names=names, addresses=addresses)
     _sign(folder, "admin", subject="/O=system:masters/CN=admin")
-    _sign(folder, "kubelet", subject=f"/O=system:nodes/CN=system:node:{layout.NODE}", addresses=(cluster.node,))
+    _sign(folder, "kube-proxy", subject="/CN=system:kube-proxy")
+    _sign(folder, REGISTRY, subject="/CN=registry", addresses=(cluster.node,))
     served = ("training-operator.kubeflow.svc", "training-operator.kubeflow.svc.cluster.local")
     _sign(folder, WEBHOOKS, subject="/CN=webhooks", names=served, addresses=("127.0.0.1",))
     _openssl(folder, "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "service-accounts.key")
     _openssl(folder, "ec", "-in", "service-accounts.key", "-pubout", "-out", "service-accounts.pub")
     _kubeconfig(cluster, "admin", cluster.kubeconfig)
-    _kubeconfig(cluster, "kubelet", folder / "kubelet.kubeconfig")
+    _kubeconfig(cluster, "kube-proxy", folder / "kube-proxy.kubeconfig")
+    kubelet(cluster, "kubelet", node=layout.NODE, address=cluster.node)
+
+
+def kubelet(cluster: Layout, name: str, *, node: str, address: str) -> None:
+    """What a node's kubelet serves with and calls the API with: (name).crt, .key and .kubeconfig."""
+    subject = f"/O=system:nodes/CN=system:node:{node}"
+    _sign(cluster.pki, name, subject=subject, names=(node,), addresses=(address,))
+    _kubeconfig(cluster, name, cluster.pki / f"{name}.kubeconfig")
 
 
 def _authority(folder: Path) -> None:

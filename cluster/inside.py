@@ -13,10 +13,10 @@ import sys
 import threading
 from pathlib import Path
 
-from cluster import control_plane, controllers, dns, images, node, registry
+from cluster import control_plane, controllers, dns, images, mounts, node, proxy, registry, sysctls
 from cluster.components import Component, Running, named, start
 from cluster.errors import ClusterError
-from cluster.layout import API_SERVICE, Layout
+from cluster.layout import Layout
 
 READY, FAILED = "READY", "FAILED"
 GO, KEEP = b"go\n", b"keep\n"
@@ -52,12 +52,13 @@ def _tell(line: str) -> None:
 def _mounts(cluster: Layout) -> None:
     """What would clash with the host or with another cluster is in the cluster's own memory."""
     _run("mount", "--make-rprivate", "/")
-    for path in ("/run", "/var/log/containers", str(controllers.CERTIFICATES)):
-        Path(path).mkdir(parents=True, exist_ok=True)
-        _run("mount", "-t", "tmpfs", "tmpfs", path)
-    Path("/var/lib/kubelet").mkdir(parents=True, exist_ok=True)
-    (cluster.state / "node").mkdir()
-    _run("mount", "--bind", str(cluster.state / "node"), "/var/lib/kubelet")
+    with mounts.points():
+        for path in (Path("/run"), mounts.LOGS, controllers.CERTIFICATES):
+            _run("mount", "-t", "tmpfs", "tmpfs", str(path))
+        (cluster.state / "node").mkdir()
+        _run("mount", "--bind", str(cluster.state / "node"), str(mounts.KUBELET))
+    for file, setting in sysctls.stand_ins(Path("/run/sysctls")):
+        _run("mount", "--bind", str(file), str(setting))
     node.SOCKET.parent.mkdir()
 
 
@@ -70,8 +71,8 @@ def _network(cluster: Layout) -> None:
     _run("ip", "link", "set", "ciao0", "up")
     _run("ip", "route", "add", "default", "via", cluster.outer)
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
-    rule = ("-d", f"{API_SERVICE}/32", "-p", "tcp", "--dport", "443", "-j", "DNAT", "--to", f"{cluster.node}:6443")
-    _run("iptables", "-t", "nat", "-A", "PREROUTING", *rule)
+    if proxy.BRIDGED.exists():
+        proxy.BRIDGED.write_text("1")
 
 
 def _start(cluster: Layout) -> None:
@@ -89,6 +90,7 @@ def _start(cluster: Layout) -> None:
         control_plane.scheduler(cluster),
         node.kubelet(cluster),
         dns.coredns(cluster),
+        proxy.kube_proxy(cluster),
     )
     controllers.prepare(cluster)
     _tell("CRDs and webhooks are registered")

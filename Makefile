@@ -40,8 +40,8 @@ format: $(READY)-test ## Put the code into shape
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-test: $(READY)-test ## All tests (ARGS=... for pytest); what was skipped is listed with the reason
-	$(if $(CI),CIAO_TEST_NO_SKIP=1) $(PY) -m pytest $(ARGS)
+test: $(READY)-test ## All tests (ARGS=... for pytest, CLUSTER=no without a cluster); what was skipped is listed
+	$(if $(CI),CIAO_TEST_NO_SKIP=1) $(if $(filter no,$(CLUSTER)),,CIAO_TEST_CLUSTER=1) $(PY) -m pytest $(ARGS)
 
 fuzz: $(READY)-test ## Two hundred thousand inputs for the interpreter (COUNT=... for another number)
 	$(PY) tests/soak/fuzz_interpreter.py --count $(or $(COUNT),200000)
@@ -76,19 +76,23 @@ $(PY):
 	if [ -z "$$python" ]; then \
 	  echo "make: no Python 3.11 or later with venv was found among: $(CANDIDATES)." >&2; \
 	  echo "      Install one (Debian: apt-get install python3-venv), or say which: make PYTHON=/path/to/python" >&2; exit 1; fi; \
-	echo "Making $(VENV) with $$("$$python" --version)"; "$$python" -m venv $(VENV)
+	echo "Making $(VENV) with $$("$$python" --version)" >&2; "$$python" -m venv $(VENV) >&2
 
 # One environment, one stamp an extra. The kernelspec is installed by hand because an editable install leaves it out.
+# All that it tells goes to stderr: `eval "$(make -s cluster-env)"` works in a fresh clone too.
 $(READY)-%: | $(PY)
-	@printf 'Installing what `make $(firstword $(MAKECMDGOALS))` needs into $(VENV) '
+	@printf 'Installing what `make $(firstword $(MAKECMDGOALS))` needs into $(VENV) ' >&2
 	@PIP_CONSTRAINT=constraints.txt $(PY) -m pip install --disable-pip-version-check --progress-bar off --editable '.[$*]' | \
-	  while read -r line; do case "$$line" in (Collecting*) printf .;; ("Installing collected"*) printf ' unpacking';; esac; done; echo
+	  while read -r line; do case "$$line" in (Collecting*) printf .;; ("Installing collected"*) printf ' unpacking';; esac; done >&2; echo >&2
 	@$(PY) -m ciao kernel install --prefix $(VENV) >/dev/null
 	@rm -f $(VENV)/ready-*-$*; touch $@
 
 ##@ A real Kubernetes with Kubeflow (root on Debian; docs/cluster.md)
 NAME := default
-.PHONY: cluster-up cluster-down cluster-status cluster-env cluster-shell cluster-test
+.PHONY: cluster-prepare cluster-up cluster-down cluster-status cluster-env cluster-shell cluster-test cluster-clean
+cluster-prepare: $(READY)-test ## Build all that it needs, its images too; `cluster-up` and the tests do so by themselves
+	$(PY) -m cluster prepare --images
+
 cluster-up: $(READY)-test ## Start it and leave it running (NAME=... for another beside it)
 	$(PY) -m cluster up --name $(NAME)
 
@@ -96,8 +100,9 @@ cluster-down: ## End it; nothing of it is left but logs and the cache
 cluster-status: ## Its addresses, and what ended by itself
 cluster-env: ## Lines for eval: KUBECONFIG, CIAO_TEST_REGISTRY, CIAO_TEST_IMAGE
 cluster-shell: ## A shell with these variables
-cluster-down cluster-status cluster-env cluster-shell: | $(READY)-test
+cluster-clean: ## Remove the cache: the next start builds everything again
+cluster-down cluster-status cluster-env cluster-shell cluster-clean: | $(READY)-test
 	@$(PY) -m cluster $(@:cluster-%=%) --name $(NAME)
 
-cluster-test: $(READY)-test ## The tests on a cluster of their own
-	CIAO_TEST_CLUSTER=1 $(PY) -m pytest tests/real_cluster $(ARGS)
+cluster-test: $(READY)-test ## Its tests alone, on a cluster of their own
+	CIAO_TEST_CLUSTER=1 $(PY) -m pytest -m cluster $(ARGS)

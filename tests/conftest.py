@@ -34,6 +34,11 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["JUPYTER_RUNTIME_DIR"] = str(_home / "jupyter-runtime")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A real cluster's tests come last: what fails at once is not to be found after minutes."""
+    items.sort(key=lambda item: item.get_closest_marker("cluster") is not None)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove that home, and end what still runs for it: jobs outlive the kernels that tests kill."""
     if _home is not None:

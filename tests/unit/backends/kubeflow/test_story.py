@@ -1,0 +1,264 @@
+"""What is seen of a job, and what follows from it; times are seconds that a test makes up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from ciao.backends.kubeflow.story import SETTLE, SETTLE_SECONDARY, Story
+from ciao.model import (
+    Attempt,
+    Event,
+    Failure,
+    Finished,
+    Job,
+    Outcome,
+    Phase,
+    ReplicaChanged,
+    ReplicaState,
+)
+
+Manifest = dict[str, Any]
+
+RUNS = {"running": {"startedAt": "1970-01-01T00:01:40Z"}}
+DONE = {"terminated": {"exitCode": 0, "finishedAt": "1970-01-01T00:03:20Z"}}
+
+
+def story(*replicas: str, framework: str = "pytorch", **known: Any) -> Story:
+    names = replicas or ("master-0", "worker-0")
+    return Story(job=Job(name="j", backend="kubeflow", framework=framework, replicas=names, created=90.0), **known)
+
+
+def pod(replica: str, state: Manifest | None = None, *, uid: str = "", **parts: Any) -> Manifest:
+    role, _, index = replica.rpartition("-")
+    labels = {"training.kubeflow.org/replica-type": role, "training.kubeflow.org/replica-index": index}
+    limits = {"limits": {"memory": "1Gi"}}
+    status = {"containerStatuses": [{"name": "c", "state": state or {}, **parts.pop("container", {})}]}
+    return {
+        "metadata": {"name": f"j-{replica}", "uid": uid or replica, "labels": labels, **parts.pop("metadata", {})},
+        "spec": {"containers": [{"name": "c", "env": [{"name": "CIAO_JOB"}], "resources": limits}], "nodeName": "n1"},
+        "status": {**status, **parts},
+    }
+
+
+def ended(code: int, *, reason: str = "Error", message: str = "") -> Manifest:
+    return {
+        "terminated": {
+            "exitCode": code, "reason": reason, "message": message, "finishedAt": "1970-01-01T00:03:20Z",
+        }
+    }  # fmt: skip
+
+
+def words(ename: str, evalue: str, *, time: float = 200.0) -> str:
+    return json.dumps({"v": 1, "type": "error", "time": time, "error": {"ename": ename, "evalue": evalue}})
+
+
+def told(*events: Iterable[Event]) -> list[Event]:
+    return [event for some in events for event in some]
+
+
+def states(events: Iterable[Event]) -> dict[str, ReplicaState]:
+    return {e.status.replica: e.status.state for e in events if isinstance(e, ReplicaChanged)}
+
+
+def end(known: Story, *, now: float) -> Outcome:
+    (finished,) = [e for e in known.tick(now) if isinstance(e, Finished)]
+    return finished.outcome
+
+
+def failure(known: Story, *, now: float = 1000.0) -> Failure:
+    outcome = end(known, now=now)
+    assert outcome.failure is not None
+    return outcome.failure
+
+
+def test_a_job_runs_and_succeeds_when_its_master_has() -> None:
+    known = story()
+    seen = told(known.see_pod(pod("master-0", RUNS), now=100), known.see_pod(pod("worker-0", RUNS), now=101))
+    assert states(seen) == {"master-0": ReplicaState.RUNNING, "worker-0": ReplicaState.RUNNING}
+    assert known.started == 100
+    assert told(known.tick(102)) == []
+    told(known.see_pod(pod("master-0", DONE), now=200))
+    assert end(known, now=200).phase is Phase.SUCCEEDED
+    assert known.summary().replicas[1].state is ReplicaState.ENDED
+
+
+def test_an_exception_is_known_from_the_log_before_the_container_ends() -> None:
+    known = story()
+    told(known.see_pod(pod("worker-0", RUNS), now=100))
+    told(known.see_record("worker-0", json.loads(words("ValueError", "no")), now=200))
+    assert told(known.tick(200 + SETTLE - 0.1)) == []
+    found = failure(known, now=200 + SETTLE)
+    assert (found.replica, found.ename, found.evalue) == ("worker-0", "ValueError", "no")
+
+
+def test_the_termination_message_tells_the_exception_if_the_log_is_lost() -> None:
+    known = story()
+    told(known.see_pod(pod("worker-0", ended(1, message=words("KeyError", "'x'"))), now=200))
+    assert failure(known).ename == "KeyError"
+
+
+def test_a_termination_message_that_is_none_of_ours_is_an_exit_code() -> None:
+    known = story()
+    told(known.see_pod(pod("worker-0", ended(7, message="Traceback (most recent call last): ...")), now=200))
+    assert failure(known).evalue == "exit code 7"
+
+
+def test_out_of_memory_is_found_behind_the_error_of_the_replica_that_lost_its_peer() -> None:
+    known = story()
+    told(known.see_pod(pod("master-0", RUNS), now=100), known.see_pod(pod("worker-0", RUNS), now=100))
+    told(known.see_record("master-0", json.loads(words("RuntimeError", "Connection closed by peer")), now=200))
+    assert told(known.tick(200 + SETTLE)) == []
+    told(known.see_pod(pod("worker-0", ended(137, reason="OOMKilled")), now=202))
+    outcome = end(known, now=200 + SETTLE_SECONDARY)
+    assert outcome.failure is not None
+    assert (outcome.failure.replica, outcome.failure.ename) == ("worker-0", "OOMKilled")
+    assert outcome.failure.evalue == "it used more memory than its limit of 1Gi"
+    assert [f.replica for f in outcome.others] == ["master-0"]
+
+
+def test_a_child_killed_for_memory_counts_although_the_exit_code_is_another() -> None:
+    known = story()
+    told(
+        known.see_pod(
+            pod("worker-0", ended(1, reason="OOMKilled", message=words("RuntimeError", "a child died"))), now=2
+        )
+    )
+    assert failure(known).ename == "OOMKilled"
+
+
+@pytest.mark.parametrize(("code", "ename"), [(139, "SIGSEGV"), (137, "SIGKILL"), (134, "SIGABRT")])
+def test_a_signal_is_told_by_its_name(code: int, ename: str) -> None:
+    known = story()
+    told(known.see_pod(pod("worker-0", ended(code)), now=200))
+    assert failure(known).ename == ename
+
+
+def test_a_command_that_is_not_in_the_image_says_so() -> None:
+    message = (
+        "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
+        'unable to start container process: exec: "python3": executable file not found in $PATH: unknown'
+    )
+    known = story()
+    told(known.see_pod(pod("worker-0", ended(128, reason="StartError", message=message)), now=200))
+    assert failure(known).evalue == 'exec: "python3": executable file not found in $PATH'
+
+
+def test_a_restart_that_nobody_asked_for_is_a_failure() -> None:
+    known = story()
+    last = {"restartCount": 1, "lastState": ended(5)}
+    told(known.see_pod(pod("worker-0", RUNS, container=last), now=200))
+    assert failure(known).evalue == "exit code 5"
+
+
+def test_an_evicted_pod_says_what_its_node_said() -> None:
+    known = story()
+    message = "The node was low on resource: ephemeral-storage. "
+    told(known.see_pod(pod("worker-0", reason="Evicted", message=message, phase="Failed"), now=200))
+    found = failure(known)
+    assert (found.ename, found.evalue) == ("Evicted", "The node was low on resource: ephemeral-storage on node n1")
+
+
+def test_a_pod_that_somebody_deletes_is_the_cause_if_nothing_else_failed() -> None:
+    known = story()
+    told(known.see_pod(pod("worker-0", RUNS), now=100))
+    told(known.see_pod(pod("worker-0", RUNS), now=200, deleted=True))
+    assert told(known.tick(201)) == []
+    assert failure(known).ename == "PodDeleted"
+
+
+def test_replicas_that_the_operator_ends_after_the_master_are_not_failures() -> None:
+    known = story()
+    told(known.see_pod(pod("worker-0", RUNS), now=100), known.see_pod(pod("master-0", DONE), now=200))
+    stopped = pod("worker-0", ended(143), metadata={"deletionTimestamp": "1970-01-01T00:03:21Z"})
+    assert states(told(known.see_pod(stopped, now=201))) == {"worker-0": ReplicaState.ENDED}
+    assert end(known, now=201).phase is Phase.SUCCEEDED
+
+
+def test_a_job_that_somebody_deletes_has_failed() -> None:
+    known = story()
+    (finished,) = [e for e in told(known.see_job(None, now=200)) if isinstance(e, Finished)]
+    assert finished.outcome.failure is not None
+    assert finished.outcome.failure.ename == "JobDeleted"
+
+
+def test_a_job_that_is_suspended_while_it_runs_waits_again() -> None:
+    known = story()
+    told(known.see_pod(pod("worker-0", RUNS), now=100))
+    labels = {"kueue.x-k8s.io/queue-name": "team"}
+    told(known.see_job({"metadata": {"labels": labels}, "spec": {"runPolicy": {"suspend": True}}}, now=200))
+    changed = told(known.see_pod(pod("worker-0", RUNS), now=201, deleted=True))
+    assert [(e.status.state, e.status.reason) for e in changed if isinstance(e, ReplicaChanged)] == [
+        (ReplicaState.WAITING, "it waits in the queue team")
+    ]
+    assert told(known.see_pod(pod("worker-0", RUNS, uid="new"), now=300))
+
+
+def test_what_cannot_heal_ends_the_wait_with_its_fix() -> None:
+    known = story()
+    event = {"reason": "FailedCreatePod", "message": "no PriorityClass with name x was found"}
+    changed = told(known.see_event(event, now=100))
+    assert states(changed) == {"master-0": ReplicaState.WAITING, "worker-0": ReplicaState.WAITING}
+    outcome = end(known, now=100)
+    assert outcome.failure is not None
+    assert (outcome.failure.kind, outcome.failure.ename) == ("start", "PriorityClassNotFound")
+    assert outcome.hint == "Correct %priority="
+
+
+def test_what_can_heal_is_waited_for() -> None:
+    known = story()
+    message = 'pods "j" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1'
+    told(known.see_event({"reason": "FailedCreatePod", "message": message}, now=100))
+    assert told(known.tick(1e9)) == []
+
+
+def test_a_timeout_ends_the_job() -> None:
+    known = story(timeout=60.0)
+    told(known.see_pod(pod("worker-0", RUNS), now=100))
+    assert told(known.tick(160)) == []
+    assert failure(known, now=161).ename == "DeadlineExceeded"
+
+
+def test_the_operators_verdict_counts_if_the_replicas_tell_nothing() -> None:
+    known = story()
+    reason = {
+        "type": "Failed",
+        "status": "True",
+        "reason": "PyTorchJobFailed",
+        "message": "Job j has failed because ...",
+    }
+    told(known.see_job({"status": {"conditions": [reason]}}, now=200))
+    assert told(known.tick(201)) == []
+    assert failure(known, now=200 + SETTLE_SECONDARY).evalue == "Job j has failed because ..."
+
+
+def test_a_group_that_is_started_again_forgets_its_failures_but_tells_them() -> None:
+    known = story("worker-0", "worker-1", retries=1)
+    told(known.see_pod(pod("worker-0", ended(3)), now=200))
+    assert told(known.tick(300)) == []
+    assert known.retry_due(300)
+    again = told(known.begin_attempt(2, now=301))
+    assert [e.number for e in again if isinstance(e, Attempt)] == [2]
+    for name in ("worker-0", "worker-1"):
+        told(known.see_pod(pod(name, DONE, uid=f"{name}-2"), now=400))
+    outcome = end(known, now=400)
+    assert (outcome.phase, outcome.attempts, [f.evalue for f in outcome.previous]) == (
+        Phase.SUCCEEDED,
+        2,
+        ["exit code 3"],
+    )
+
+
+def test_pods_of_a_trainjob_are_told_by_their_number() -> None:
+    known = story("master-0", "worker-0")
+    labels = {"batch.kubernetes.io/job-completion-index": "1", "jobset.sigs.k8s.io/replicatedjob-name": "node"}
+    seen = told(known.see_pod(pod("x-0", RUNS, metadata={"labels": labels, "uid": "u", "name": "p"}), now=100))
+    assert states(seen) == {"worker-0": ReplicaState.RUNNING}
+
+
+def test_a_pod_of_nobody_is_left_alone() -> None:
+    known = story("worker-0")
+    assert told(known.see_pod(pod("worker-7", RUNS), now=100)) == []

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from ciao.model import Replica, Role
 
-__all__ = ["Address", "Framework", "Topology"]
+__all__ = ["Address", "Framework", "Operator", "Topology", "nothing"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,15 +34,54 @@ class Topology:
         """In rank order."""
         return tuple(self.addresses)
 
+    @property
+    def first(self) -> Address:
+        """Of rank 0."""
+        return next(iter(self.addresses.values()))
+
+    def rank(self, replica: Replica) -> int:
+        """Where a replica stands in that order."""
+        return self._ranks[replica]
+
+    @cached_property
+    def _ranks(self) -> Mapping[Replica, int]:
+        return {replica: rank for rank, replica in enumerate(self.addresses)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operator:
+    """A framework's kind of the Training Operator (API ``kubeflow.org/v1``), and how it is written.
+
+    ``replicas`` is the field of its spec that holds the roles, ``types`` are their names there, ``container`` is the
+    name that the training container must have. ``complete``: it sets every variable of the framework by itself.
+    ``leader``: it takes no job without a replica of this role.
+    """
+
+    kind: str
+    plural: str
+    replicas: str
+    container: str
+    types: Mapping[Role, str]
+    complete: bool = False
+    leader: Role | None = None
+
+
+def nothing(_topology: Topology) -> Mapping[str, str]:
+    """The variables that all replicas have in common, if there are none."""
+    return {}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Framework:
     """One framework.
 
     ``roles`` are allowed, in rank order. ``default_role`` gets one replica when the cell names no role.
-    ``single`` are the roles of at most one replica. ``port`` is the rendezvous port on a cluster.
-    ``variables`` gives the environment by which a replica finds the others.
+    ``single`` are the roles of at most one replica, ``always`` those that every job has, stated or not.
+    ``port`` is the rendezvous port on a cluster. ``shared`` and ``own`` give the environment by which a replica finds
+    the others: what is the same in all replicas, and the rest, apart because there may be thousands of replicas.
     ``decisive`` names the replicas that must all succeed for the job to have succeeded; the others are then ended.
+    ``operator`` is its kind there, ``runtime`` the ClusterTrainingRuntime that Trainer ships for it; None: a TrainJob
+    cannot run it.
     """
 
     name: str
@@ -49,6 +89,18 @@ class Framework:
     roles: tuple[Role, ...]
     default_role: Role
     single: frozenset[Role]
+    always: tuple[Role, ...] = ()
     port: int
-    variables: Callable[[Topology, Replica], Mapping[str, str]]
+    shared: Callable[[Topology], Mapping[str, str]] = nothing
+    own: Callable[[Topology, Replica], Mapping[str, str]]
     decisive: Callable[[tuple[Replica, ...]], tuple[Replica, ...]]
+    operator: Operator
+    runtime: str | None = None
+
+    def variables(self, topology: Topology, replica: Replica) -> Mapping[str, str]:
+        """All that one replica gets."""
+        return {**self.shared(topology), **self.own(topology, replica)}
+
+    def ranked(self, replicas: Iterable[Replica]) -> tuple[Replica, ...]:
+        """In rank order."""
+        return tuple(sorted(replicas, key=lambda r: (self.roles.index(r.role), r.index)))

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ciao.frameworks.base import Framework, Topology
+from ciao.frameworks.base import Framework, Operator, Topology
 from ciao.model import Replica, Role
 
 __all__ = ["JAX"]
 
 
-def _variables(topology: Topology, replica: Replica) -> Mapping[str, str]:
+def _shared(topology: Topology) -> Mapping[str, str]:
     """JAXJob's names and TrainJob's.
 
-    Of these JAX itself reads only JAX_COORDINATOR_ADDRESS, so a cell gives the numbers:
+    Of all these JAX itself reads only JAX_COORDINATOR_ADDRESS, so a cell gives the numbers:
     ``jax.distributed.initialize(num_processes=int(os.environ["NUM_PROCESSES"]), process_id=...)``.
     """
-    first = topology.addresses[topology.replicas[0]]
-    count, index = str(len(topology.replicas)), str(topology.replicas.index(replica))
+    first, count = topology.first, str(len(topology.addresses))
     return {
         "COORDINATOR_ADDRESS": first.host,
         "COORDINATOR_PORT": str(first.port),
         "NUM_PROCESSES": count,
-        "PROCESS_ID": index,
         "JAX_COORDINATOR_ADDRESS": str(first),
         "JAX_COORDINATOR_PORT": str(first.port),
         "JAX_NUM_PROCESSES": count,
-        "JAX_PROCESS_ID": index,
     }
+
+
+def _own(topology: Topology, replica: Replica) -> Mapping[str, str]:
+    index = str(topology.rank(replica))
+    return {"PROCESS_ID": index, "JAX_PROCESS_ID": index}
 
 
 def _decisive(replicas: tuple[Replica, ...]) -> tuple[Replica, ...]:
@@ -42,6 +44,15 @@ JAX = Framework(
     default_role=Role.WORKER,
     single=frozenset(),
     port=6666,
-    variables=_variables,
+    shared=_shared,
+    own=_own,
     decisive=_decisive,
+    operator=Operator(
+        kind="JAXJob",
+        plural="jaxjobs",
+        replicas="jaxReplicaSpecs",
+        container="jax",
+        types={Role.WORKER: "Worker"},
+    ),
+    runtime="jax-distributed",
 )

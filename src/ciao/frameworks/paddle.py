@@ -4,30 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ciao.frameworks.base import Framework, Topology
+from ciao.frameworks.base import Framework, Operator, Topology
 from ciao.model import Replica, Role
 
 __all__ = ["PADDLE"]
 
 
-def _variables(topology: Topology, replica: Replica) -> Mapping[str, str]:
+def _shared(topology: Topology) -> Mapping[str, str]:
     """PaddleJob's names, and what ``paddle.distributed.launch`` gives to one process a node."""
-    replicas = topology.replicas
-    rank, size = str(replicas.index(replica)), str(len(replicas))
-    everyone = ",".join(str(topology.addresses[r]) for r in replicas)
-    shared = {
+    size = str(len(topology.addresses))
+    return {
         "PADDLE_JOB_ID": topology.job,
         "PADDLE_NNODES": size,
-        "PADDLE_MASTER": str(topology.addresses[replicas[0]]),
-        "PADDLE_TRAINER_ID": rank,
+        "PADDLE_MASTER": str(topology.first),
         "PADDLE_TRAINERS_NUM": size,
-        "PADDLE_TRAINER_ENDPOINTS": everyone,
-        "PADDLE_CURRENT_ENDPOINT": str(topology.addresses[replica]),
+        "PADDLE_TRAINER_ENDPOINTS": ",".join(map(str, topology.addresses.values())),
         "PADDLE_LOCAL_RANK": "0",
     }
-    if replicas[0].role is not Role.MASTER:
-        return shared
-    return shared | {"PADDLE_SERVER_NUM" if replica.role is Role.MASTER else "PADDLE_TRAINER_NUM": "1"}
+
+
+def _own(topology: Topology, replica: Replica) -> Mapping[str, str]:
+    own = {
+        "PADDLE_TRAINER_ID": str(topology.rank(replica)),
+        "PADDLE_CURRENT_ENDPOINT": str(topology.addresses[replica]),
+    }
+    if next(iter(topology.addresses)).role is not Role.MASTER:
+        return own
+    return own | {"PADDLE_SERVER_NUM" if replica.role is Role.MASTER else "PADDLE_TRAINER_NUM": "1"}
 
 
 def _decisive(replicas: tuple[Replica, ...]) -> tuple[Replica, ...]:
@@ -42,6 +45,14 @@ PADDLE = Framework(
     default_role=Role.WORKER,
     single=frozenset({Role.MASTER}),
     port=36543,
-    variables=_variables,
+    shared=_shared,
+    own=_own,
     decisive=_decisive,
+    operator=Operator(
+        kind="PaddleJob",
+        plural="paddlejobs",
+        replicas="paddleReplicaSpecs",
+        container="paddle",
+        types={Role.MASTER: "Master", Role.WORKER: "Worker"},
+    ),
 )

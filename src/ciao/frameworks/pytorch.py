@@ -4,37 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ciao.frameworks.base import Framework, Topology
+from ciao.frameworks.base import Framework, Operator, Topology
 from ciao.model import Replica, Role
 
 __all__ = ["PYTORCH"]
 
 
-def _variables(topology: Topology, replica: Replica) -> Mapping[str, str]:
+def _shared(topology: Topology) -> Mapping[str, str]:
     """What PyTorchJob and TrainJob set, and what torchrun gives to one process a node.
 
     Rank 0 is the master if there is one, else worker-0, whose port serves the rendezvous.
     """
-    replicas = topology.replicas
-    first = topology.addresses[replicas[0]]
-    rank, size = str(replicas.index(replica)), str(len(replicas))
+    first, size = topology.first, str(len(topology.addresses))
     return {
         "MASTER_ADDR": first.host,
         "MASTER_PORT": str(first.port),
         "WORLD_SIZE": size,
-        "RANK": rank,
         "LOCAL_RANK": "0",
         "LOCAL_WORLD_SIZE": "1",
-        "GROUP_RANK": rank,
         "GROUP_WORLD_SIZE": size,
-        "ROLE_RANK": rank,
         "ROLE_WORLD_SIZE": size,
         "PET_MASTER_ADDR": first.host,
         "PET_MASTER_PORT": str(first.port),
         "PET_NNODES": size,
-        "PET_NODE_RANK": rank,
         "PET_NPROC_PER_NODE": "1",
     }
+
+
+def _own(topology: Topology, replica: Replica) -> Mapping[str, str]:
+    return dict.fromkeys(("RANK", "GROUP_RANK", "ROLE_RANK", "PET_NODE_RANK"), str(topology.rank(replica)))
 
 
 def _decisive(replicas: tuple[Replica, ...]) -> tuple[Replica, ...]:
@@ -49,6 +47,15 @@ PYTORCH = Framework(
     default_role=Role.MASTER,
     single=frozenset({Role.MASTER}),
     port=23456,
-    variables=_variables,
+    shared=_shared,
+    own=_own,
     decisive=_decisive,
+    operator=Operator(
+        kind="PyTorchJob",
+        plural="pytorchjobs",
+        replicas="pytorchReplicaSpecs",
+        container="pytorch",
+        types={Role.MASTER: "Master", Role.WORKER: "Worker"},
+    ),
+    runtime="torch-distributed",
 )

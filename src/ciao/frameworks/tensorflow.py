@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from ciao.frameworks.base import Framework, Topology
+from ciao.frameworks.base import Framework, Operator, Topology
 from ciao.model import Replica, Role
 
 __all__ = ["TENSORFLOW"]
 
 
-def _variables(topology: Topology, replica: Replica) -> Mapping[str, str]:
+def _own(topology: Topology, replica: Replica) -> Mapping[str, str]:
     """The operator's TF_CONFIG. A job of one replica gets none: TensorFlow then trains alone.
 
     The operator calls a master ``chief``, as TensorFlow does, so that is what TF_CONFIG says.
@@ -43,6 +43,20 @@ TENSORFLOW = Framework(
     default_role=Role.WORKER,
     single=frozenset({Role.CHIEF, Role.MASTER, Role.EVALUATOR}),
     port=2222,
-    variables=_variables,
+    own=_own,
     decisive=_decisive,
+    operator=Operator(
+        kind="TFJob",
+        plural="tfjobs",
+        replicas="tfReplicaSpecs",
+        container="tensorflow",
+        types={
+            Role.CHIEF: "Chief",
+            Role.MASTER: "Master",
+            Role.WORKER: "Worker",
+            Role.PS: "PS",
+            Role.EVALUATOR: "Evaluator",
+        },
+        complete=True,
+    ),
 )

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ciao.frameworks.base import Framework, Topology
+from ciao.frameworks.base import Framework, Operator, Topology
 from ciao.model import Replica, Role
 
 __all__ = ["XGBOOST"]
 
 
-def _variables(topology: Topology, replica: Replica) -> Mapping[str, str]:
+def _shared(topology: Topology) -> Mapping[str, str]:
     """XGBoostJob's names (MASTER_*, WORKER_*) and TrainJob's (DMLC_*)."""
-    replicas = topology.replicas
-    first = topology.addresses[replicas[0]]
-    workers = [topology.addresses[r] for r in replicas if r.role is Role.WORKER]
+    first, size = topology.first, str(len(topology.addresses))
     shared = {
         "MASTER_ADDR": first.host,
         "MASTER_PORT": str(first.port),
-        "WORLD_SIZE": str(len(replicas)),
-        "RANK": str(replicas.index(replica)),
+        "WORLD_SIZE": size,
         "DMLC_TRACKER_URI": first.host,
         "DMLC_TRACKER_PORT": str(first.port),
-        "DMLC_TASK_ID": str(replicas.index(replica)),
-        "DMLC_NUM_WORKER": str(len(replicas)),
+        "DMLC_NUM_WORKER": size,
     }
-    if len(replicas) == 1 or not workers:
+    workers = [address for r, address in topology.addresses.items() if r.role is Role.WORKER]
+    if len(topology.addresses) == 1 or not workers:
         return shared
     return shared | {"WORKER_PORT": str(workers[0].port), "WORKER_ADDRS": ",".join(w.host for w in workers)}
+
+
+def _own(topology: Topology, replica: Replica) -> Mapping[str, str]:
+    rank = str(topology.rank(replica))
+    return {"RANK": rank, "DMLC_TASK_ID": rank}
 
 
 def _decisive(replicas: tuple[Replica, ...]) -> tuple[Replica, ...]:
@@ -42,6 +44,16 @@ XGBOOST = Framework(
     default_role=Role.MASTER,
     single=frozenset({Role.MASTER}),
     port=9999,
-    variables=_variables,
+    shared=_shared,
+    own=_own,
     decisive=_decisive,
+    operator=Operator(
+        kind="XGBoostJob",
+        plural="xgboostjobs",
+        replicas="xgbReplicaSpecs",
+        container="xgboost",
+        types={Role.MASTER: "Master", Role.WORKER: "Worker"},
+        leader=Role.MASTER,
+    ),
+    runtime="xgboost-distributed",
 )

@@ -1,0 +1,66 @@
+"""What this machine keeps of a job on a cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ciao.backends.kubeflow.keeping import Keep, Life, kept
+from ciao.model import Failure, Job, Outcome, Phase
+
+JOB = Job(name="pytorch-bcdfg", backend="kubeflow", framework="pytorch", replicas=("worker-0",), created=1.0)
+FIRST, SECOND = Life(replica="worker-0", uid="b"), Life(replica="worker-0", uid="a", restart=1)
+
+
+@pytest.fixture
+def keep(tmp_path: Path) -> Keep:
+    keep = Keep(tmp_path, JOB.name)
+    assert keep.open(JOB, timeout=5)
+    return keep
+
+
+def test_a_job_is_found_again_with_its_lives_in_order(keep: Keep, tmp_path: Path) -> None:
+    keep.append(FIRST, b"one\n")
+    keep.append(SECOND, b"two\n")
+    keep.append(FIRST, b"three\n")
+    keep.close()
+    ((again, job),) = kept(tmp_path)
+    assert (job, again.known(), again.lives()) == (JOB, {"timeout": 5}, (FIRST, SECOND))
+    assert again.path(FIRST).read_bytes() == b"one\nthree\n"
+
+
+def test_one_writes_at_a_time(keep: Keep, tmp_path: Path) -> None:
+    other = Keep(tmp_path, JOB.name)
+    assert not other.open(JOB)
+    other.append(FIRST, b"lost\n")
+    keep.close()
+    assert other.open(JOB)
+    assert other.lives() == ()
+
+
+def test_a_line_that_a_crash_cut_off_is_read_again_from_the_cluster(keep: Keep) -> None:
+    keep.append(FIRST, b"one\ntw")
+    assert keep.tail(FIRST) == b"one\n"
+    assert keep.path(FIRST).read_bytes() == b"one\n"
+
+
+def test_how_it_ended_is_read_as_it_was_written(keep: Keep) -> None:
+    failure = Failure(replica="worker-0", kind="signal", time=2.0, ename="OOMKilled", evalue="words", secondary=False)
+    outcome = Outcome(phase=Phase.FAILED, ended=3.0, failure=failure, others=(failure,), attempts=2, hint="more")
+    assert keep.outcome() is None
+    keep.end(outcome)
+    assert keep.outcome() == outcome
+
+
+def test_an_end_that_was_damaged_is_not_known(keep: Keep) -> None:
+    (keep.folder.path / "outcome.json").write_text('{"phase": "odd"')
+    assert keep.outcome() is None
+
+
+def test_a_folder_that_cannot_be_made_is_done_without(tmp_path: Path) -> None:
+    (tmp_path / "kubeflow").write_text("a file")
+    keep = Keep(tmp_path, JOB.name)
+    assert not keep.open(JOB)
+    keep.append(FIRST, b"one\n")
+    keep.end(Outcome(phase=Phase.SUCCEEDED, ended=1.0))

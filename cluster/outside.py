@@ -77,6 +77,15 @@ class Cluster:
             return b"cluster.inside" in words and self.layout.name.encode() in words
         return False
 
+    def gone(self) -> bool:
+        """Whether nothing of it is left: its first process dies after all others, its cable a moment after that."""
+        with contextlib.suppress(OSError):
+            if self.alive() or not Path(f"/proc/{self.init}/cmdline").read_bytes():  # of one that is dying it is empty
+                return False
+        with contextlib.suppress(OSError):
+            return (Path("/sys/class/net") / self.layout.cable / "ifalias").read_text().strip() != self.layout.name
+        return True
+
     def ended(self) -> list[str]:
         """Components that ended, each with its exit code."""
         path = self.layout.state / "ended"
@@ -85,12 +94,8 @@ class Cluster:
 
 def find(name: str) -> Cluster | None:
     """The running cluster of that name."""
-    path = Layout(name=name, number=0).state / "cluster.json"
-    if not path.exists():
-        return None
-    saved = json.loads(path.read_text())
-    found = Cluster(layout=Layout(name=name, number=saved["number"]), init=saved["init"])
-    return found if found.alive() else None
+    found = _saved(name)
+    return found if found and found.alive() else None
 
 
 def prepare(progress: Progress) -> None:
@@ -175,7 +180,9 @@ def _namespaces(cluster: Layout) -> tuple[Cluster, subprocess.Popen[bytes]]:
     process = _unshare(cluster)
     try:
         init = _first_child(process)
-        (cluster.state / "cluster.json").write_text(json.dumps({"number": cluster.number, "init": init}))
+        unfinished = cluster.state / "cluster.json.unfinished"
+        unfinished.write_text(json.dumps({"number": cluster.number, "init": init}))
+        unfinished.rename(cluster.state / "cluster.json")
         _cable(cluster, init)
     except BaseException:
         _kill(process)
@@ -183,12 +190,21 @@ def _namespaces(cluster: Layout) -> tuple[Cluster, subprocess.Popen[bytes]]:
     return Cluster(layout=cluster, init=init), process
 
 
+def _saved(name: str) -> Cluster | None:
+    """The last cluster of that name, unless `down` has removed it; it may have crashed."""
+    path = Layout(name=name, number=0).state / "cluster.json"
+    if not path.exists():
+        return None
+    saved = json.loads(path.read_text())
+    return Cluster(layout=Layout(name=name, number=saved["number"]), init=saved["init"])
+
+
 def _clear(name: str) -> None:
     path = Layout(name=name, number=0).state
-    if cluster := find(name):
-        os.kill(cluster.init, signal.SIGKILL)
-        gone = (Path(f"/proc/{cluster.init}"), Path("/sys/class/net") / cluster.layout.cable)
-        readiness.until(lambda: not any(one.exists() for one in gone), what=f"The cluster {name} ends")
+    if cluster := _saved(name):
+        if cluster.alive():
+            os.kill(cluster.init, signal.SIGKILL)
+        readiness.until(cluster.gone, what=f"The cluster {name} ends")
     cgroups.remove(Layout(name=name, number=0).cgroup)
     mounts.remove_empty()
     for entry in path.iterdir() if path.exists() else ():
@@ -252,7 +268,7 @@ def _cable(cluster: Layout, init: int) -> None:
     """A cable from the host into the namespace; the routes and both of its ends go away with the namespace."""
     _ip("link", "add", cluster.cable, "type", "veth", "peer", "name", "ciao-host", "netns", str(init))
     _ip("address", "add", f"{cluster.outer}/30", "dev", cluster.cable)
-    _ip("link", "set", cluster.cable, "up")
+    _ip("link", "set", cluster.cable, "up", "alias", cluster.name)
     route(cluster, cluster.pods)
 
 

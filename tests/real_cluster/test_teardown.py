@@ -1,18 +1,25 @@
-"""A cluster leaves nothing behind."""
+"""A cluster leaves nothing behind, however it ends."""
 
 from __future__ import annotations
 
+import json
+import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cluster import cgroups, control_plane, images, outside, readiness
+from cluster import cgroups, control_plane, images, mounts, outside, pki, readiness, sysctls
 from cluster.errors import ClusterError
 from cluster.kubectl import Kubectl
+from cluster.layout import Layout
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+NAME = "teardown"
+HERE = Layout(name=NAME, number=0)
 
 
 def _present() -> dict[str, list[str]]:
@@ -21,14 +28,36 @@ def _present() -> dict[str, list[str]]:
     def lines(*command: str) -> list[str]:
         return sorted(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines())
 
+    others = _others()
+    links, routes = lines("ip", "-o", "link"), lines("ip", "-4", "route")
+    others |= _others()
+    own = (str(HERE.state).encode(), str(HERE.kept).encode())
     processes = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
     return {
-        "links": [line.split(": ")[1] for line in lines("ip", "-o", "link")],
-        "routes": lines("ip", "-4", "route"),
+        "links": [name for line in links if (name := line.split(": ")[1].partition("@")[0]) not in others],
+        "routes": [line for line in routes if ".".join(line.split(".")[:3]) not in others],
         "rules": [line for line in lines("iptables", "-t", "nat", "-S") if not line.startswith("#")],
         "mounts": sorted(line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()),
-        "processes": sorted(line.decode() for line in processes if b"ciao-cluster/" in line),
+        "processes": sorted(line.decode() for line in processes if any(one in line for one in own)),
+        "settings": [f"{name} {(sysctls.ROOT / name).read_text()}" for name in sysctls.NAMES],
+        "cgroups": [str(folder) for folder in cgroups.left(HERE.cgroup)],
+        "state": sorted(path.name for path in HERE.state.iterdir() if path.name != "logs"),
     }
+
+
+def _others() -> set[str]:
+    """The cables and networks of other clusters, which may come and go meanwhile."""
+    saved = [file.read_text() for file in HERE.state.parent.glob("*/cluster.json") if file.parent != HERE.state]
+    numbers = [json.loads(text)["number"] for text in saved]
+    return {f"{what}{number}" for number in numbers for what in ("ciao-host", "10.244.", "10.245.", "10.246.")}
+
+
+@pytest.fixture
+def before() -> Iterator[dict[str, list[str]]]:
+    outside.down(NAME)
+    HERE.logs.mkdir(parents=True, exist_ok=True)
+    yield _present()
+    outside.down(NAME)
 
 
 def _run_a_pod(cluster: outside.Cluster) -> None:
@@ -38,33 +67,101 @@ def _run_a_pod(cluster: outside.Cluster) -> None:
     kubectl.until("pod/one", "{.status.phase}", "Running")
 
 
-def test_down_leaves_no_process_mount_link_route_rule_or_cgroup() -> None:
-    outside.down("teardown")
-    before = _present()
-    with outside.running("teardown", print) as cluster:
-        _run_a_pod(cluster)
-        assert all(_present()[kind] != before[kind] for kind in ("links", "routes", "processes"))
-        assert cgroups.left(cluster.layout.cgroup)
-    assert _present() == before
-    assert not cgroups.left(cluster.layout.cgroup)
-    assert [entry.name for entry in cluster.layout.state.iterdir()] == ["logs"]
+def _starter(stage: str) -> subprocess.Popen[str]:
+    """A process that starts a cluster, and has told so much."""
+    command = [sys.executable, "-m", "cluster", "up", "--name", NAME]
+    starter = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert starter.stderr
+    assert any(stage in line for line in starter.stderr)
+    return starter
+
+
+def test_nothing_is_left_three_times_in_a_row(before: dict[str, list[str]]) -> None:
+    for _ in range(3):
+        with outside.running(NAME, print) as cluster:
+            _run_a_pod(cluster)
+            changed = {kind for kind, found in _present().items() if found != before[kind]}
+            assert changed == {"links", "routes", "processes", "cgroups", "state"}
+        assert _present() == before
+
+
+def test_the_machines_own_settings_are_not_changed_from_inside(cluster: outside.Cluster) -> None:
+    for name in sysctls.NAMES:
+        path = sysctls.ROOT / name
+        before = path.read_text()
+        inside = Path(f"/proc/{cluster.init}/root{path}")
+        kept = inside.read_text()
+        inside.write_text("1000")
+        assert (path.read_text(), inside.read_text()) == (before, "1000")
+        inside.write_text(kept)
 
 
 def test_a_cluster_whose_starter_is_killed_ends() -> None:
-    code = "from cluster import outside\nwith outside.running('teardown', print): print('UP', flush=True); input()"
+    code = f"from cluster import outside\nwith outside.running({NAME!r}, print): print('UP', flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as starter:
         assert starter.stdout
         assert any(line == "UP\n" for line in starter.stdout)
-        assert outside.find("teardown")
+        assert outside.find(NAME)
         starter.kill()
-    readiness.until(lambda: outside.find("teardown") is None, what="The cluster ends")
-    outside.down("teardown")
+    readiness.until(lambda: outside.find(NAME) is None, what="The cluster ends")
+
+
+@pytest.mark.parametrize("stage", ["etcd ready", "CRDs and webhooks are registered"])
+def test_ctrl_c_while_it_starts_leaves_nothing(before: dict[str, list[str]], stage: str) -> None:
+    with _starter(stage) as starter:
+        starter.send_signal(signal.SIGINT)
+        assert starter.wait(60) == 130
+    assert _present() == before
+
+
+def test_down_removes_what_a_start_left_that_was_killed(before: dict[str, list[str]]) -> None:
+    with _starter("etcd ready") as starter:
+        starter.kill()
+    outside.down(NAME)
+    assert _present() == before
+
+
+@pytest.mark.parametrize(
+    ("where", "what"),
+    [(cgroups, "make"), (pki, "make"), (outside, "_first_child"), (outside, "_cable"), (outside, "_say")],
+)
+def test_ctrl_c_after_each_step_of_a_start_leaves_nothing(
+    before: dict[str, list[str]], where: object, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step: Callable[..., Any] = getattr(where, what)
+
+    def interrupted(*arguments: object, **named: object) -> None:
+        step(*arguments, **named)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(where, what, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        outside.up(NAME, print)
+    assert _present() == before
+
+
+def test_an_empty_folder_that_no_cluster_mounts_on_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    used, unused, full = (tmp_path / name for name in ("used", "unused", "full"))
+    monkeypatch.setattr(mounts, "POINTS", (used, unused, full))
+    with mounts.points():
+        (full / "file").touch()
+    script = f"mount -t tmpfs tmpfs {used} && echo mounted && read line"
+    with subprocess.Popen(
+        ["unshare", "--mount", "sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout
+        assert other.stdout.readline() == b"mounted\n"
+        mounts.remove_empty()
+        assert [path.exists() for path in (used, unused, full)] == [True, False, True]
+        other.communicate(b"\n")
+    mounts.remove_empty()
+    assert [path.name for path in tmp_path.iterdir()] == ["full"]
 
 
 def test_two_clusters_run_side_by_side(cluster: outside.Cluster) -> None:
-    with outside.running("teardown", print) as other:
+    with outside.running(NAME, print) as other:
         for one in (cluster, other):
             _run_a_pod(one)
         assert cluster.layout.api != other.layout.api

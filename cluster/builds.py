@@ -21,6 +21,7 @@ SOURCES = Path(__file__).with_name("go")
 TRAINING_OPERATOR = "github.com/kubeflow/training-operator"
 TRAINER = "github.com/kubeflow/trainer/v2"
 JOBSET = "sigs.k8s.io/jobset"
+KUEUE_CRDS = "sigs.k8s.io/kueue"
 KWOK_STAGES = "sigs.k8s.io/kwok"
 MODULES = "modules.json"
 """Beside the programs: the folder of each module whose files are read."""
@@ -82,7 +83,9 @@ IMAGES = Build(module="images", programs=("pause", "nslookup"), packages="./..."
 ALL = (KUBERNETES, CONTROLLERS, DNS, IMAGES)
 CONTAINERD = Build(module="containerd", programs=("containerd", "containerd-shim-runc-v2"), minutes=2)
 KWOK = Build(module="kwok", programs=("kwok",), minutes=2, modules=(KWOK_STAGES,))
-LAZY = (CONTAINERD, KWOK)
+KUEUE = Build(module="kueue", programs=(), minutes=0, modules=(KUEUE_CRDS,))
+"""No program: a module that it is built from is in no checksum database. Only its CRDs are read."""
+LAZY = (CONTAINERD, KWOK, KUEUE)
 """Built when first required: not every cluster has them."""
 
 
@@ -105,7 +108,9 @@ def require(one: Build, progress: Callable[[str], None]) -> None:
     if not one.folder.exists():
         what = f"building {one.module}"
         with locks.held(one.folder.with_name(f"{one.module}.lock"), what=what, progress=progress):
-            if not one.folder.exists():
+            if not one.programs:
+                one.folder.mkdir(parents=True, exist_ok=True)
+            elif not one.folder.exists():
                 progress(f"building {', '.join(one.programs)}: about {one.minutes} min on two cores")
                 compiler.build(one.command, source=one.source, target=one.folder, progress=progress)
                 _prune(one)

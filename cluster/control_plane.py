@@ -78,7 +78,7 @@ def controller_manager(cluster: Layout, *, lost_after: int = 50) -> Component:
         f"--node-monitor-grace-period={lost_after}s",
         f"--node-monitor-period={min(lost_after / 5, 5):g}s",
     )
-    ready = https_ok("127.0.0.1", 10257, "/healthz")
+    ready = https_ok(cluster.node, 10257, "/healthz")
     return Component(name="kube-controller-manager", command=command, ready=ready)
 
 
@@ -89,7 +89,7 @@ def scheduler(cluster: Layout) -> Component:
         *_authenticated(cluster),
         f"--cert-dir={cluster.state / 'scheduler'}",
     )
-    return Component(name="kube-scheduler", command=command, ready=https_ok("127.0.0.1", 10259, "/healthz"))
+    return Component(name="kube-scheduler", command=command, ready=https_ok(cluster.node, 10259, "/healthz"))
 
 
 def _authenticated(cluster: Layout) -> tuple[str, ...]:

@@ -1,0 +1,136 @@
+"""A second node: image volumes, jobs over two machines, evictions, rotated logs, and its loss."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cluster import builds, cgroups, control_plane, outside, readiness, second_node
+from cluster.images import Image
+from cluster.second_node import NAME, placed
+from real_cluster.test_teardown import _present
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cluster.kubectl import Kubectl
+    from cluster.outside import Cluster
+
+    Images = Callable[[str], str]
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+
+MASTER = "echo from the master | nc -l -p $MASTER_PORT"
+WORKER = "until nc $MASTER_ADDR $MASTER_PORT; do sleep 0.1; done"
+COUNT = "i=0; until [ -e /tmp/stop ]; do i=$((i+1)); echo $i; [ $((i % 1000)) != 0 ] || sleep 0.05; done; echo end"
+
+
+@pytest.fixture
+def second(cluster: Cluster) -> Cluster:
+    """It is added when first asked for, and comes back if a test has lost it."""
+    second_node.add(cluster)
+    return cluster
+
+
+def pod(image: str, *command: str, volume: dict[str, Any] | None = None, **container: Any) -> dict[str, Any]:
+    main = {"name": "main", "image": image, "command": list(command), **container}
+    spec = {"containers": [main], "restartPolicy": "Never", "terminationGracePeriodSeconds": 1}
+    if volume:
+        main["volumeMounts"] = [{"name": "one", "mountPath": "/one"}]
+        spec["volumes"] = [{"name": "one", **volume}]
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "one"}, "spec": placed(spec)}
+
+
+def field(kubectl: Kubectl, path: str) -> str:
+    return kubectl.run("get", "pod", "one", f"--output=jsonpath={path}").stdout
+
+
+def _note(root: Path) -> None:
+    (root / "note").write_text("from an image\n")
+
+
+def test_a_pod_reads_a_file_of_an_image_volume(second: Cluster, kubectl: Kubectl, image: Images) -> None:
+    volume = {"image": {"reference": second.image(Image(name="note", fill=_note))}}
+    kubectl.create(pod(image("tiny"), "cat", "/one/note", volume=volume))
+    kubectl.until("pod/one", "{.status.phase}", "Succeeded")
+    assert kubectl("logs", "one") == "from an image\n"
+
+
+def test_a_job_runs_over_both_nodes(second: Cluster, kubectl: Kubectl, image: Images) -> None:
+    def replica(script: str) -> dict[str, Any]:
+        return {"containers": [{"name": "pytorch", "image": image("tiny"), "command": ["sh", "-c", script]}]}
+
+    specs = {
+        "Master": {"replicas": 1, "restartPolicy": "Never", "template": {"spec": replica(MASTER)}},
+        "Worker": {"replicas": 1, "restartPolicy": "Never", "template": {"spec": placed(replica(WORKER))}},
+    }
+    job = {"apiVersion": "kubeflow.org/v1", "kind": "PyTorchJob", "metadata": {"name": "job"}}
+    kubectl.create({**job, "spec": {"runPolicy": {"cleanPodPolicy": "None"}, "pytorchReplicaSpecs": specs}})
+    kubectl.until("pod/job-worker-0", "{.status.phase}", "Succeeded")
+    assert kubectl("logs", "job-worker-0") == "from the master\n"
+    nodes = "{.items[*].spec.nodeName}"
+    assert kubectl("get", "pods", f"--output=jsonpath={nodes}").split() == ["node-0", NAME]
+
+
+def test_a_pod_over_its_ephemeral_storage_is_evicted(second: Cluster, kubectl: Kubectl, image: Images) -> None:
+    fill = "head -c 3000000 /dev/zero >/one/file; sleep 600"
+    limits = {"limits": {"ephemeral-storage": "1Mi"}}
+    kubectl.create(pod(image("tiny"), "sh", "-c", fill, volume={"emptyDir": {}}, resources=limits))
+    kubectl.until("pod/one", "{.status.reason}", "Evicted")
+    message = "Pod ephemeral local storage usage exceeds the total limit of containers 1Mi. "
+    assert field(kubectl, "{.status.message}") == message
+
+
+def test_a_pod_is_evicted_from_a_node_whose_disk_is_full(second: Cluster, kubectl: Kubectl, image: Images) -> None:
+    fill = "head -c 240000000 /dev/zero >/one/file; sleep 600"
+    kubectl.create(pod(image("tiny"), "sh", "-c", fill, volume={"emptyDir": {}}))
+    kubectl.until("pod/one", "{.status.reason}", "Evicted")
+    assert field(kubectl, "{.status.message}").startswith("The node was low on resource: ephemeral-storage.")
+    kubectl.until(f"node/{NAME}", '{.status.conditions[?(@.type=="DiskPressure")].status}', "False")
+
+
+def test_a_rotated_log_is_whole_for_who_follows_and_short_for_who_comes_late(
+    second: Cluster, kubectl: Kubectl, image: Images
+) -> None:
+    kubectl.create(pod(image("tiny"), "sh", "-c", COUNT))
+    kubectl.until("pod/one", "{.status.phase}", "Running")
+    command = [builds.program("kubectl"), f"--kubeconfig={kubectl.kubeconfig}", f"--namespace={kubectl.namespace}"]
+    with subprocess.Popen([*command, "logs", "one", "--follow"], stdout=subprocess.PIPE, text=True) as follow:
+        readiness.until(lambda: not kubectl("logs", "one").startswith("1\n"), what="The log is rotated")
+        kubectl("exec", "one", "--", "touch", "/tmp/stop")
+        followed, _ = follow.communicate(timeout=60)
+    lines = followed.split()
+    assert lines == [*(str(number) for number in range(1, len(lines))), "end"]
+    late = kubectl("logs", "one").split()
+    assert late == lines[-len(late) :]
+    assert len(late) < len(lines)
+
+
+def test_a_lost_node_is_not_ready_and_its_pods_are_deleted(second: Cluster, kubectl: Kubectl, image: Images) -> None:
+    kubectl.create(pod(image("tiny"), "sleep", "600"))
+    kubectl.until("pod/one", "{.status.phase}", "Running")
+    second.kill("kube-controller-manager")
+    second.add(control_plane.controller_manager(second.layout, lost_after=6))
+    second_node.lose(second)
+    kubectl.until(f"node/{NAME}", '{.status.conditions[?(@.type=="Ready")].status}', "Unknown")
+    kubectl.condition("pod/one", "DisruptionTarget")
+    assert field(kubectl, '{.status.conditions[?(@.type=="DisruptionTarget")].reason}') == "DeletionByTaintManager"
+    assert field(kubectl, "{.metadata.deletionTimestamp}")
+    second.kill("kube-controller-manager")
+    second.add(control_plane.controller_manager(second.layout))
+    second_node.add(second)
+    readiness.until(lambda: not kubectl.names("pods"), what="The node is back, and the pod is gone")
+
+
+def test_an_end_leaves_nothing_of_a_second_node() -> None:
+    outside.down("nodes-end")
+    before = _present()
+    with outside.running("nodes-end", print) as cluster:
+        second_node.add(cluster)
+        assert _present() != before
+    assert _present() == before
+    assert not cgroups.left(cluster.layout.cgroup)
+    assert [entry.name for entry in cluster.layout.state.iterdir()] == ["logs"]

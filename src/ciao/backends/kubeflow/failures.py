@@ -15,9 +15,9 @@ from typing import Any
 from ciao.backends.kubeflow.replicas import Container, container_of, moment
 from ciao.backends.records import exception_failure, exit_failure, signal_failure
 from ciao.k8s.base import Manifest
-from ciao.model import Failure
+from ciao.model import Failure, FailureKind
 
-__all__ = ["STOPPED", "failure_of", "gone", "last_words", "refused"]
+__all__ = ["STOPPED", "failure_of", "gone", "job_failure", "last_words", "refused", "verdict_failure"]
 
 STOPPED = 128 + signal.SIGTERM
 """What the runner exits with when it was told to end: somebody ended the replica, whatever the code made of it."""
@@ -82,6 +82,20 @@ def gone(replica: str, pod: Manifest, *, now: float) -> Failure:
 def refused(replica: str, code: str, words: str, *, now: float) -> Failure:
     """The failure of a replica that never started, and never will."""
     return Failure(replica=replica, kind="start", time=now, ename=code, evalue=words)
+
+
+def job_failure(ename: str, words: str, *, now: float) -> Failure:
+    """The failure of a job as a whole, which no replica is to blame for."""
+    kind: FailureKind = "timeout" if ename == "DeadlineExceeded" else "lost"
+    return Failure(replica="", kind=kind, time=now, ename=ename, evalue=words)
+
+
+def verdict_failure(verdict: Manifest, *, now: float) -> Failure:
+    """What the operator says of a job whose replicas tell nothing: their pods are gone, or never were."""
+    message = " ".join(str(verdict.get("message") or "").split())[:500]
+    late = "deadline" in message or verdict.get("reason") == "DeadlineExceeded"
+    ename = "DeadlineExceeded" if late else "JobFailed"
+    return job_failure(ename, message or "the operator gave no reason", now=now)
 
 
 def _terminated(replica: str, pod: Manifest, container: Container, state: Manifest, now: float) -> Failure:

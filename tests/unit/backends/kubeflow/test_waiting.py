@@ -37,8 +37,8 @@ NOT_FOUND = (
 )
 NO_HOST = (
     'rpc error: code = Unknown desc = failed to pull and unpack image "nosuch.invalid/x:1": failed to resolve '
-    'reference "nosuch.invalid/x:1": failed to do request: Head "https://nosuch.invalid/v2/x/manifests/1": dial tcp: lookup '
-    "nosuch.invalid on 10.0.0.1: no such host"
+    'reference "nosuch.invalid/x:1": failed to do request: Head "https://nosuch.invalid/v2/x/manifests/1": dial tcp: '
+    "lookup nosuch.invalid on 10.0.0.1: no such host"
 )
 REFUSED = (
     'rpc error: code = Unknown desc = failed to pull and unpack image "r:5001/x:1": failed to resolve reference '

@@ -1,0 +1,98 @@
+"""The replicas of a job as they were last seen: state, pod, and why one waits. Every change is told as an event."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ciao.backends.kubeflow.waiting import Waiting
+from ciao.model import Event, Job, ReplicaChanged, ReplicaState, ReplicaStatus
+
+__all__ = ["Replicas"]
+
+_OPEN = (ReplicaState.WAITING, ReplicaState.RUNNING)
+
+
+@dataclass(kw_only=True)
+class _Replica:
+    status: ReplicaStatus
+    uid: str = ""
+    waiting: Waiting | None = None
+    waiting_since: float = math.inf
+
+
+class Replicas:
+    """By name. The clock is the caller's."""
+
+    def __init__(self, job: Job) -> None:
+        self._all = {
+            name: _Replica(status=ReplicaStatus(replica=name, state=ReplicaState.WAITING, since=job.created))
+            for name in job.replicas
+        }
+
+    def statuses(self) -> tuple[ReplicaStatus, ...]:
+        """Of all, in the job's order."""
+        return tuple(one.status for one in self._all.values())
+
+    def uid(self, name: str) -> str:
+        """Of the pod that is the replica now; empty before there is one."""
+        return self._all[name].uid
+
+    def take(self, name: str, uid: str) -> None:
+        """This pod is the replica now; none if the uid is empty."""
+        self._all[name].uid = uid
+
+    def state(self, name: str) -> ReplicaState:
+        """Where it stands."""
+        return self._all[name].status.state
+
+    def open(self) -> list[str]:
+        """Those that have not ended."""
+        return [name for name, one in self._all.items() if one.status.state in _OPEN]
+
+    def unmade(self) -> list[str]:
+        """Those that wait and have no pod."""
+        return [n for n, one in self._all.items() if not one.uid and one.status.state is ReplicaState.WAITING]
+
+    def succeeded(self, names: Sequence[str]) -> bool:
+        """All of these have."""
+        return all(self.state(name) is ReplicaState.SUCCEEDED for name in names)
+
+    def become(self, name: str, state: ReplicaState, *, since: float, reason: str = "") -> Iterator[Event]:
+        """It is in a state now; tells it if that is news. Another reason to wait is no new wait."""
+        one = self._all[name]
+        if state is not ReplicaState.WAITING:
+            one.waiting = None
+        if (one.status.state, one.status.reason) == (state, reason):
+            return
+        kept = one.status.since if one.status.state is state else since
+        one.status = ReplicaStatus(replica=name, state=state, since=kept, reason=reason)
+        yield ReplicaChanged(status=one.status)
+
+    def wait(self, name: str, why: Waiting | None, *, now: float) -> Iterator[Event]:
+        """It waits, and this is why, as far as is known."""
+        one = self._all[name]
+        if (why.code if why else None) != (one.waiting.code if one.waiting else None):
+            one.waiting_since = now
+        words = "" if why is None else why.words if not why.fix else f"{why.words}. {why.fix}"
+        yield from self.become(name, ReplicaState.WAITING, since=now, reason=words)
+        one.waiting = why
+
+    def restart(self, *, now: float) -> Iterator[Event]:
+        """All wait for new pods."""
+        for name, one in self._all.items():
+            one.uid = ""
+            yield from self.wait(name, None, now=now)
+
+    def hopeless(self, now: float) -> tuple[str, Waiting] | None:
+        """One that has waited for what cannot come, and why."""
+        for name, one in self._all.items():
+            if one.waiting is not None and now >= one.waiting_since + one.waiting.patience:
+                return name, one.waiting
+        return None
+
+    def patience_ends(self) -> float:
+        """The next moment at which a wait becomes hopeless; infinite if there is none."""
+        ends = (one.waiting_since + one.waiting.patience for one in self._all.values() if one.waiting is not None)
+        return min(ends, default=math.inf)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from cluster import builds, pki
+from cluster import builds, images, pki
 from cluster.components import Component
 from cluster.errors import ClusterError
 from cluster.layout import Layout
@@ -67,7 +67,8 @@ def training_operator(cluster: Layout) -> Component:
         "--kube-api-qps=200",
         "--kube-api-burst=400",
         "--controller-threads=4",
-        f"--pytorch-init-container-image={cluster.registry}/pytorch-init:latest",
+        f"--pytorch-init-container-image={cluster.registry}/{images.INIT.name}:latest",
+        f"--mpi-kubectl-delivery-image={cluster.registry}/{images.KUBECTL_DELIVERY.name}:latest",
     )
     return _component(cluster, "training-operator", command, health=18081, webhook=19443)
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
-from pathlib import Path
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from cluster import builds, cgroups, control_plane, outside, readiness, second_node
 from cluster.images import Image
-from cluster.second_node import NAME, placed
+from cluster.layers import Layer
+from cluster.recipes import Texts
+from cluster.second_node import NAME, Settings, placed
 from real_cluster.test_teardown import _present
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cluster.components import Component
     from cluster.kubectl import Kubectl
     from cluster.outside import Cluster
 
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
+NOTE = Image(name="note", layer=Layer(name="note", recipe=Texts(files=(("/note", "from an image\n"),))))
 MASTER = "echo from the master | nc -l -p $MASTER_PORT"
 WORKER = "until nc $MASTER_ADDR $MASTER_PORT; do sleep 0.1; done"
 COUNT = "i=0; until [ -e /tmp/stop ]; do i=$((i+1)); echo $i; [ $((i % 1000)) != 0 ] || sleep 0.05; done; echo end"
@@ -48,12 +53,8 @@ def field(kubectl: Kubectl, path: str) -> str:
     return kubectl.run("get", "pod", "one", f"--output=jsonpath={path}").stdout
 
 
-def _note(root: Path) -> None:
-    (root / "note").write_text("from an image\n")
-
-
 def test_a_pod_reads_a_file_of_an_image_volume(second: Cluster, kubectl: Kubectl, image: Images) -> None:
-    volume = {"image": {"reference": second.image(Image(name="note", fill=_note))}}
+    volume = {"image": {"reference": second.image(NOTE)}}
     kubectl.create(pod(image("tiny"), "cat", "/one/note", volume=volume))
     kubectl.until("pod/one", "{.status.phase}", "Succeeded")
     assert kubectl("logs", "one") == "from an image\n"
@@ -109,18 +110,46 @@ def test_a_rotated_log_is_whole_for_who_follows_and_short_for_who_comes_late(
     assert len(late) < len(lines)
 
 
+@contextlib.contextmanager
+def settings(cluster: Cluster, settings: Settings) -> Iterator[None]:
+    second_node.change(cluster, settings)
+    yield
+    second_node.change(cluster, Settings())
+
+
+def test_thresholds_can_be_changed_and_a_pod_is_evicted_for_them(
+    second: Cluster, kubectl: Kubectl, image: Images
+) -> None:
+    kubectl.create(pod(image("tiny"), "sleep", "600"))
+    kubectl.until("pod/one", "{.status.phase}", "Running")
+    with settings(second, Settings(evict={"memory.available": "99%"})):
+        kubectl.until("pod/one", "{.status.reason}", "Evicted")
+    assert field(kubectl, "{.status.message}").startswith("The node was low on resource: memory.")
+    kubectl.until(f"node/{NAME}", '{.status.conditions[?(@.type=="MemoryPressure")].status}', "False")
+
+
+@contextlib.contextmanager
+def losing_nodes_after(seconds: int, cluster: Cluster) -> Iterator[None]:
+    def restart(component: Component) -> None:
+        cluster.kill(component.name)
+        cluster.add(component)
+
+    restart(control_plane.controller_manager(cluster.layout, lost_after=seconds))
+    try:
+        yield
+    finally:
+        restart(control_plane.controller_manager(cluster.layout))
+
+
 def test_a_lost_node_is_not_ready_and_its_pods_are_deleted(second: Cluster, kubectl: Kubectl, image: Images) -> None:
     kubectl.create(pod(image("tiny"), "sleep", "600"))
     kubectl.until("pod/one", "{.status.phase}", "Running")
-    second.kill("kube-controller-manager")
-    second.add(control_plane.controller_manager(second.layout, lost_after=6))
-    second_node.lose(second)
-    kubectl.until(f"node/{NAME}", '{.status.conditions[?(@.type=="Ready")].status}', "Unknown")
-    kubectl.condition("pod/one", "DisruptionTarget")
+    with losing_nodes_after(6, second):
+        second_node.lose(second)
+        kubectl.until(f"node/{NAME}", '{.status.conditions[?(@.type=="Ready")].status}', "Unknown")
+        kubectl.condition("pod/one", "DisruptionTarget")
     assert field(kubectl, '{.status.conditions[?(@.type=="DisruptionTarget")].reason}') == "DeletionByTaintManager"
     assert field(kubectl, "{.metadata.deletionTimestamp}")
-    second.kill("kube-controller-manager")
-    second.add(control_plane.controller_manager(second.layout))
     second_node.add(second)
     readiness.until(lambda: not kubectl.names("pods"), what="The node is back, and the pod is gone")
 

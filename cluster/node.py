@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from cluster import builds, layout
+from cluster import builds, layout, registry
 from cluster.components import Component
 from cluster.layout import Layout
 from cluster.readiness import both, http_ok, socket_at, succeeds
@@ -76,11 +76,10 @@ def kubelet(cluster: Layout) -> Component:
 
 def configure_containerd(node: Node, config: str) -> Path:
     """Write its configuration, the pods' network, and where images come from; the path of the first."""
-    folder, registry = node.containerd, node.cluster.registry
-    certificates = folder / "certs.d" / registry
-    certificates.mkdir(parents=True)
-    host = f'server = "http://{registry}"\n[host."http://{registry}"]\n'
-    (certificates / "hosts.toml").write_text(host + 'capabilities = ["pull", "resolve"]\n')
+    folder = node.containerd
+    for address, text in registry.hosts(node.cluster).items():
+        (folder / "certs.d" / address).mkdir(parents=True)
+        (folder / "certs.d" / address / "hosts.toml").write_text(text)
     _network(node, folder / "cni")
     (folder / "config.toml").write_text(config)
     return folder / "config.toml"

@@ -18,7 +18,7 @@ WEBHOOKS = "webhooks"
 """The certificate that all webhooks serve with: they are called as 127.0.0.1, and one of them checks its DNS name."""
 
 REGISTRY = "registry"
-"""The certificate of the registry behind TLS, and of who signs the tokens of another."""
+"""The certificate of the registry behind TLS."""
 
 
 def make(cluster: Layout) -> None:
@@ -49,6 +49,14 @@ def kubelet(cluster: Layout, name: str, *, node: str, address: str) -> None:
     subject = f"/O=system:nodes/CN=system:node:{node}"
     _sign(cluster.pki, name, subject=subject, names=(node,), addresses=(address,))
     _kubeconfig(cluster, name, cluster.pki / f"{name}.kubeconfig")
+
+
+def self_signed(folder: Path, name: str) -> None:
+    """A certificate that vouches for itself, for what is not served but signed with it."""
+    _openssl(
+        folder, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "365",
+        "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.crt",
+    )  # fmt: skip
 
 
 def _authority(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The registry: one open one on the node's address, and what is pushed to it."""
+"""The registry: an open one on the node's address, what is pushed to it, and how nodes reach it and its siblings."""
 
 from __future__ import annotations
 
@@ -14,25 +14,49 @@ from cluster.layout import Layout
 from cluster.readiness import http_ok
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from cluster.images import Image
+    from cluster.readiness import Probe
 
-PORT = 5000
+OPEN, HTPASSWD, TOKEN, TLS, TOKENS = range(5000, 5005)
+"""Ports on the node's address; the last is that of who issues the tokens. All but the first are in registries.py."""
 
 
 def registry(cluster: Layout) -> Component:
     """Its blobs stay in the cache from one start to the next."""
-    folder = cluster.kept / "registry"
-    config = {
-        "version": "0.1",
-        "storage": {"filesystem": {"rootdirectory": str(folder)}, "delete": {"enabled": True}},
-        "http": {"addr": cluster.registry},
-    }
-    path = cluster.state / "registry.yaml"
+    return serve(cluster, "registry", port=OPEN, ready=http_ok(cluster.node, OPEN, "/v2/"))
+
+
+def serve(
+    cluster: Layout,
+    name: str,
+    *,
+    port: int,
+    ready: Probe,
+    auth: Mapping[str, Mapping[str, str]] | None = None,
+    tls: Mapping[str, str] | None = None,
+) -> Component:
+    """A registry. All of them serve the same blobs: what was pushed through one door is pulled through every other."""
+    storage = {"filesystem": {"rootdirectory": str(cluster.kept / "registry")}, "delete": {"enabled": True}}
+    http = {"addr": f"{cluster.node}:{port}", **({"tls": dict(tls)} if tls else {})}
+    config = {"version": "0.1", "storage": storage, "http": http, **({"auth": dict(auth)} if auth else {})}
+    path = cluster.state / f"{name}.yaml"
     path.write_text(yaml.safe_dump(config))
-    command = ("docker-registry", "serve", str(path))
-    return Component(name="registry", command=command, ready=http_ok(cluster.node, PORT, "/v2/"))
+    return Component(name=name, command=("docker-registry", "serve", str(path)), ready=ready)
+
+
+def hosts(cluster: Layout) -> dict[str, str]:
+    """For each registry, also for those that are not there yet, what containerd's hosts.toml says."""
+    schemes = {OPEN: "http", HTPASSWD: "http", TOKEN: "http", TLS: "https"}
+    return {f"{cluster.node}:{port}": _hosts_toml(cluster, port, scheme) for port, scheme in schemes.items()}
+
+
+def _hosts_toml(cluster: Layout, port: int, scheme: str) -> str:
+    server = f"{scheme}://{cluster.node}:{port}"
+    authority = f'ca = "{cluster.pki / "ca.crt"}"\n' if scheme == "https" else ""
+    return f'server = "{server}"\n[host."{server}"]\ncapabilities = ["pull", "resolve"]\n{authority}'
 
 
 def push(cluster: Layout, image: Image) -> str:

@@ -3,6 +3,7 @@
 - `kubectl`: kubectl in a namespace of the test's own.
 - `image`: `image("pytorch")` is the name of a base image that the nodes can pull.
 - `cluster`: the cluster itself, for tests that add programs to it or end some.
+- `registry`: the open one; `htpasswd_registry`, `token_registry`, `tls_registry`: started when first asked for.
 - `kubeconfig`: the administrator's, for code that talks to the API itself.
 
 CIAO_TEST_CLUSTER=1 (or CI) turns these tests on, on a cluster of our own that ends with the tests.
@@ -16,6 +17,8 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +29,7 @@ import pytest
 if TYPE_CHECKING:
     from cluster.kubectl import Kubectl
     from cluster.outside import Cluster
+    from cluster.registries import Registry
 
 Progress = Callable[[str], None]
 
@@ -109,6 +113,36 @@ def image(place: Place) -> Images:
     return Images(place=place)
 
 
+@pytest.fixture(scope="session")
+def registry(place: Place) -> Registry:
+    from cluster.registries import Registry
+
+    if not place.registry:
+        pytest.skip("CIAO_TEST_REGISTRY is not set: the other cluster has no registry that is known")
+    return Registry(address=place.registry)
+
+
+@pytest.fixture(scope="session")
+def htpasswd_registry(cluster: Cluster) -> Registry:
+    from cluster import registries
+
+    return registries.htpasswd(cluster)
+
+
+@pytest.fixture(scope="session")
+def token_registry(cluster: Cluster) -> Registry:
+    from cluster import registries
+
+    return registries.token(cluster)
+
+
+@pytest.fixture(scope="session")
+def tls_registry(cluster: Cluster) -> Registry:
+    from cluster import registries
+
+    return registries.tls(cluster)
+
+
 @pytest.fixture
 def kubectl(place: Place, request: pytest.FixtureRequest) -> Iterator[Kubectl]:
     """In a namespace of the test's own, whose deletion is not waited for."""
@@ -124,13 +158,21 @@ def kubectl(place: Place, request: pytest.FixtureRequest) -> Iterator[Kubectl]:
 def _own(name: str, aloud: Progress) -> Iterator[Cluster]:
     """A cluster that ends with this process, however that ends; or one that is kept from run to run."""
     from cluster import outside
+    from cluster.errors import ClusterError
 
+    outside.prepare(aloud)  # the first time these are minutes: not to be waited for in silence
     if not os.environ.get("CIAO_TEST_CLUSTER_KEEP"):
-        outside.prepare(aloud)  # the first time these are minutes: not to be waited for in silence
         with outside.running(name, print) as cluster:
             yield cluster
         return
-    yield outside.find(name) or outside.up(name, aloud)
+    if not outside.find(name):  # by a process of its own, which leaves it to itself
+        up = [sys.executable, "-m", "cluster", "up", "--name", name]
+        done = subprocess.run(up, cwd=Path(__file__).parent.parent, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ClusterError(done.stderr)
+    found = outside.find(name)
+    assert found
+    yield found
 
 
 def _aloud(config: pytest.Config) -> Progress:

@@ -25,6 +25,10 @@ PACKAGES = (
 )
 
 
+ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "SYSTEMD_OFFLINE": "1"}
+"""No question is asked; and systemd starts no service: etcd, containerd and the registry run in the cluster alone."""
+
+
 def install(progress: Callable[[str], None]) -> None:
     """Have all of PACKAGES.
 
@@ -49,6 +53,6 @@ def _apt(*arguments: str, progress: Callable[[str], None]) -> None:
         ["apt-get", "-o", "DPkg::Lock::Timeout=600", *arguments],
         what=f"apt-get {arguments[0]}",
         progress=progress,
-        environment={"DEBIAN_FRONTEND": "noninteractive"},
+        environment=ENVIRONMENT,
         gently=True,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster import builds, checks, components, layout, readiness
+from cluster import builds, components, readiness
 from cluster.components import Component
 from cluster.errors import ClusterError, ComponentFailed
 from cluster.layout import Layout
@@ -71,16 +71,3 @@ def test_a_changed_go_mod_is_built_anew(tmp_path: Path, monkeypatch: pytest.Monk
     before = builds.DNS.folder
     (tmp_path / "dns/go.mod").write_text("module two")
     assert builds.DNS.folder != before
-
-
-def test_who_is_not_root_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(ClusterError, match="A cluster needs root"):
-        checks.require()
-
-
-def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "none"))
-    monkeypatch.setattr(checks, "DISK", 1 << 60)
-    assert "GiB of disk" in (checks._disk() or "")
-    assert layout.cache() == tmp_path / "none" / "ciao-cluster"

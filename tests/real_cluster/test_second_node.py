@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cluster import builds, cgroups, control_plane, outside, readiness, second_node
+from cluster import builds, control_plane, images, outside, readiness, second_node
 from cluster.images import Image
+from cluster.kubectl import Kubectl
 from cluster.layers import Layer
 from cluster.recipes import Texts
 from cluster.second_node import NAME, Settings, placed
-from real_cluster.test_teardown import _present
+from real_cluster.test_teardown import HERE, _present
+from real_cluster.test_teardown import NAME as NAMED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cluster.components import Component
-    from cluster.kubectl import Kubectl
     from cluster.outside import Cluster
 
     Images = Callable[[str], str]
@@ -120,7 +121,8 @@ def settings(cluster: Cluster, settings: Settings) -> Iterator[None]:
 def test_thresholds_can_be_changed_and_a_pod_is_evicted_for_them(
     second: Cluster, kubectl: Kubectl, image: Images
 ) -> None:
-    kubectl.create(pod(image("tiny"), "sleep", "600"))
+    counted = {"requests": {"memory": "1Mi"}}  # without, the kubelet's restart may refuse it instead
+    kubectl.create(pod(image("tiny"), "sleep", "600", resources=counted))
     kubectl.until("pod/one", "{.status.phase}", "Running")
     with settings(second, Settings(evict={"memory.available": "99%"})):
         kubectl.until("pod/one", "{.status.reason}", "Evicted")
@@ -154,12 +156,15 @@ def test_a_lost_node_is_not_ready_and_its_pods_are_deleted(second: Cluster, kube
     readiness.until(lambda: not kubectl.names("pods"), what="The node is back, and the pod is gone")
 
 
-def test_an_end_leaves_nothing_of_a_second_node() -> None:
-    outside.down("nodes-end")
+def test_an_end_leaves_nothing_of_a_second_node_with_a_pod_on_it() -> None:
+    outside.down(NAMED)
+    HERE.logs.mkdir(parents=True, exist_ok=True)
     before = _present()
-    with outside.running("nodes-end", print) as cluster:
-        second_node.add(cluster)
-        assert _present() != before
+    with outside.running(NAMED, print) as other:
+        second_node.add(other)
+        there = Kubectl(kubeconfig=other.layout.kubeconfig, namespace="one")
+        there.make_namespace()
+        there.create(pod(other.image(images.TINY), "sleep", "600"))
+        there.until("pod/one", "{.status.phase}", "Running")
+        assert all(_present()[kind] != before[kind] for kind in ("links", "routes", "processes", "cgroups"))
     assert _present() == before
-    assert not cgroups.left(cluster.layout.cgroup)
-    assert [entry.name for entry in cluster.layout.state.iterdir()] == ["logs"]

@@ -24,6 +24,10 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from ciao.k8s.access import Access
+from ciao.k8s.api import Connection, Patience
+from ciao.k8s.auth import Credentials
+
 CUT = "cut"
 """In a stream: the connection breaks here."""
 
@@ -224,3 +228,24 @@ async def _steps(stream: Sequence[Step] | Feed | None) -> AsyncIterator[Step]:
     else:
         for step in stream or ():
             yield step
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fixed:
+    """Credentials from nowhere, as a source."""
+
+    access: Access
+
+    def load(self) -> Access:
+        return self.access
+
+
+def connected(server: ApiServer, *, patience: Patience | None = None, **access: Any) -> Connection:
+    """A Connection to this server that waits for nothing between two tries. Close it."""
+    given = Access(**{"context": "fake", "server": server.url, **access})
+    at_once = patience or Patience(sleep=_no_wait)
+    return Connection(given, Credentials(Fixed(access=given), given, environ={}), environ={}, patience=at_once)
+
+
+async def _no_wait(_seconds: float) -> None:
+    await asyncio.sleep(0)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from ciao.k8s import kubeconfig
 from ciao.k8s.access import Access, TokenFile, unusable
@@ -14,6 +15,13 @@ from ciao.settings import Settings
 __all__ = ["ACCOUNT", "InCluster", "Kubeconfig", "Source", "find"]
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+
+class Source(Protocol):
+    """What can be read again when the credentials have changed."""
+
+    def load(self) -> Access:
+        """Raises BackendUnavailable, which says what is wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +60,6 @@ class InCluster:
         except OSError as error:
             hint = "Give the pod a service account, and do not set automountServiceAccountToken: false"
             raise unusable(f"{self.account / name} cannot be read: {error.strerror}", hint=hint) from None
-
-
-Source = Kubeconfig | InCluster
 
 
 def find(settings: Settings, environ: Mapping[str, str] = os.environ, *, account: Path = ACCOUNT) -> Source | None:

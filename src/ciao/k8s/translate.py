@@ -165,9 +165,10 @@ def _causes(details: Mapping[str, Any]) -> Iterator[str]:
     causes = details.get("causes")
     for cause in causes if isinstance(causes, list) else ():
         field, text = str(cause.get("field") or ""), str(cause.get("message") or "").strip()
-        if field != "<nil>" and text:
-            _, found, rest = text.partition(field)
-            yield f"{field}{rest}" if found else f"{field}: {text}"
+        if field == "<nil>" or not text:
+            continue
+        place = text.find(field)  # some say what the value is, then the field, then the value again
+        yield f"{field}: {text}" if place < 0 else text[place:]
 
 
 def _busy(refused: Refused) -> Words:

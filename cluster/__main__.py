@@ -1,17 +1,20 @@
-"""The command line: up, down, status, env, shell; `python -m cluster up --name NAME`."""
+"""The command line: prepare, up, down, status, env, shell, clean; `python -m cluster up --name NAME`."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 import time
 from typing import TYPE_CHECKING
 
-from cluster import images, outside
+from cluster import images, outside, processes
 from cluster.errors import ClusterError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cluster.outside import Cluster
 
 
@@ -20,9 +23,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m cluster", description=sys.modules["cluster"].__doc__)
     parser.add_argument("command", choices=sorted(_COMMANDS))
     parser.add_argument("--name", default="default", help="which cluster; several can run side by side")
+    parser.add_argument("--images", action="store_true", help="with prepare: every base image too")
     given = parser.parse_args(arguments)
     try:
-        return _COMMANDS[given.command](given.name)
+        return _COMMANDS[given.command](given)
     except ClusterError as error:
         _tell(str(error))
         return 1
@@ -30,41 +34,53 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def _up(name: str) -> int:
-    began = time.monotonic()
-
-    def progress(line: str) -> None:
-        _tell(f"{time.monotonic() - began:6.1f} s  {line}")
-
-    cluster = outside.up(name, progress)
-    progress(f'ready at {cluster.layout.api}; use it with: eval "$(python -m cluster env --name {name})"')
+def _prepare(given: argparse.Namespace) -> int:
+    progress = _timed()
+    outside.prepare(progress)
+    for image in images.ALL.values() if given.images else ():
+        image.build(progress)
+    progress("all that a start needs is there")
     return 0
 
 
-def _down(name: str) -> int:
-    outside.down(name)
+def _up(given: argparse.Namespace) -> int:
+    progress = _timed()
+    cluster = outside.up(given.name, progress)
+    progress(f'ready at {cluster.layout.api}; use it with: eval "$(python -m cluster env --name {given.name})"')
     return 0
 
 
-def _status(name: str) -> int:
-    if not (cluster := outside.find(name)):
-        _print(f"{name}: not running")
+def _down(given: argparse.Namespace) -> int:
+    outside.down(given.name, _tell)
+    return 0
+
+
+def _clean(_: argparse.Namespace) -> int:
+    outside.clean()
+    return 0
+
+
+def _status(given: argparse.Namespace) -> int:
+    if not (cluster := outside.find(given.name)):
+        _print(f"{given.name}: not running")
         return 1
     ended = cluster.ended()
-    _print(f"{name}: API {cluster.layout.api}, registry {cluster.layout.registry}, logs in {cluster.layout.logs}")
+    _print(f"{given.name}: API {cluster.layout.api}, registry {cluster.layout.registry}, logs in {cluster.layout.logs}")
+    for name, size in processes.memory(cluster).items():
+        _print(f"  {name:26} {size / 1024**2:6.0f} MiB")
     for line in ended:
         _print(f"ended by itself, with its exit code: {line}")
     return 1 if ended else 0
 
 
-def _env(name: str) -> int:
-    for variable, value in _variables(_running(name)).items():
-        _print(f"export {variable}={value}")
+def _env(given: argparse.Namespace) -> int:
+    for variable, value in _variables(_running(given.name)).items():
+        _print(f"export {variable}={shlex.quote(value)}")
     return 0
 
 
-def _shell(name: str) -> int:
-    environment = os.environ | _variables(_running(name))
+def _shell(given: argparse.Namespace) -> int:
+    environment = os.environ | _variables(_running(given.name))
     shell = os.environ.get("SHELL", "/bin/sh")
     os.execve(shell, [shell], environment)  # noqa: S606 - the user's own shell
 
@@ -72,7 +88,7 @@ def _shell(name: str) -> int:
 def _running(name: str) -> Cluster:
     if cluster := outside.find(name):
         return cluster
-    raise ClusterError(f"The cluster {name} is not running: `make cluster-up` starts it.")
+    raise ClusterError(f"The cluster {name} is not running: `make cluster-up NAME={name}` starts it.")
 
 
 def _variables(cluster: Cluster) -> dict[str, str]:
@@ -84,6 +100,12 @@ def _variables(cluster: Cluster) -> dict[str, str]:
     }
 
 
+def _timed() -> Callable[[str], None]:
+    """Tells with the seconds since now."""
+    began = time.monotonic()
+    return lambda line: _tell(f"{time.monotonic() - began:6.1f} s  {line}")
+
+
 def _tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)  # noqa: T201 - the command line's messages
 
@@ -92,7 +114,15 @@ def _print(line: str) -> None:
     print(line)  # noqa: T201 - the command line's result
 
 
-_COMMANDS = {"up": _up, "down": _down, "status": _status, "env": _env, "shell": _shell}
+_COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "prepare": _prepare,
+    "up": _up,
+    "down": _down,
+    "status": _status,
+    "env": _env,
+    "shell": _shell,
+    "clean": _clean,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

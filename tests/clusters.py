@@ -4,6 +4,7 @@
 - `image`: `image("pytorch")` is the name of a base image that the nodes can pull.
 - `cluster`: the cluster itself, for tests that add programs to it or end some.
 - `registry`: the open one; `htpasswd_registry`, `token_registry`, `tls_registry`: started when first asked for.
+- `prepared`: all that clusters are made of, for tests that start some of their own.
 - `kubeconfig`: the administrator's, for code that talks to the API itself.
 
 CIAO_TEST_CLUSTER=1 (or CI) turns these tests on, on a cluster of our own that ends with the tests.
@@ -15,8 +16,10 @@ or else CIAO_TEST_REGISTRY, an open registry into which they are pushed. What ne
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
     from cluster.registries import Registry
 
 Progress = Callable[[str], None]
+WHO_RUNS_THEM = "`make test` and `make cluster-test` run these, and so does CI"
+SIGN_OF_LIFE = 120
+"""Seconds that a line of progress gives to a test: a first build takes longer than its own limit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,18 +54,19 @@ class Images:
     """Names of base images in a registry of the cluster."""
 
     place: Place
+    progress: Progress
 
     def __call__(self, name: str) -> str:
         """Made and pushed when first asked for."""
         from cluster import images, registry
 
         if self.place.own:
-            return self.place.own.image(images.ALL[name], print)
+            return self.place.own.image(images.ALL[name], self.progress)
         if given := os.environ.get(_variable(name)):
             return given
         if not self.place.registry:
             pytest.skip(f"{_variable(name)} is not set, nor CIAO_TEST_REGISTRY: the other cluster has no image {name}")
-        images.ALL[name].build(print)
+        images.ALL[name].build(self.progress)
         return registry.push_to(self.place.registry, images.ALL[name])
 
 
@@ -77,12 +84,18 @@ def why_not(fixtures: set[str]) -> str | None:
         return "needs a cluster of our own, and CIAO_TEST_KUBECONFIG names another" if inside else None
     if os.environ.get("PYTEST_XDIST_WORKER"):
         return "one cluster, parts of which some tests end, is not shared by workers: run these without pytest-xdist"
-    from cluster import checks
-
-    if reason := checks.why_not():
+    if reason := _machine():
         return f"a cluster {reason}"
     asked = any(os.environ.get(name) for name in ("CIAO_TEST_CLUSTER", "CI", "CIAO_TEST_NO_SKIP"))
-    return None if asked else "a cluster takes minutes the first time: `make cluster-test` runs these, and so does CI"
+    return None if asked else f"a cluster takes minutes the first time: {WHO_RUNS_THEM}"
+
+
+@pytest.fixture(scope="session")
+def prepared(request: pytest.FixtureRequest) -> None:
+    """All that clusters are made of. The first time these are minutes, which are told aloud."""
+    from cluster import outside
+
+    outside.prepare(_aloud(request.config))
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +105,8 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
         yield Place(kubeconfig=Path(given), registry=os.environ.get("CIAO_TEST_REGISTRY", ""), own=None)
         return
     name = os.environ.get("CIAO_TEST_CLUSTER_NAME") or "tests"
-    with _own(name, _aloud(request.config)) as own:
+    request.getfixturevalue("prepared")
+    with _own(name) as own:
         yield Place(kubeconfig=own.layout.kubeconfig, registry=own.layout.registry, own=own)
 
 
@@ -109,8 +123,8 @@ def kubeconfig(place: Place) -> Path:
 
 
 @pytest.fixture(scope="session")
-def image(place: Place) -> Images:
-    return Images(place=place)
+def image(place: Place, request: pytest.FixtureRequest) -> Images:
+    return Images(place=place, progress=_aloud(request.config))
 
 
 @pytest.fixture(scope="session")
@@ -155,12 +169,11 @@ def kubectl(place: Place, request: pytest.FixtureRequest) -> Iterator[Kubectl]:
 
 
 @contextlib.contextmanager
-def _own(name: str, aloud: Progress) -> Iterator[Cluster]:
+def _own(name: str) -> Iterator[Cluster]:
     """A cluster that ends with this process, however that ends; or one that is kept from run to run."""
     from cluster import outside
     from cluster.errors import ClusterError
 
-    outside.prepare(aloud)  # the first time these are minutes: not to be waited for in silence
     if not os.environ.get("CIAO_TEST_CLUSTER_KEEP"):
         with outside.running(name, print) as cluster:
             yield cluster
@@ -175,13 +188,23 @@ def _own(name: str, aloud: Progress) -> Iterator[Cluster]:
     yield found
 
 
+@functools.cache
+def _machine() -> str | None:
+    """What it lacks. It does not change while tests run."""
+    from cluster import checks
+
+    return checks.why_not()
+
+
 def _aloud(config: pytest.Config) -> Progress:
-    """Tell on the terminal, past pytest's capturing."""
+    """Tell on the terminal, past pytest's capturing, and put off the end of the test's time."""
     capture = config.pluginmanager.getplugin("capturemanager")
 
     def progress(line: str) -> None:
         with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
             print(f"\n{line}", end="", flush=True)
+        if left := signal.getitimer(signal.ITIMER_REAL)[0]:
+            signal.setitimer(signal.ITIMER_REAL, max(left, SIGN_OF_LIFE))
 
     return progress
 

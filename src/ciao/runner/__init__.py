@@ -6,6 +6,10 @@ Standard library only, Python 3.8 and later, relative imports only: the folder i
     python DIR/ciao_runner/__main__.py cell DIR/cell_7.py     the cell's process (cell.py)
     python DIR/ciao_runner/__main__.py init DIR/cell_7.py     process 1 of a pod, which starts the former (init.py)
 
+A program after the file's name starts the cell's processes in its turn, as mpirun and torchrun do::
+
+    python DIR/ciao_runner/__main__.py init DIR/cell_7.py mpirun -n 4
+
 ``python DIR/ciao_runner cell ...`` does the same, but Python then loads ``runpy`` first, which costs 5 to 10 ms.
 
 What a replica has to say besides its output is a *record*: one JSON object on one line of ASCII, at most

@@ -26,11 +26,11 @@ def _package() -> str:
 
 
 def _main() -> None:
-    if len(sys.argv) != 3 or sys.argv[1] not in ("cell", "init"):
-        sys.exit("usage: python ciao_runner (cell | init) FILE")
+    if len(sys.argv) < 3 or sys.argv[1] not in ("cell", "init") or (sys.argv[1] == "cell" and len(sys.argv) > 3):
+        sys.exit("usage: python ciao_runner (cell FILE | init FILE [PROGRAM ...])")
     module = _package() + "." + sys.argv[1]
     __import__(module)
-    sys.modules[module].main(os.path.abspath(sys.argv[2]))
+    sys.modules[module].main(os.path.abspath(sys.argv[2]), *sys.argv[3:])
 
 
 _main()

@@ -69,9 +69,15 @@ def main(path: str) -> None:
     _prepare_streams()
     _prepare_signals()
     os.environ["PYTHONUNBUFFERED"] = "1"  # for children: their lines go into the same log
-    error = _run(path, channel)
+    try:
+        error = _run(path, channel)
+    except SystemExit as leave:
+        if leave.code not in (None, 0):
+            _abort_mpi()
+        raise
     if error is not None:
         _show(error, path, channel)
+        _abort_mpi()
         raise SystemExit(130 if isinstance(error, KeyboardInterrupt) else 1)
 
 
@@ -91,6 +97,18 @@ def _run(path: str, channel: Channel) -> BaseException | None:
         _record_error(error, at, path, channel)
         return error
     return None
+
+
+def _abort_mpi() -> None:
+    """End all ranks. Python would call MPI_Finalize on its way out, which waits for ever for the ranks that compute."""
+    mpi = sys.modules.get("mpi4py.MPI")
+    try:
+        if mpi is not None and mpi.Is_initialized() and not mpi.Is_finalized() and mpi.COMM_WORLD.Get_size() > 1:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            mpi.COMM_WORLD.Abort(1)
+    except Exception:  # noqa: BLE001, S110  # another module of that name: the exit goes on
+        pass
 
 
 def _source(path: str) -> str:

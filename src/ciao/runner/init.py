@@ -28,16 +28,17 @@ from .pump import Pump
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Optional
+    from typing import List, Optional, Sequence
 
 READ_BYTES = 256 * 1024
 DRAIN = 1.0  # seconds for a pipe that a process outside the group still holds
 PASSED_ON = (signal.SIGHUP, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 
 
-def main(path: str) -> None:
-    """Run the cell to its end; leaves by SystemExit."""
-    cell = _Cell(path, float(os.environ.get("CIAO_GRACE", "5")))
+def main(path: str, *program: str) -> None:
+    """Run the cell to its end; leaves by SystemExit. A ``program`` starts its processes, perhaps elsewhere."""
+    _settle()
+    cell = _Cell(path, float(os.environ.get("CIAO_GRACE", "5")), program)
     from .termination import write_message  # while the cell starts: it takes as long as all the rest of us
 
     cell.watch()
@@ -45,10 +46,21 @@ def main(path: str) -> None:
     sys.exit(cell.exit_code)
 
 
+def _settle() -> None:
+    """Into the working directory, with all variables. A pod that is not one of ours says nothing of them."""
+    if work := os.environ.pop("CIAO_WORK", ""):
+        with contextlib.suppress(OSError):  # a patch took it away
+            os.chdir(work)
+    if "CIAO_VARIABLES" in os.environ or "CIAO_ROLES" in os.environ:
+        from .variables import complete
+
+        complete(os.environ)
+
+
 class _Cell:
     """The cell's process from start to end. ``status`` is its exit code, negative for a signal."""
 
-    def __init__(self, path: str, grace: float) -> None:
+    def __init__(self, path: str, grace: float, program: Sequence[str] = ()) -> None:
         self.status = 0
         self.stopped = False
         self.record = b""  # the first that tells of a failure
@@ -61,7 +73,8 @@ class _Cell:
         self._signals = _signal_pipe()  # before the start: what comes from now on is not lost
         self._output, out = os.pipe()
         self._records, record = os.pipe()
-        self._pid = _start(path, out, record)
+        self._framed = bool(program)
+        self._pid = _start(path, out, record, program)
         os.close(out)
         os.close(record)
         self._poll = select.poll()
@@ -89,7 +102,7 @@ class _Cell:
                     break
                 self._signal_group(signal.SIGKILL)
                 self._deadline = None
-        self._write(self._pump.flush())
+        self._take_output(self._pump.flush())
 
     def _wait(self) -> Optional[float]:
         """Milliseconds until something is due."""
@@ -103,9 +116,25 @@ class _Cell:
                 self._poll.unregister(fd)
                 self._open.discard(fd)
             elif fd == self._output:
-                self._write(self._pump.feed(data))
+                self._take_output(self._pump.feed(data))
             else:
                 self._take_records(data)
+
+    def _take_output(self, lines: bytes) -> None:
+        """Processes that somebody else started for us have no pipe for records: theirs are in the output already."""
+        self._write(lines)
+        if not self._framed or self.record:
+            return
+        at = 0
+        while not self.record and (at := lines.find(FRAME.encode(), at)) >= 0:
+            end = lines.find(b"\n", at)
+            self._keep(lines[at + len(FRAME) : end if end >= 0 else len(lines)])
+            at += len(FRAME)
+
+    def _keep(self, record: bytes) -> None:
+        """The first that tells of a failure is for the termination message."""
+        if not self.record and b'"started"' not in record[:40]:
+            self.record = record
 
     def _take_records(self, data: bytes) -> None:
         """Each goes into the log as a framed line; the pump leaves the log at the start of a line."""
@@ -114,8 +143,7 @@ class _Cell:
             self._rest = b""
         for record in records:
             self._write(FRAME.encode() + record + b"\n")
-            if not self.record and b'"started"' not in record[:40]:
-                self.record = record
+            self._keep(record)
 
     def _on_signal(self, number: int) -> None:
         if number == signal.SIGCHLD:
@@ -171,14 +199,18 @@ def _signal_pipe() -> int:
     return reader
 
 
-def _start(path: str, out: int, record: int) -> int:
-    """The cell's process, in a group of its own, with nothing to read."""
-    os.set_inheritable(record, True)  # noqa: FBT003  # its only form
+def _start(path: str, out: int, record: int, program: Sequence[str]) -> int:
+    """The cell's process, or the program that starts such processes, in a group of its own, with nothing to read."""
     main = os.path.join(os.path.dirname(os.path.abspath(__file__)), "__main__.py")
-    return os.posix_spawn(
-        sys.executable,
-        [sys.executable, main, "cell", path],
-        dict(os.environ, **{RECORD_FD: str(record)}),
+    command = [*program, sys.executable, main, "cell", path]
+    environ = dict(os.environ)
+    if not program:
+        os.set_inheritable(record, True)  # noqa: FBT003  # its only form
+        environ[RECORD_FD] = str(record)
+    return os.posix_spawnp(
+        command[0],
+        command,
+        environ,
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_DUP2, out, 1),

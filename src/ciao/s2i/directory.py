@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import ciao.runner
 from ciao.home import RUNNER, JobFolder, writing
 from ciao.model import Folder, Job, JobSpec
+from ciao.s2i.sources import runner_folder
 from ciao.settings import Settings
 
 __all__ = ["Directory"]
@@ -37,4 +37,4 @@ class Directory:
 
 def _copy_runner(target: Path) -> None:
     """Times of change are kept, so that what Python has compiled stays valid: each replica starts sooner."""
-    shutil.copytree(Path(ciao.runner.__file__).parent, target, copy_function=shutil.copy2)
+    shutil.copytree(runner_folder(), target, copy_function=shutil.copy2)

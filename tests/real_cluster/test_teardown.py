@@ -17,7 +17,7 @@ from cluster.errors import ClusterError
 from cluster.kubectl import Kubectl
 from cluster.layout import Layout
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900), pytest.mark.usefixtures("prepared")]
 NAME = "teardown"
 HERE = Layout(name=NAME, number=0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,14 @@ from cluster.errors import ClusterError
 Manifest = dict[str, Any]
 
 
+def program() -> str:
+    """Ours, or on a machine that has built none the one on the PATH."""
+    ours = builds.program("kubectl")
+    if found := ours if Path(ours).exists() else shutil.which("kubectl"):
+        return found
+    raise ClusterError("No kubectl is on the PATH, and none was built: `python -m cluster prepare` does so.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Kubectl:
     """The command, bound to one cluster and one namespace. Every method raises ClusterError with what kubectl said."""
@@ -23,7 +32,7 @@ class Kubectl:
 
     def run(self, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
         """One call; the caller looks at its exit code."""
-        command = [builds.program("kubectl"), f"--kubeconfig={self.kubeconfig}", f"--namespace={self.namespace}"]
+        command = [program(), f"--kubeconfig={self.kubeconfig}", f"--namespace={self.namespace}"]
         return subprocess.run([*command, *arguments], input=text, capture_output=True, text=True, check=False)
 
     def __call__(self, *arguments: str, text: str | None = None) -> str:

@@ -58,7 +58,7 @@ class Images:
 
     def __call__(self, name: str) -> str:
         """Made and pushed when first asked for."""
-        from cluster import images, registry
+        from cluster import images
 
         if self.place.own:
             return self.place.own.image(images.ALL[name], self.progress)
@@ -66,8 +66,9 @@ class Images:
             return given
         if not self.place.registry:
             pytest.skip(f"{_variable(name)} is not set, nor CIAO_TEST_REGISTRY: the other cluster has no image {name}")
-        images.ALL[name].build(self.progress)
-        return registry.push_to(self.place.registry, images.ALL[name])
+        if reason := _machine():
+            pytest.skip(f"{_variable(name)} is not set, and making the image {name} {reason}")
+        return _pushed(self.place.registry, name, self.progress)
 
 
 @pytest.hookimpl(tryfirst=True)  # before any fixture
@@ -186,6 +187,15 @@ def _own(name: str) -> Iterator[Cluster]:
     found = outside.find(name)
     assert found
     yield found
+
+
+@functools.cache
+def _pushed(address: str, name: str, progress: Progress) -> str:
+    from cluster import images, outside, registry
+
+    outside.prepare(progress)
+    images.ALL[name].build(progress)
+    return registry.push_to(address, images.ALL[name])
 
 
 @functools.cache

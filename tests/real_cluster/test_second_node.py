@@ -31,7 +31,14 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 NOTE = Image(name="note", layer=Layer(name="note", recipe=Texts(files=(("/note", "from an image\n"),))))
 MASTER = "echo from the master | nc -l -p $MASTER_PORT"
 WORKER = "until nc $MASTER_ADDR $MASTER_PORT; do sleep 0.1; done"
-COUNT = "i=0; until [ -e /tmp/stop ]; do i=$((i+1)); echo $i; [ $((i % 1000)) != 0 ] || sleep 0.05; done; echo end"
+COUNT = """
+until [ -e /tmp/go ]; do sleep 0.05; done
+i=0
+until [ -e /tmp/stop ]; do
+  i=$((i+1)); echo $i
+  [ $((i % 200)) != 0 ] || sleep 0.05
+done
+"""
 
 
 @pytest.fixture
@@ -97,18 +104,20 @@ def test_a_pod_is_evicted_from_a_node_whose_disk_is_full(second: Cluster, kubect
 def test_a_rotated_log_is_whole_for_who_follows_and_short_for_who_comes_late(
     second: Cluster, kubectl: Kubectl, image: Images
 ) -> None:
-    kubectl.create(pod(image("tiny"), "sh", "-c", COUNT))
+    kubectl.create(pod(image("tiny"), "sh", "-c", f"echo 0; {COUNT}"))
     kubectl.until("pod/one", "{.status.phase}", "Running")
     command = [builds.program("kubectl"), f"--kubeconfig={kubectl.kubeconfig}", f"--namespace={kubectl.namespace}"]
     with subprocess.Popen([*command, "logs", "one", "--follow"], stdout=subprocess.PIPE, text=True) as follow:
-        readiness.until(lambda: not kubectl("logs", "one").startswith("1\n"), what="The log is rotated")
+        assert follow.stdout
+        assert follow.stdout.readline() == "0\n"
+        kubectl("exec", "one", "--", "touch", "/tmp/go")
+        readiness.until(lambda: not kubectl("logs", "one").startswith("0\n"), what="The log is rotated")
         kubectl("exec", "one", "--", "touch", "/tmp/stop")
-        followed, _ = follow.communicate(timeout=60)
-    lines = followed.split()
-    assert lines == [*(str(number) for number in range(1, len(lines))), "end"]
-    late = kubectl("logs", "one").split()
-    assert late == lines[-len(late) :]
-    assert len(late) < len(lines)
+        followed = [int(line) for line in follow.communicate(timeout=60)[0].split()]
+    late = [int(line) for line in kubectl("logs", "one").split()]
+    assert followed == list(range(1, len(followed) + 1))
+    assert late == followed[-len(late) :]
+    assert len(late) < len(followed)
 
 
 @contextlib.contextmanager

@@ -36,7 +36,7 @@ def trainjob() -> dict[str, Any]:
 @pytest.fixture
 def jobset() -> dict[str, Any]:
     pod = {"spec": {"containers": [{"name": "node"}]}}
-    node = {"name": "node", "replicas": 1, "template": {"spec": {"parallelism": 2, "template": pod}}}
+    node = {"name": "node", "replicas": 3, "template": {"spec": {"parallelism": 2, "template": pod}}}
     return {"spec": {"replicatedJobs": [node]}}
 
 
@@ -60,7 +60,7 @@ def test_each_role_is_a_pod_set(v1: dict[str, Any]) -> None:
 
 def test_a_trainjob_s_pod_sets_are_those_of_its_jobset(trainjob: dict[str, Any], jobset: dict[str, Any]) -> None:
     found = made(trainjob, jobset)["spec"]["podSets"]
-    assert [(one["name"], one["count"]) for one in found] == [("node", 2)]
+    assert [(one["name"], one["count"]) for one in found] == [("node", 6)]
 
 
 def test_a_job_that_asks_for_no_queue_has_no_workload(v1: dict[str, Any]) -> None:

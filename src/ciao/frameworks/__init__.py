@@ -13,7 +13,10 @@ from ciao.frameworks.pytorch import PYTORCH
 from ciao.frameworks.tensorflow import TENSORFLOW
 from ciao.frameworks.xgboost import XGBOOST
 
-__all__ = ["FRAMEWORKS", "MPI", "Framework", "Operator"]
+__all__ = ["FRAMEWORKS", "ON_A_CLUSTER", "Framework", "Operator"]
 
 FRAMEWORKS: Mapping[str, Framework] = MappingProxyType({f.name: f for f in (TENSORFLOW, PYTORCH, JAX, XGBOOST, PADDLE)})
 """By the name that ``%framework=`` takes."""
+
+ON_A_CLUSTER: Mapping[str, Framework] = MappingProxyType({**FRAMEWORKS, MPI.name: MPI})
+"""Also those that have no meaning on one machine."""

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from ciao.errors import CreateRefused, did_you_mean
-from ciao.frameworks import FRAMEWORKS, Operator
-from ciao.k8s.base import Resource
+from ciao.frameworks import ON_A_CLUSTER, Operator
+from ciao.k8s.base import Manifest, Resource
+from ciao.k8s.discovery import TRAINER
 from ciao.model import JobSpec, Role
 
-__all__ = ["CLUSTER_RUNTIMES", "OVERRIDES", "RUNTIMES", "TRAINJOBS", "Kind", "Runtime", "Served", "kind_of", "override"]
+__all__ = ["CLUSTER_RUNTIMES", "KUBEFLOW", "RUNTIMES", "TRAINJOBS", "Kind", "Runtime", "Served", "kind_of", "v1_kind"]
 
-TRAINER = "trainer.kubeflow.org"
+KUBEFLOW = "kubeflow.org"
 TRAINJOB = "TrainJob"
 TRAINJOBS = Resource(kind=TRAINJOB, plural="trainjobs", group=TRAINER, version="v1alpha1")
 RUNTIMES = Resource(kind="TrainingRuntime", plural="trainingruntimes", group=TRAINER, version="v1alpha1")
 CLUSTER_RUNTIMES = Resource(
     kind="ClusterTrainingRuntime", plural="clustertrainingruntimes", group=TRAINER, version="v1alpha1", namespaced=False
 )
-
-OVERRIDES = ("runtimePatches", "podTemplateOverrides", "podSpecOverrides")
-"""The field by which a TrainJob changes its pods: that of Trainer 2.2 and later, of 2.1, of 2.0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,18 +30,32 @@ class Runtime:
     image: str = ""
     namespaced: bool = False
 
+    @classmethod
+    def of(cls, manifest: Manifest) -> Runtime:
+        """As a list of ClusterTrainingRuntimes or TrainingRuntimes has it."""
+        metadata, jobs = manifest["metadata"], manifest["spec"]["template"]["spec"].get("replicatedJobs", ())
+        containers = [c for job in jobs for c in job["template"]["spec"]["template"]["spec"].get("containers", ())]
+        image = next((c.get("image", "") for c in containers if c.get("name") == TRAIN.container), "")
+        return cls(name=metadata["name"], image=image, namespaced="namespace" in metadata)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
     """What of Kubeflow a cluster serves.
 
-    ``v1`` are plurals of ``kubeflow.org/v1`` (an MPIJob of ``v2beta1`` is another operator's). ``override`` is one of
-    OVERRIDES, None where there is no TrainJob. ``runtimes`` are those that are known here.
+    ``v1`` are plurals of ``kubeflow.org/v1`` (an MPIJob of ``v2beta1`` is another operator's). ``override`` is the
+    field in which a TrainJob changes its pods, None where there is no TrainJob. ``runtimes`` are those that we know of.
     """
 
     v1: frozenset[str] = frozenset()
     override: str | None = None
     runtimes: tuple[Runtime, ...] = ()
+
+    @classmethod
+    def of(cls, kinds: Iterable[Resource], *, override: str | None, runtimes: Iterable[Runtime] = ()) -> Served:
+        """Of what discovery finds; ``kinds`` are those of the group ``kubeflow.org``."""
+        v1 = frozenset(kind.plural for kind in kinds if kind.group == KUBEFLOW and kind.version == "v1")
+        return cls(v1=v1, override=override, runtimes=tuple(runtimes))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +77,7 @@ TRAIN = Kind(resource=TRAINJOBS, container="node")
 
 def v1_kind(operator: Operator) -> Kind:
     """The kind of an operator of ``kubeflow.org/v1``."""
-    resource = Resource(kind=operator.kind, plural=operator.plural, group="kubeflow.org")
+    resource = Resource(kind=operator.kind, plural=operator.plural, group=KUBEFLOW)
     return Kind(resource=resource, container=operator.container, operator=operator)
 
 
@@ -82,22 +93,9 @@ def kind_of(spec: JobSpec, served: Served) -> Kind:
     return kind
 
 
-def override(openapi: Mapping[str, Any]) -> str | None:
-    """The override field that an API server's OpenAPI document of ``trainer.kubeflow.org`` tells; None: no TrainJob.
-
-    The document is that of ``/openapi/v3/apis/trainer.kubeflow.org/v1alpha1``, which everybody may read.
-    """
-    schemas = openapi.get("components", {}).get("schemas", {})
-    for name, schema in schemas.items():
-        if name.rpartition(".")[2] == TRAINJOB:
-            fields = schema.get("properties", {}).get("spec", {}).get("properties", {})
-            return next((field for field in OVERRIDES if field in fields), None)
-    return None
-
-
 def _named(spec: JobSpec) -> Kind | None:
     """By ``%kind=``, capitals or not; ``%runtime=`` alone means a TrainJob."""
-    operator = FRAMEWORKS[spec.framework].operator
+    operator = ON_A_CLUSTER[spec.framework].operator
     if spec.kind is None:
         return TRAIN if spec.runtime else None
     if spec.kind.lower() == TRAINJOB.lower():
@@ -114,7 +112,7 @@ def _named(spec: JobSpec) -> Kind | None:
 
 
 def _chosen(spec: JobSpec, served: Served) -> Kind:
-    framework = FRAMEWORKS[spec.framework]
+    framework = ON_A_CLUSTER[spec.framework]
     v1 = v1_kind(framework.operator)
     if _is_served(v1, served) or framework.runtime is None or served.override is None:
         return v1
@@ -126,7 +124,7 @@ def _is_served(kind: Kind, served: Served) -> bool:
 
 
 def _what_is(served: Served) -> str:
-    names = [f.operator.kind for f in FRAMEWORKS.values() if f.operator.plural in served.v1]
+    names = [f.operator.kind for f in ON_A_CLUSTER.values() if f.operator.plural in served.v1]
     names += [TRAINJOB] if served.override else []
     if not names:
         return "Kubeflow's Training Operator or Trainer must be installed there, or use %backend=local"
@@ -149,7 +147,7 @@ def _check_v1(spec: JobSpec, operator: Operator) -> None:
 
 
 def _check_train_job(spec: JobSpec) -> None:
-    framework = FRAMEWORKS[spec.framework]
+    framework = ON_A_CLUSTER[spec.framework]
     own = framework.operator.kind
     if framework.runtime is None and not spec.runtime:
         raise CreateRefused(f"there is no training runtime for {spec.framework}", hint=f"Use %kind={own}")

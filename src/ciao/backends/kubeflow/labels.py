@@ -8,11 +8,23 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ciao.frameworks import FRAMEWORKS
+from ciao.frameworks import ON_A_CLUSTER
 from ciao.k8s.base import Manifest
 from ciao.model import Cell, CleanPolicy, Job, JobSpec, Role, RoleSpec
 
-__all__ = ["ATTEMPT", "JOB", "MANAGED", "OURS", "USER", "annotations_of", "attempt_of", "job_of", "labels", "spec_of"]
+__all__ = [
+    "ATTEMPT",
+    "JOB",
+    "MANAGED",
+    "OURS",
+    "PREFIX",
+    "USER",
+    "annotations_of",
+    "attempt_of",
+    "job_of",
+    "labels",
+    "spec_of",
+]
 
 PREFIX = "ciao/"
 JOB = f"{PREFIX}job"
@@ -85,7 +97,7 @@ def spec_of(manifest: Manifest) -> JobSpec | None:
         policy, retries = CleanPolicy(told.get("clean", "running")), int(told.get("retries", 0))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
         return None
-    if framework not in FRAMEWORKS or not roles or not all(r.role in FRAMEWORKS[framework].roles for r in roles):
+    if framework not in ON_A_CLUSTER or not roles or not all(r.role in ON_A_CLUSTER[framework].roles for r in roles):
         return None
     if any(r.count < 1 for r in roles) or sum(r.count for r in roles) > MAX_REPLICAS or not 0 <= retries < MAX_REPLICAS:
         return None

@@ -15,7 +15,7 @@ from ciao.backends.kubeflow.kinds import Kind
 from ciao.backends.kubeflow.labels import labels
 from ciao.backends.kubeflow.place import Place
 from ciao.errors import CreateRefused
-from ciao.frameworks import FRAMEWORKS
+from ciao.frameworks import ON_A_CLUSTER
 from ciao.model import Files, Job, JobSpec, Resources, Role, RoleSpec, Volume
 
 __all__ = ["CODE", "GPU", "RUNNER", "WORK", "Pods", "environment", "no_image", "resources"]
@@ -42,7 +42,10 @@ class Pods:
 
     def template(self, role: RoleSpec, container: Mapping[str, Any]) -> dict[str, Any]:
         """A pod with this training container, to which what all have in common is added."""
-        return {"metadata": self.metadata(), "spec": {**self.pod(), "containers": [self.container(role) | container]}}
+        return {
+            "metadata": self.metadata(),
+            "spec": {**self.pod(), "containers": [{**self.container(role), **container}]},
+        }
 
     def metadata(self) -> dict[str, Any]:
         """No service mesh: its sidecar would never end, and the rendezvous is not HTTP."""
@@ -126,7 +129,7 @@ class Pods:
 
 def no_image(framework: str) -> CreateRefused:
     """Nobody named an image for it."""
-    title = FRAMEWORKS[framework].title
+    title = ON_A_CLUSTER[framework].title
     hint = f"Name one that has {title}: %image=..., or images.{framework} in config.yaml"
     return CreateRefused(f"there is no image for {framework}", hint=hint)
 
@@ -179,7 +182,7 @@ def resources(asked: Resources) -> dict[str, Any]:
 
 def _identity(pods: Pods, role: RoleSpec | None, *, index: bool) -> Variables:
     if role is None:
-        ranked = sorted(pods.spec.roles, key=lambda r: FRAMEWORKS[pods.spec.framework].roles.index(r.role))
+        ranked = sorted(pods.spec.roles, key=lambda r: ON_A_CLUSTER[pods.spec.framework].roles.index(r.role))
         roles = {"name": "CIAO_ROLES", "value": " ".join(f"{r.role}={r.count}" for r in ranked)}
         restarts = {"fieldRef": {"fieldPath": "metadata.labels['jobset.sigs.k8s.io/restart-attempt']"}}
         return [roles, *([{"name": "CIAO_RESTARTS", "valueFrom": restarts}] if pods.spec.retries else [])]

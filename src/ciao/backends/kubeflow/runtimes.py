@@ -11,9 +11,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ciao.backends.kubeflow.kinds import RUNTIMES, TRAINER
+from ciao.backends.kubeflow.kinds import RUNTIMES
 from ciao.backends.kubeflow.labels import MANAGED
 from ciao.k8s.base import Manifest
+from ciao.k8s.discovery import TRAINER
 
 __all__ = ["own_runtime"]
 

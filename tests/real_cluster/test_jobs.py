@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cluster import readiness
 from real_cluster.manifests import Images, pod, template, v1_job
 
 if TYPE_CHECKING:
@@ -53,8 +54,12 @@ def test_a_pod_over_its_memory_is_killed(kubectl: Kubectl, image: Images) -> Non
 def test_an_image_that_does_not_exist_is_waited_for(kubectl: Kubectl, image: Images) -> None:
     missing = image("tiny").replace("/tiny:", "/none:")
     kubectl.create(pod(missing, "true"))
-    path = "{.status.containerStatuses[0].state.waiting.reason}"
-    kubectl.until("pod/one", path, "ImagePullBackOff")
+
+    def reason() -> str:
+        return kubectl("get", "pod/one", "-o=jsonpath={.status.containerStatuses[0].state.waiting.reason}")
+
+    tried = {"ErrImagePull", "ImagePullBackOff"}  # in turns
+    readiness.until(lambda: reason() in tried, what="The pull fails")
 
 
 def test_a_quota_refuses_a_pod(kubectl: Kubectl, image: Images) -> None:

@@ -78,6 +78,7 @@ class Asked:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: Any
+    form: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def line(self) -> str:
@@ -133,6 +134,12 @@ class ApiServer:
     def count(self, line: str) -> int:
         """How often something was asked for."""
         return sum(asked.line == line for asked in self.asked)
+
+    async def until_open(self, streams: int, *, seconds: float = 20) -> None:
+        """Until so many streams are being read."""
+        async with asyncio.timeout(seconds):
+            while self.open != streams:  # noqa: ASYNC110 - a count of what goes on, not one event
+                await asyncio.sleep(0.01)
 
     def on(self, line: str, *replies: Reply) -> None:
         """Script a line anew."""
@@ -195,13 +202,15 @@ def _several(replies: Reply | Iterable[Reply]) -> list[Reply]:
 
 
 async def _asked(request: web.Request) -> Asked:
-    raw = await request.read()
+    form = request.content_type == "application/x-www-form-urlencoded"
+    raw = b"" if form else await request.read()
     return Asked(
         method=request.method,
         path=request.path,
         query=dict(request.query),
         headers=dict(request.headers),
         body=json.loads(raw) if raw else None,
+        form={key: str(value) for key, value in (await request.post()).items()} if form else {},
     )
 
 
@@ -240,9 +249,9 @@ class Fixed:
         return self.access
 
 
-def connected(server: ApiServer, *, patience: Patience | None = None, **access: Any) -> Connection:
-    """A Connection to this server that waits for nothing between two tries. Close it."""
-    given = Access(**{"context": "fake", "server": server.url, **access})
+def connected(server: ApiServer | str, *, patience: Patience | None = None, **access: Any) -> Connection:
+    """A Connection to this server or address that waits for nothing between two tries. Use it in ``async with``."""
+    given = Access(context="fake", server=server if isinstance(server, str) else server.url, **access)
     at_once = patience or Patience(sleep=_no_wait)
     return Connection(given, Credentials(Fixed(access=given), given, environ={}), environ={}, patience=at_once)
 

@@ -11,7 +11,7 @@ import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import ciao
 from ciao.k8s import proxies, sources
@@ -169,6 +169,12 @@ class Connection:
         session, self._session, self._closed = self._session, None, True
         if session is not None:
             await session.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
 
     async def _tried(self, ask: Ask) -> Manifest:
         from aiohttp import ClientError

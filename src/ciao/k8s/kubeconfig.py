@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ciao.errors import did_you_mean
 from ciao.k8s.access import Access, Basic, KeyPair, Login, Oidc, Plugin, Token, TokenFile, unusable
@@ -126,15 +127,10 @@ def _access(name: str, context: Entry, cluster: Entry, user: Entry) -> Access:
     authority = cluster.content("certificate-authority")
     pair = _pair(user)
     verify = not cluster.flag("insecure-skip-tls-verify")
-    server = cluster.text("server").rstrip("/")
-    if not server:
-        raise cluster.wrong("it has no server")
-    if "://" not in server:  # as client-go has it
-        server = f"https://{server}" if authority or pair or not verify else f"http://{server}"
     return Access(
         context=name,
         namespace=context.text("namespace") or "default",
-        server=server,
+        server=_server(cluster, secure=bool(authority or pair or not verify)),
         authority=authority,
         verify=verify,
         server_name=cluster.text("tls-server-name") or None,
@@ -143,6 +139,22 @@ def _access(name: str, context: Entry, cluster: Entry, user: Entry) -> Access:
         pair=pair,
         impersonate=tuple(_impersonation(user)),
     )
+
+
+def _server(cluster: Entry, *, secure: bool) -> str:
+    server = cluster.text("server").rstrip("/")
+    if "://" not in server:  # as kubectl: what speaks of certificates is meant to be https
+        server = f"{'https' if secure else 'http'}://{server}"
+    try:
+        url = urlsplit(server)
+        known = url.scheme in ("http", "https") and url.hostname and url.port != 0
+    except ValueError:
+        known = False
+    if not known:
+        raise cluster.wrong("its server is no address such as https://host:6443")
+    if url.username is not None:
+        raise cluster.wrong("its server holds a name or password, which belong to the user")
+    return server
 
 
 def _pair(user: Entry) -> KeyPair | None:

@@ -45,9 +45,9 @@ def unreachable(
     error: ClientError | TimeoutError | OSError, access: Access, *, idle: float | None = None
 ) -> BackendUnavailable:
     """What went wrong between us and the server. ``idle`` is how long a stream waited for its next piece."""
-    what = f"the cluster {access.context} ({_bare(access.server)})"
+    what = f"the cluster {access.context} ({access.server})"
     if isinstance(error, ServerTimeoutError | TimeoutError) and idle is not None:
-        return unusable(f"{what} sent nothing for {idle:.0f} s")
+        return unusable(f"{what} sent nothing for {idle:g} s")
     message, hint = _words(error, access)
     return unusable(f"{what} {message}", hint=hint)
 
@@ -91,9 +91,3 @@ def _untrusted(error: BaseException) -> Words:
 def _reason(error: BaseException) -> str:
     reason = error.reason if isinstance(error, ssl.SSLError) else None
     return (reason or str(error)).lower().replace("_", " ")
-
-
-def _bare(server: str) -> str:
-    """The address without a password that somebody wrote into it."""
-    before, at, after = server.rpartition("@")
-    return f"{before.partition('://')[0]}://{after}" if at else server

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from ciao.errors import BackendUnavailable
 from ciao.k8s.backoff import Pace

@@ -161,7 +161,7 @@ class _Follower:
             self._done = last
             pause = 0.0 if last else max(SETTLE, self._backoff.failed())
         self._tried = True
-        if pause:
+        if pause and (last or not self._ended.is_set()):  # the last read is not put off
             await self._wait(pause)
 
     async def _read(self, *, last: bool) -> AsyncGenerator[Chunk | Gap, None]:
@@ -172,11 +172,12 @@ class _Follower:
         stream = self._source.read(since, follow=not last, previous=self._previous, idle=2 * self._idle)
         async with aclosing(stream):
             while (piece := await self._piece(stream)) is not None:
-                self._whole = False
                 data, gap = reader.feed(piece)
                 if data and (gap or doubtful):
                     await self._prove(reader, mark)
                     doubtful = False
+                if data or reader.unfinished:
+                    self._whole = False
                 if gap:
                     yield self._gap(after=mark.newest, before=data[:30].decode(), reason=ROTATED)
                 if data:

@@ -104,6 +104,11 @@ class Reader:
         """How far it is."""
         return Mark(newest=self._newest.decode(), floor=self._floor, window=self._window, recent=self._recent)
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether a line has begun whose end has not come."""
+        return self._rest.begun
+
     def connect(self) -> str:
         """A new stream begins; what half a line the last one left is forgotten, for it comes again.
 
@@ -238,6 +243,10 @@ class _Rest:
         self.lost += len(part) - len(kept)
         if kept:
             self._parts.append(kept)
+
+    @property
+    def begun(self) -> bool:
+        return bool(self._parts) and bool(DATED(self._parts[0]))
 
     def take(self) -> tuple[bytes, int]:
         """What is held, and how many bytes are not; it is empty then."""

@@ -194,7 +194,7 @@ class Writer:
 @settings(deadline=None)
 @given(entries=ENTRIES, streams=STREAMS, saved=st.booleans())
 def test_nothing_is_lost_or_doubled_wherever_streams_are_cut(
-    entries: list[tuple[int, int, bytes]], streams: list[tuple[int, int | None, int]], saved: bool
+    entries: list[tuple[int, int, bytes]], streams: list[tuple[int, int | None, int]], *, saved: bool
 ) -> None:
     writer, reader, got = Writer(entries), Reader(), b""
     for upto, cut, size in [*streams, (len(entries), None, 4096)]:

@@ -86,6 +86,16 @@ def socket_at(path: Path) -> Probe:
     return probe
 
 
+def says(log: Path, words: str) -> Probe:
+    """A program that is about to start has written these words once more into a log, which is appended to."""
+
+    def count() -> int:
+        return log.read_text(errors="replace").count(words) if log.exists() else 0
+
+    before = count()
+    return lambda: count() > before
+
+
 def _status(connection: http.client.HTTPConnection, path: str) -> int:
     try:
         connection.request("GET", path)

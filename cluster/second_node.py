@@ -11,7 +11,6 @@ import os
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -20,7 +19,7 @@ from cluster.components import Component
 from cluster.layout import Layout
 from cluster.node import Node
 from cluster.outside import Cluster
-from cluster.readiness import socket_at
+from cluster.readiness import says
 
 NAME = "node-1"
 TAINT = "ciao-cluster/second-node"
@@ -68,7 +67,7 @@ def add(cluster: Cluster, settings: Settings | None = None, progress: Callable[[
     builds.require(builds.CONTAINERD, progress)
     if not one.containerd.exists():
         _prepare(cluster, one, settings or Settings())
-    for component in (_containerd(one, cluster.init), kubelet(cluster.layout, settings)):
+    for component in (_containerd(one), kubelet(cluster.layout, settings)):
         if not cluster.runs(component.name):
             cluster.add(component, progress)
 
@@ -135,12 +134,13 @@ def _prepare(cluster: Cluster, one: Node, settings: Settings) -> None:
     node.configure_containerd(one, _containerd_config(one))
 
 
-def _containerd(one: Node, init: int) -> Component:
+def _containerd(one: Node) -> Component:
+    """Ready once it says so: its socket is there before it serves a kubelet, which would end."""
     path = os.environ.get("PATH", os.defpath)
     return Component(
         name=CONTAINERD,
         command=(builds.program("containerd"), f"--config={one.containerd / 'config.toml'}"),
-        ready=socket_at(Path(f"/proc/{init}/root{one.socket}")),  # asked from the host
+        ready=says(one.cluster.logs / f"{CONTAINERD}.log", "containerd successfully booted"),
         environment={"PATH": f"{builds.CONTAINERD.folder}:{path}"},  # its own shim before Debian's
     )
 

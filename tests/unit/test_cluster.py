@@ -53,6 +53,15 @@ def test_what_does_not_come_is_said_with_its_time() -> None:
         readiness.until(lambda: False, what="The moon is blue", seconds=0)
 
 
+def test_only_what_is_said_from_now_on_counts(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("booted\n")
+    said = readiness.says(log, "booted")
+    assert not said()
+    log.write_text("booted\nended\nbooted\n")
+    assert said()
+
+
 def test_two_clusters_share_no_address_and_no_folder() -> None:
     one, two = Layout(name="one", number=0), Layout(name="two", number=1)
     for part in ("state", "kept", "pods", "node", "outer", "inner", "cable", "api", "registry", "cgroup"):

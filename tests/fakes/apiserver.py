@@ -123,13 +123,13 @@ class ApiServer:
         self.open = 0  # streams that are being read
         self._script = {line: _several(replies) for line, replies in (script or {}).items()}
         self._tls = tls
-        self._port = 0
+        self.port = 0
         self._runner: web.AppRunner | None = None
         self._connections: set[asyncio.BaseTransport] = set()
 
     @property
     def url(self) -> str:
-        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     def count(self, line: str) -> int:
         """How often something was asked for."""
@@ -151,9 +151,9 @@ class ApiServer:
         app.router.add_route("*", "/{path:.*}", self._serve)
         self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port, ssl_context=self._tls)
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self._tls)
         await site.start()
-        self._port = self._runner.addresses[0][1]
+        self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
         """Break every connection and listen no more."""

@@ -265,7 +265,7 @@ def _parsed(body: bytes, *, access: Access) -> Manifest:
         found = json.loads(body)
     except ValueError:
         raise unusable(f"{access.context} ({access.server}) answered with broken JSON") from None
-    return found if isinstance(found, dict) else {"items": found}
+    return found if isinstance(found, dict) else {"text": body.decode()}
 
 
 def _a_page(access: Access, code: int) -> Exception:

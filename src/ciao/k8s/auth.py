@@ -101,7 +101,9 @@ class Credentials:
                 authorization = f"Bearer {given.token}" if given.token else ""
                 return Proof(authorization=authorization, pair=given.pair, expires=given.expires)
             case Oidc() as login:
-                tokens = await oidc.tokens(login, now=self._now(), refused=self._identity is not None)
+                tokens = await oidc.tokens(
+                    login, now=self._now(), environ=self._environ, refused=self._identity is not None
+                )
                 return _bearer(tokens.id_token, expires=tokens.expires)
             case unknown:
                 assert_never(unknown)

@@ -10,12 +10,13 @@ import base64
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ciao.errors import BackendUnavailable
-from ciao.k8s import tls
+from ciao.k8s import proxies, tls
 from ciao.k8s.access import Oidc, unusable
 
 __all__ = ["Tokens", "tokens"]
@@ -33,14 +34,14 @@ class Tokens:
     refresh_token: str = field(default="", repr=False)
 
 
-async def tokens(login: Oidc, *, now: float, refused: bool = False) -> Tokens:
+async def tokens(login: Oidc, *, now: float, environ: Mapping[str, str], refused: bool = False) -> Tokens:
     """The tokens of the kubeconfig while they are good, else new ones. Raises BackendUnavailable if there are none."""
     expires = _expiry(login.id_token)
     if login.id_token and not refused and (expires is None or now < expires):
         return Tokens(id_token=login.id_token, expires=expires)
     if not login.refresh_token:
         raise _failed(login, "the login is over, and there is no refresh-token")
-    new = await _renewed(login)
+    new = await _renewed(login, environ)
     await asyncio.to_thread(_keep, login, new)
     return new
 
@@ -54,18 +55,23 @@ def _expiry(token: str) -> float | None:
         return None
 
 
-async def _renewed(login: Oidc) -> Tokens:
+async def _renewed(login: Oidc, environ: Mapping[str, str]) -> Tokens:
     import aiohttp  # with the first job on a cluster
 
     context = tls.client_context(authority=login.authority)
     time_out = aiohttp.ClientTimeout(total=30)
+
+    async def ask(method: str, url: str, **form: Any) -> dict[str, Any]:
+        proxy = proxies.proxy_for(url, environ)
+        async with session.request(method, url, ssl=context, proxy=proxy, **form) as response:
+            found: dict[str, Any] = await response.json(content_type=None)
+            return found
+
     try:
-        async with aiohttp.ClientSession(timeout=time_out, trust_env=True, raise_for_status=True) as session:
-            async with session.get(f"{login.issuer}/.well-known/openid-configuration", ssl=context) as response:
-                provider = await response.json(content_type=None)
+        async with aiohttp.ClientSession(timeout=time_out, raise_for_status=True) as session:
+            provider = await ask("GET", f"{login.issuer}/.well-known/openid-configuration")
             form, headers = _asking(login, provider)
-            async with session.post(provider["token_endpoint"], data=form, headers=headers, ssl=context) as response:
-                answer = await response.json(content_type=None)
+            answer = await ask("POST", provider["token_endpoint"], data=form, headers=headers)
         token = str(answer["id_token"])
     except aiohttp.ClientResponseError as error:
         raise _failed(login, f"the identity provider answered {error.status}") from None

@@ -213,9 +213,9 @@ def kept(folder: Path, id_token: str) -> Path:
 
 async def test_an_identity_tokens_is_taken_until_it_is_over(tmp_path: Path) -> None:
     login = Oidc(issuer="http://nobody.invalid", client="c", file=tmp_path / "none", id_token=jwt(2000))
-    assert (await oidc.tokens(login, now=1000)).id_token == jwt(2000)
+    assert (await oidc.tokens(login, now=1000, environ={})).id_token == jwt(2000)
     with pytest.raises(BackendUnavailable, match="the login is over, and there is no refresh-token"):
-        await oidc.tokens(login, now=2000)
+        await oidc.tokens(login, now=2000, environ={})
 
 
 async def test_a_new_identity_is_asked_for_and_kept_for_kubectl(tmp_path: Path, signed: Certificates) -> None:
@@ -231,7 +231,7 @@ async def test_a_new_identity_is_asked_for_and_kept_for_kubectl(tmp_path: Path, 
             refresh_token="refresh-1",
             authority=signed.authority,
         )
-        new = await oidc.tokens(login, now=1000)
+        new = await oidc.tokens(login, now=1000, environ={})
     assert (new.id_token, new.expires) == (jwt(9000), 9000 - oidc.MARGIN)
     assert server.asked[1].form == {"grant_type": "refresh_token", "refresh_token": "refresh-1"}
     assert server.asked[1].headers["Authorization"] == "Basic " + base64.b64encode(b"c:s3cret").decode()
@@ -243,7 +243,7 @@ async def test_no_refresh_token_is_sent_to_a_provider_that_is_not_trusted(tmp_pa
         provider(server)
         login = Oidc(issuer=server.url, client="c", file=tmp_path / "none", refresh_token="refresh-1")
         with pytest.raises(BackendUnavailable, match="the identity provider cannot be reached"):
-            await oidc.tokens(login, now=1000)
+            await oidc.tokens(login, now=1000, environ={})
     assert not server.asked
 
 
@@ -251,7 +251,7 @@ async def test_a_secret_goes_where_the_provider_wants_it(tmp_path: Path) -> None
     async with ApiServer() as server:
         provider(server, token_endpoint_auth_methods_supported=["client_secret_post"])
         login = Oidc(issuer=server.url, client="c", secret="s", file=tmp_path / "none", refresh_token="r")
-        await oidc.tokens(login, now=1000)
+        await oidc.tokens(login, now=1000, environ={})
     assert server.asked[1].form == {
         "grant_type": "refresh_token",
         "refresh_token": "r",
@@ -274,5 +274,5 @@ async def test_a_provider_that_gives_nothing_is_told(reply: Answer, words: str, 
         server.on("POST /token", reply)
         login = Oidc(issuer=server.url, client="c", file=tmp_path / "none", refresh_token="r3fresh")
         with pytest.raises(BackendUnavailable, match=words) as caught:
-            await oidc.tokens(login, now=1000)
+            await oidc.tokens(login, now=1000, environ={})
     assert "3cret" not in str(caught.value)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import tempfile
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +106,38 @@ async def test_a_stream_over_tls_notices_a_dead_server_and_takes_little_memory(
         plain = tuned[0].get_extra_info("socket")
         assert plain.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
         await pieces.aclose()
+
+
+async def test_tls_goes_through_a_proxy_and_what_that_answers_is_told(signed: Certificates) -> None:
+    async with ApiServer(SCRIPT, tls=signed.server()) as server:
+        for answered, words in ((200, ""), (407, "its proxy answered 407")):
+            tunnel = await asyncio.start_server(tunnelling(server.port, answered), "127.0.0.1", 0)
+            proxy = f"http://me:s3cret@127.0.0.1:{tunnel.sockets[0].getsockname()[1]}"
+            async with tunnel, connected(server, authority=signed.authority, proxy=proxy) as api:
+                if not words:
+                    assert await api.request("GET", "/version") == {"gitVersion": "v1"}
+                    continue
+                with pytest.raises(BackendUnavailable, match=words) as caught:
+                    await api.request("GET", "/version")
+                assert "s3cret" not in str(caught.value)
+
+
+def tunnelling(port: int, answered: int) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+    """A proxy's CONNECT, always to this port."""
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while piece := await reader.read(65536):
+            writer.write(piece)
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"CONNECT 127.0.0.1:")
+        writer.write(f"HTTP/1.1 {answered} x\r\n\r\n".encode())
+        if answered != 200:
+            writer.close()
+            return
+        there, back = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(pump(reader, back), pump(there, writer))
+
+    return serve

@@ -97,7 +97,8 @@ def follow(
 ) -> AsyncGenerator[Chunk | Gap, None]:
     """The lines after ``cursor``, until ``ended`` is set and the last one is read. Close it with ``aclosing``.
 
-    ``ended`` says that this instance has ended: its container has, or has been restarted, or its pod is gone.
+    ``ended`` says that this instance has ended: its container has, or has been restarted, or its pod is gone. Lines
+    that may be of another instance cost a look at the pod; if the container has been restarted, what is left is read.
     ``previous`` reads what is left of an instance that has been restarted, and ends.
     Raises NotReady if there is no log yet; ApiError for what trying again does not heal, such as a missing right.
     A cluster that cannot be reached is tried for ever.
@@ -167,7 +168,7 @@ class _Follower:
     async def _read(self, *, last: bool) -> AsyncGenerator[Chunk | Gap, None]:
         """One stream to its clean end. Raises TimeoutError if it is silent for too long."""
         reader, mark = self._reader, self._reader.mark
-        doubtful = self._tried and not mark.newest  # nothing tells whose lines come now
+        doubtful = not mark.newest and (self._tried or (last and not self._previous))  # whose lines come now?
         since = reader.connect()
         stream = self._source.read(since, follow=not last, previous=self._previous, idle=2 * self._idle)
         async with aclosing(stream):
@@ -176,8 +177,7 @@ class _Follower:
                 if data and (gap or doubtful):
                     await self._prove(reader, mark)
                     doubtful = False
-                if data or reader.unfinished:
-                    self._whole = False
+                self._whole = self._whole and not data and not reader.unfinished
                 if gap:
                     yield self._gap(after=mark.newest, before=data[:30].decode(), reason=ROTATED)
                 if data:
@@ -185,17 +185,17 @@ class _Follower:
         reader.end()
         if reader.complaint:
             raise ApiError(f"the node says: {reader.complaint}", code=_SERVER_ERROR)
-        if last:
-            for one in await self._rest(reader, mark):
-                yield one
+        for one in await self._rest(reader, mark, doubtful=doubtful) if last else ():
+            yield one
         self._whole = True
 
-    async def _rest(self, reader: Reader, mark: Mark) -> list[Chunk | Gap]:
+    async def _rest(self, reader: Reader, mark: Mark, *, doubtful: bool) -> list[Chunk | Gap]:
         """What is to be said at the end of the last stream."""
         told = list[Chunk | Gap]()
-        if not reader.overlapped:
+        if doubtful or not reader.overlapped:
             await self._prove(reader, mark)
-            told += [] if self._whole else [self._gap(after=mark.newest, reason=ROTATED)]
+        if not (reader.overlapped or self._whole):
+            told.append(self._gap(after=mark.newest, reason=ROTATED))
         if data := reader.finish().data:
             told.append(self._chunk(data))
         return told

@@ -88,8 +88,8 @@ async def test_an_end_of_the_stream_is_not_the_end_of_the_container() -> None:
     assert len(followed.api.opened) == 4
 
 
-async def test_a_container_that_ended_before_needs_one_read() -> None:
-    followed = Followed([lines(1, 2)])
+async def test_a_container_that_ended_before_needs_one_read_and_a_look_at_whose_lines_they_are() -> None:
+    followed = Followed([lines(1, 2)], requests=[pod()])
     followed.ended.set()
     assert await followed.text() == lines(1, 2)
     assert "follow" not in followed.api.opened[0]
@@ -232,6 +232,13 @@ async def test_the_lines_of_a_pod_that_took_the_name_do_not_come_into_the_log_of
 async def test_a_container_that_said_nothing_does_not_take_the_words_of_its_successor() -> None:
     followed = Followed([], [line(9, "new")], [], requests=[pod(restarts=1)] * 2)
     assert await followed.text() == b""
+
+
+@pytest.mark.parametrize("new", [b"", line(9, "new")], ids=["silent", "talking"])
+async def test_a_container_that_was_restarted_before_anybody_listened_is_read_all_the_same(new: bytes) -> None:
+    followed = Followed([new], [lines(1, 2)], requests=[pod(restarts=1)] * 2)
+    followed.ended.set()
+    assert await followed.text() == lines(1, 2)
 
 
 async def test_a_container_that_was_restarted_twice_has_lost_the_end_of_its_log() -> None:

@@ -112,7 +112,7 @@ async def test_a_long_list_comes_in_pages_with_the_version_of_the_last() -> None
 
 
 async def test_a_page_that_is_too_old_begins_the_list_anew_and_at_once() -> None:
-    replies = [page(pod("one", 1), more="next"), refused(410), page(pod("one", 1), pod("two", 2))]
+    replies: list[Reply] = [page(pod("one", 1), more="next"), refused(410), page(pod("one", 1), pod("two", 2))]
     watched = Watched(requests=replies)
     assert await watched.settles() == ["ADDED one 1", "ADDED two 2", "Synced"]
     assert watched.clock.slept == []
@@ -196,7 +196,8 @@ async def test_a_server_that_names_a_pause_gets_it(asks: Step) -> None:
 
 
 async def test_pauses_grow_to_half_a_minute_and_begin_anew_after_success() -> None:
-    streams: list[list[Step]] = [[CUT]] * 8 + [[bookmark(11), CUT], [STALL]]
+    cut: list[Step] = [CUT]
+    streams: list[list[Step]] = [*[cut] * 8, [bookmark(11), CUT], [STALL]]
     watched = Watched(requests=[page()] * 9, streams=streams)
     await watched.settles()
     assert watched.clock.slept == [0.5, 1, 2, 4, 8, 16, 30, 30, 0.5]
@@ -250,7 +251,8 @@ async def test_a_watch_that_worked_survives_refusals_of_a_server_that_has_just_s
 
 
 async def test_a_right_that_is_taken_away_for_good_is_an_error() -> None:
-    streams: list[list[Step]] = [[added("one", 11)], *[[refused(403)]] * 20]
+    forbidden: list[Step] = [refused(403)]
+    streams: list[list[Step]] = [[added("one", 11)], *[forbidden] * 20]
     watched = Watched(requests=[page(), *[refused(403)] * 20], streams=streams)
     with pytest.raises(ApiError):
         await watched.told(20)

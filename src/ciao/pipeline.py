@@ -25,7 +25,7 @@ async def run(spec: JobSpec, *, s2i: S2IClient, backend: Backend) -> AsyncGenera
     """
     job = Job.named(spec, backend=backend.name, now=time.time())  # named first: a cancellation finds it
     try:
-        notices = await asyncio.to_thread(backend.check, spec)  # it may start a Python to ask for its version
+        notices = await backend.check(spec)
         yield SpecRead(spec=spec)
         for notice in notices:
             yield notice

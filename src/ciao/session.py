@@ -35,21 +35,26 @@ class Session:
         self.engine = engine or Engine()
         self._backends = dict(backends)
         self._s2i = s2i
+        self._default = ""
 
     def backend(self, name: str | None = None) -> Backend:
-        """The backend of this name, or the one that settings choose."""
-        wanted = name or self.settings.backend or "local"
+        """The backend of this name, or the one that settings choose; else the cluster if one is known here."""
+        wanted = name or self.settings.backend or self._chosen()
         if wanted not in self._backends:
             self._backends[wanted] = self._make(wanted)
         return self._backends[wanted]
 
-    def s2i(self) -> S2IClient:
-        """The strategy by which code reaches the backend's replicas."""
-        if self._s2i is None:
+    def s2i(self, backend: Backend) -> S2IClient:
+        """The strategy by which code reaches this backend's replicas."""
+        if self._s2i is not None:
+            return self._s2i
+        if backend.name == "local":
             from ciao.s2i.directory import Directory
 
-            self._s2i = Directory(self.settings)
-        return self._s2i
+            return Directory(self.settings)
+        from ciao.s2i.configmap import ConfigMap
+
+        return ConfigMap()
 
     def run(self, spec: JobSpec, listener: Listener) -> Run:
         """Start the job of a cell."""
@@ -59,15 +64,33 @@ class Session:
                 self.started.append(event.job.name)
             listener(event)
 
-        return self.engine.run(pipeline.run(spec, s2i=self.s2i(), backend=self.backend(spec.backend)), remembering)
+        backend = self.backend(spec.backend)
+        return self.engine.run(pipeline.run(spec, s2i=self.s2i(backend), backend=backend), remembering)
 
     def attach(self, name: str, listener: Listener) -> Run:
         """Follow a job that exists, from its first line."""
         return self.engine.run(pipeline.attach(name, backend=self.backend()), listener)
 
-    def _make(self, name: str) -> Backend:
-        if name != "local":
-            raise SettingsError(f"there is no backend {name!r}", hint="The backend of this version is local")
-        from ciao.backends.local.backend import Local
+    def _chosen(self) -> str:
+        """Asked once, so that one kernel stays where it began. Where tests give backends, they have chosen."""
+        if not self._default:
+            self._default = next(iter(self._backends), "") or ("kubeflow" if _cluster_known(self.settings) else "local")
+        return self._default
 
-        return Local(self.settings)
+    def _make(self, name: str) -> Backend:
+        if name == "local":
+            from ciao.backends.local.backend import Local
+
+            return Local(self.settings)
+        if name == "kubeflow":
+            from ciao.backends.kubeflow.backend import Kubeflow
+
+            return Kubeflow(self.settings)
+        raise SettingsError(f"there is no backend {name!r}", hint="The backends are local and kubeflow")
+
+
+def _cluster_known(settings: Settings) -> bool:
+    """Whether there are credentials for a cluster. Reads nothing: a kernel starts as fast without one."""
+    from ciao.k8s import sources
+
+    return sources.find(settings) is not None

@@ -218,15 +218,15 @@ def texts(events: list[Event]) -> list[str]:
 
 async def test_a_plan_creates_nothing(spec: Spec, backend: Backend, settings: Settings) -> None:
     asked = spec("pass")
-    text = backend.plan(asked, Job.named(asked, backend="local", now=0.0))
+    text = await backend.plan(asked, Job.named(asked, backend="local", now=0.0))
     assert "WORLD_SIZE: '2'" in text
     assert not settings.home.exists()
 
 
 @pytest.mark.parametrize("python", ["/nowhere/python3", "no-such-python", "/bin/ls"])
-def test_a_python_that_is_none_is_refused(spec: Spec, backend: Backend, python: str) -> None:
+async def test_a_python_that_is_none_is_refused(spec: Spec, backend: Backend, python: str) -> None:
     with pytest.raises(CreateRefused, match="Python"):
-        backend.check(spec("pass", python=python))
+        await backend.check(spec("pass", python=python))
 
 
 def processes_of(name: str) -> list[int]:
@@ -337,6 +337,6 @@ async def test_the_words_of_an_exit_are_kept(run: Run, spec: Spec) -> None:
     assert ran.failure.evalue == "no data found (exit code 1)"
 
 
-def test_variables_that_the_job_needs_itself_are_warned_of(spec: Spec, backend: Backend) -> None:
-    (notice,) = backend.check(spec("pass", env={"RANK": "5", "MINE": "x"}))
+async def test_variables_that_the_job_needs_itself_are_warned_of(spec: Spec, backend: Backend) -> None:
+    (notice,) = await backend.check(spec("pass", env={"RANK": "5", "MINE": "x"}))
     assert notice.text == "%env. has no effect on RANK: the job sets it for each replica"

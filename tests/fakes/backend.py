@@ -25,12 +25,12 @@ class Scripted:
     name: str = "local"
     where: str = "local"
 
-    def check(self, spec: JobSpec) -> tuple[Notice, ...]:
+    async def check(self, spec: JobSpec) -> tuple[Notice, ...]:
         if self.refuses is not None:
             raise self.refuses
         return ()
 
-    def plan(self, spec: JobSpec, job: Job) -> str:
+    async def plan(self, spec: JobSpec, job: Job) -> str:
         return f"job: {job.name}\n"
 
     async def create(self, spec: JobSpec, job: Job, bundle: Bundle) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable
 from contextlib import aclosing, closing
 from dataclasses import dataclass, field
@@ -21,7 +20,6 @@ from ciao.model import (
     Finished,
     Job,
     JobSpec,
-    Notice,
     Outcome,
     Phase,
     Role,
@@ -156,18 +154,3 @@ async def test_a_second_cancellation_waits_no_longer_and_the_first_goes_on() -> 
     assert events[-1].outcome.phase is Phase.CANCELLED
     backend.enough.set()
     await until(lambda: "given up" in backend.calls)
-
-
-async def test_a_check_that_takes_long_does_not_keep_the_loop_from_other_jobs() -> None:
-    asked, answer = threading.Event(), threading.Event()
-
-    class Thorough(Scripted):
-        def check(self, spec: JobSpec) -> tuple[Notice, ...]:
-            asked.set()
-            assert answer.wait(10)
-            return ()
-
-    task = asyncio.create_task(told(Thorough(script=[DONE]), NoBundle()))
-    await until(asked.is_set)
-    answer.set()
-    assert isinstance((await task)[-1], Finished)

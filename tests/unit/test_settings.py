@@ -119,7 +119,7 @@ REFUSED = [
     ("keep: {days: -1}", "~/config.yaml: keep.days is '-1', but must be a number of days, 0 or more"),
     ("keep: {bytes: 2Gb}", "~/config.yaml: keep.bytes is '2Gb', but must be a size such as 500Mi or 2Gi"),
     ("local: {replicas: 0}", "~/config.yaml: local.replicas is '0', but must be a whole number, 1 or more"),
-    ("backend: locla", "~/config.yaml: backend is 'locla', but must be local. Did you mean local?"),
+    ("backend: locla", "~/config.yaml: backend is 'locla', but must be kubeflow or local. Did you mean local?"),
     ("worker: {cpu: lots}", "~/config.yaml: worker.cpu is 'lots', but must be a Kubernetes quantity such as 500m"),
     ("ps: {memory: 1GB}", "~/config.yaml: ps.memory is '1GB', but must be a Kubernetes quantity such as 1Gi"),
     (

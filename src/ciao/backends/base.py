@@ -24,11 +24,11 @@ class Backend(Protocol):
     def where(self) -> str:
         """What the first line of the output names: ``local``, or context and namespace."""
 
-    def check(self, spec: JobSpec) -> tuple[Notice, ...]:
+    async def check(self, spec: JobSpec) -> tuple[Notice, ...]:
         """What this backend does otherwise than asked. Raises CreateRefused for what would change the run."""
 
-    def plan(self, spec: JobSpec, job: Job) -> str:
-        """What :meth:`create` would create, as YAML. Pure: touches nothing."""
+    async def plan(self, spec: JobSpec, job: Job) -> str:
+        """What :meth:`create` would create, as YAML. Creates nothing."""
 
     async def create(self, spec: JobSpec, job: Job, bundle: Bundle) -> None:
         """Start the job. It then lives on its own: the death of this process does not end it."""

@@ -21,14 +21,14 @@ class Plan:
     notices: tuple[Notice, ...]
 
 
-def plan(cell: Cell, session: Session) -> Plan:
+async def plan(cell: Cell, session: Session) -> Plan:
     """The pure half of a run. Raises CellError, CreateRefused."""
     from ciao import interpreter
 
     spec = interpreter.read(cell, settings=session.settings)
     backend = session.backend(spec.backend)
-    notices = backend.check(spec)
-    return Plan(yaml=backend.plan(spec, _unnamed(spec, backend=backend.name)), notices=notices)
+    notices = await backend.check(spec)
+    return Plan(yaml=await backend.plan(spec, _unnamed(spec, backend=backend.name)), notices=notices)
 
 
 def _unnamed(spec: JobSpec, *, backend: str) -> Job:

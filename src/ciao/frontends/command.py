@@ -188,7 +188,8 @@ def _plan(ask: Ask) -> Answer:
     if ask.cell is None and ask.request.file is None:
         hint = "Write %%ciao plan above the cell's magic lines" if ask.in_cell else "Write: ciao plan FILE"
         raise CommandError("'plan' needs a cell", hint=hint)
-    return Answer(text=present.plan(plan(ask.cell or read_cell(ask.request.file or ""), ask.session)))
+    planned = wait(ask.session, plan(ask.cell or read_cell(ask.request.file or ""), ask.session))
+    return Answer(text=present.plan(planned))
 
 
 def _config(ask: Ask) -> Answer:

@@ -71,13 +71,17 @@ def _home(environ: Mapping[str, str]) -> Path:
 def _settings(values: Mapping[str, object], given: Mapping[str, Given]) -> Settings:
     roles: dict[str, dict[str, Any]] = {}
     plain: dict[str, Any] = {}
+    images: dict[str, str] = {}
     for key, value in values.items():
         role, _, resource = key.rpartition(".")
         if role in tuple(Role):
             roles.setdefault(role, {})[resource] = value
+        elif role == "images":
+            images[resource] = str(value)
         else:
             plain[BY_KEY[key].field] = value
     resources = {role: Resources(**asked) for role, asked in roles.items()}
+    plain["images"] = MappingProxyType(images)
     return Settings(**plain, resources=MappingProxyType(resources), given=MappingProxyType(dict(given)))
 
 

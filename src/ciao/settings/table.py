@@ -15,7 +15,7 @@ from ciao.model import Resources, Role
 
 __all__ = ["BY_KEY", "SETTINGS", "Given", "Setting", "Settings"]
 
-BACKENDS = ("local",)
+BACKENDS = ("kubeflow", "local")
 PROVIDERS = ("configmap", "img", "s2i")
 
 SUFFIXES = {"": 0, "k": 3, "m": 6, "g": 9, "t": 12}
@@ -35,8 +35,10 @@ class Settings:
 
     ``home`` holds one folder a job. ``resources`` are defaults by role name. ``keep_for`` and ``keep_bytes`` are
     when the folders of ended jobs are pruned. ``grace`` is how long a replica has between SIGTERM and SIGKILL.
-    ``python`` is the interpreter of local replicas, None for the kernel's own. ``kubeconfig``, ``namespace`` and
-    ``s2i_*`` are for a cluster. ``given`` tells, by key, what was set and where.
+    ``python`` is the interpreter of local replicas, None for the kernel's own. For a cluster are ``kubeconfig``,
+    ``namespace``, ``images`` (by framework), ``live`` (how many replicas' logs are followed), ``run_as`` (the number of
+    the user in pods, None for the cluster's choice), ``host_paths`` and ``s2i_*``. ``given`` tells, by key, what was
+    set and where.
     """
 
     home: Path
@@ -49,6 +51,10 @@ class Settings:
     keep_bytes: int = 2 * 1024**3
     kubeconfig: Path | None = None
     namespace: str | None = None
+    images: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    live: int = 50
+    run_as: int | None = 1000
+    host_paths: bool = False
     s2i_provider: str | None = None
     s2i_registry: str | None = None
     s2i_username: str | None = None
@@ -114,6 +120,26 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _user(text: str) -> int | None:
+    if text == "none":
+        return None
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError("must be the number of a user, or none")
+    return int(text)
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return text.lower() == "true"
+
+
+def _image(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][-A-Za-z0-9._/:@]*", text):
+        raise ValueError("must be the name of an image, such as registry.example/team/base:1")
+    return text
+
+
 def _bytes(text: str) -> int:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([a-z]{0,2})", text.lower(), re.ASCII)
     suffix = match[2] if match else "?"
@@ -158,6 +184,16 @@ def _resources() -> Iterator[Setting]:
         )
 
 
+def _images() -> Iterator[Setting]:
+    for framework in ("tensorflow", "pytorch", "jax", "xgboost", "paddle", "mpi"):
+        yield Setting(
+            key=f"images.{framework}",
+            field="images",
+            doc=f"The image of {framework} cells that name none (for a cluster)",
+            read=_image,
+        )
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting(
         key="home", field="home", default="~/.ciao", read=_path, in_files=False,
@@ -187,6 +223,19 @@ SETTINGS: tuple[Setting, ...] = (
     *_resources(),
     Setting(key="kubeconfig", field="kubeconfig", read=_path, doc="The cluster's credentials (for a cluster)"),
     Setting(key="namespace", field="namespace", read=_namespace, doc="Where jobs are created (for a cluster)"),
+    *_images(),
+    Setting(
+        key="logs.live", field="live", default="50", read=_count,
+        doc="How many replicas' lines are shown as they come; of the others only those that fail (for a cluster)",
+    ),
+    Setting(
+        key="pods.user", field="run_as", default="1000", read=_user,
+        doc="The number of the user that pods run as; none: the cluster chooses, as OpenShift does (for a cluster)",
+    ),
+    Setting(
+        key="volumes.host", field="host_paths", default="false", read=_boolean,
+        doc="true: a cell may mount folders of the nodes (for a cluster)",
+    ),
     Setting(
         key="s2i.provider", field="s2i_provider", read=_word(*PROVIDERS),
         doc="How code becomes an image (for a cluster)",

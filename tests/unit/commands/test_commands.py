@@ -97,19 +97,20 @@ async def test_attach_follows_the_only_running_job_and_logs_the_newest() -> None
     assert followed == Following(job="new", replica="worker-1", timestamps=True, note="new (the newest job)")
 
 
-def test_a_plan_is_what_would_be_created_and_creates_nothing() -> None:
+async def test_a_plan_is_what_would_be_created_and_creates_nothing() -> None:
     backend = Scripted()
     session = Session(NOWHERE, backends={"local": backend})
-    assert plan(Cell(text="%framework=jax\n%name=mnist\npass"), session).yaml == "job: mnist-xxxxx\n"
+    planned = await plan(Cell(text="%framework=jax\n%name=mnist\npass"), session)
+    assert planned.yaml == "job: mnist-xxxxx\n"
     assert backend.calls == []
 
 
-def test_a_plan_names_what_is_wrong_with_the_cell_or_the_job() -> None:
+async def test_a_plan_names_what_is_wrong_with_the_cell_or_the_job() -> None:
     with pytest.raises(OptionError, match="line 1"):
-        plan(Cell(text="%framework=jaxx\npass"), Session(NOWHERE, backends={"local": Scripted()}))
+        await plan(Cell(text="%framework=jaxx\npass"), Session(NOWHERE, backends={"local": Scripted()}))
     refusing = Scripted(refuses=CreateRefused("not here"))
     with pytest.raises(CreateRefused, match="not here"):
-        plan(Cell(text="%framework=jax\npass"), Session(NOWHERE, backends={"local": refusing}))
+        await plan(Cell(text="%framework=jax\npass"), Session(NOWHERE, backends={"local": refusing}))
 
 
 def test_config_shows_each_value_where_it_comes_from_and_no_secret() -> None:

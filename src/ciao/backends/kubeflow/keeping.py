@@ -18,16 +18,15 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from ciao.errors import StateError
 from ciao.home import SCHEMA, JobFolder, make_private
-from ciao.model import Failure, Job, Outcome, Phase
+from ciao.model import Failure, FailureKind, Job, Outcome, Phase
 
-__all__ = ["Keep", "Life"]
+__all__ = ["Keep", "Life", "read_outcome", "told_outcome"]
 
 TAIL = 4 * 1024 * 1024
 """Bytes at the end of a log from which it is known where to go on."""
@@ -128,12 +127,12 @@ class Keep:
     def end(self, outcome: Outcome) -> None:
         """How it ended, without the frames of a traceback: those are in the log's records."""
         with contextlib.suppress(OSError):
-            self.folder.write(self.folder.path / "outcome.json", _told(outcome))
+            self.folder.write(self.folder.path / "outcome.json", told_outcome(outcome))
 
     def outcome(self) -> Outcome | None:
         """How it ended, if that is known."""
         with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
-            return _read(json.loads((self.folder.path / "outcome.json").read_bytes()))
+            return read_outcome(json.loads((self.folder.path / "outcome.json").read_bytes()))
         return None
 
     def remove(self) -> None:
@@ -160,36 +159,47 @@ def _mend(path: Path) -> None:
             file.truncate(start + whole)
 
 
-def _told(outcome: Outcome) -> dict[str, Any]:
-    failures = [outcome.failure] if outcome.failure else []
+def told_outcome(outcome: Outcome, *, longest: int = 64 * 1024) -> dict[str, Any]:
+    """As JSON; of each error at most so many characters."""
+    parts = {"failure": (outcome.failure,) if outcome.failure else (), "others": outcome.others}
     return {
         **{k: getattr(outcome, k) for k in ("phase", "ended", "attempts", "message", "hint")},
-        "failure": [_failure(f) for f in failures],
-        "others": [_failure(f) for f in outcome.others],
-        "previous": [_failure(f) for f in outcome.previous],
+        **{k: [_failure(f, longest) for f in v] for k, v in {**parts, "previous": outcome.previous}.items()},
     }
 
 
-def _failure(failure: Failure) -> dict[str, Any]:
-    return {k: getattr(failure, k) for k in ("replica", "kind", "time", "ename", "evalue", "secondary")}
+def _failure(failure: Failure, longest: int) -> dict[str, Any]:
+    told = {k: getattr(failure, k) for k in ("replica", "kind", "time", "ename", "evalue", "secondary")}
+    return {**told, "evalue": failure.evalue[:longest]}
 
 
-def _read(data: dict[str, Any]) -> Outcome:
-    failures = [Failure(**one) for one in data["failure"]]
+def read_outcome(data: Mapping[str, Any]) -> Outcome:
+    """What :func:`told_outcome` gave. Raises ValueError, LookupError or TypeError for anything else."""
+    failure, others, previous = (_failures(data[k]) for k in ("failure", "others", "previous"))
     return Outcome(
         phase=Phase(data["phase"]),
         ended=float(data["ended"]),
-        failure=failures[0] if failures else None,
-        others=tuple(Failure(**one) for one in data["others"]),
-        previous=tuple(Failure(**one) for one in data["previous"]),
+        failure=failure[0] if failure else None,
+        others=others,
+        previous=previous,
         attempts=int(data["attempts"]),
         message=str(data["message"]),
         hint=str(data["hint"]),
     )
 
 
-def kept(home: Path) -> Iterator[tuple[Keep, Job]]:
-    """Every job that is kept and can be read."""
-    for keep in Keep.all(home):
-        with contextlib.suppress(StateError):
-            yield keep, keep.job()
+def _failures(data: Sequence[Mapping[str, Any]]) -> tuple[Failure, ...]:
+    return tuple(
+        Failure(
+            replica=str(one["replica"]),
+            kind=_KINDS[one["kind"]],
+            time=float(one["time"]),
+            ename=str(one["ename"]),
+            evalue=str(one["evalue"]),
+            secondary=one["secondary"] is True,
+        )
+        for one in data
+    )
+
+
+_KINDS: Mapping[str, FailureKind] = {kind: kind for kind in get_args(FailureKind)}

@@ -46,7 +46,11 @@ RESTART = "jobset.sigs.k8s.io/restart-attempt"
 
 @dataclass(kw_only=True)
 class Story:
-    """What is known of a job so far. ``timeout`` is in seconds; ``retries`` is how often the group may start again."""
+    """What is known of a job so far.
+
+    ``timeout`` is in seconds; ``retries`` is how often the group may start again. ``known`` is how it ended, if that
+    was found out earlier.
+    """
 
     job: Job
     timeout: float | None = None
@@ -57,12 +61,14 @@ class Story:
     started: float | None = None
     attempt: int = 1
     hint: str = ""
+    known: Outcome | None = None
     _failures: dict[str, Failure] = field(default_factory=dict)
     _previous: list[Failure] = field(default_factory=list)
     _failed_at: float | None = None
     _object: Manifest = field(default_factory=dict)
     _events: list[Manifest] = field(default_factory=list)
     _verdict_at: float | None = None
+    _past: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.replicas = Replicas(self.job)
@@ -83,8 +89,8 @@ class Story:
             yield from self.begin_attempt(int(restart) + 1, now=now)
         uid = str(metadata.get("uid"))
         if uid != self.replicas.uid(name):
-            if deleted:
-                return  # an older pod of this replica
+            if deleted or uid in self._past:
+                return  # a pod of an attempt before
             self.replicas.take(name, uid)
         yield from self._deleted(name, pod, now) if deleted else self._changed(name, pod, now)
 
@@ -128,6 +134,7 @@ class Story:
             self._previous.append(first)
             yield Attempt(number=number, of=self.retries + 1, failure=first)
         self.attempt, self._failures, self._failed_at, self._verdict_at = number, {}, None, None
+        self._past.update(filter(None, map(self.replicas.uid, self.ranked)))
         self._events = []
         yield from self.replicas.restart(now=now)
 
@@ -137,12 +144,20 @@ class Story:
         """What the time that has passed decides. Finished is among it: drain the logs before it."""
         if self.outcome is not None:
             return
-        if self._succeeded():
+        if self.known is not None:
+            self.outcome = self.known
+            yield Finished(outcome=self.known)
+        elif self._succeeded():
             yield from self._end(Phase.SUCCEEDED, now)
         elif self._failed_at is not None:
             if now >= self._failed_at + self._settle() and not self.retry_due(now):
                 yield from self._end(Phase.FAILED, now)
-        elif self.timeout is not None and self.started is not None and now > self.started + self.timeout:
+        else:
+            yield from self._overdue(now)
+
+    def _overdue(self, now: float) -> Iterator[Event]:
+        """Ends for which only time has to pass."""
+        if self.timeout is not None and self.started is not None and now > self.started + self.timeout:
             words = f"the job ran longer than its timeout of {self.timeout:g} s"
             self._fail(job_failure("DeadlineExceeded", words, now=now), now)
             yield from self._end(Phase.FAILED, now)
@@ -261,7 +276,10 @@ class Story:
 
     def _end(self, phase: Phase, now: float) -> Iterator[Event]:
         for name in self.replicas.open():
-            yield from self.replicas.become(name, ReplicaState.ENDED, since=now)
+            failure = self._failures.get(name)  # its record has come, its container's end has not
+            state = ReplicaState.ENDED if failure is None else ReplicaState.FAILED
+            reason = "" if failure is None else reason_of(failure)
+            yield from self.replicas.become(name, state, since=now, reason=reason)
         first, others = first_by_cause(tuple(self._failures.values()))
         self.outcome = Outcome(
             phase=phase,

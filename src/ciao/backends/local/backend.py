@@ -38,9 +38,9 @@ class Local:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def check(self, spec: JobSpec) -> tuple[Notice, ...]:
+    async def check(self, spec: JobSpec) -> tuple[Notice, ...]:
         """Notes what has no meaning on one machine. Raises CreateRefused for a Python that cannot run the cell."""
-        self._python(spec)
+        await asyncio.to_thread(self._python, spec)  # it may start one, to ask for its version
         asked = [role.resources for role in spec.roles]
         unmet = [name for name in ("memory", "gpu") if any(getattr(r, name) for r in asked)]
         notices = []
@@ -53,7 +53,7 @@ class Local:
             notices.append(Notice(text="on the local backend cleanPolicy=none means running: what still runs is ended"))
         return tuple(notices)
 
-    def plan(self, spec: JobSpec, job: Job) -> str:
+    async def plan(self, spec: JobSpec, job: Job) -> str:
         """The processes, as YAML. The ports are examples: free ones are chosen at the start."""
         import yaml
 

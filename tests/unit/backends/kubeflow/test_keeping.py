@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ciao.backends.kubeflow.keeping import Keep, Life, kept
+from ciao.backends.kubeflow.keeping import Keep, Life
+from ciao.backends.kubeflow.remembering import kept
 from ciao.model import Failure, Job, Outcome, Phase
 
 JOB = Job(name="pytorch-bcdfg", backend="kubeflow", framework="pytorch", replicas=("worker-0",), created=1.0)

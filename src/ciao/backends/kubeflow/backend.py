@@ -1,0 +1,213 @@
+"""The kubeflow backend: each job is an object of Kubeflow's, each replica a pod."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from ciao.backends.kubeflow import creating, ending
+from ciao.backends.kubeflow.cluster import Cluster
+from ciao.backends.kubeflow.finding import Found, found_job, found_jobs, seen_now, story_of
+from ciao.backends.kubeflow.keeping import Keep
+from ciao.backends.kubeflow.manifests import Manifests, manifests, restarts
+from ciao.backends.kubeflow.printing import as_yaml
+from ciao.backends.kubeflow.remembering import kept, past, remembered
+from ciao.backends.kubeflow.watching import Watching
+from ciao.errors import BackendUnavailable, JobNotFound, did_you_mean
+from ciao.k8s import sources
+from ciao.k8s.access import Access
+from ciao.k8s.base import Api
+from ciao.model import Bundle, Event, Files, Job, JobSpec, Notice, Outcome, Phase, Summary
+from ciao.settings import Settings
+
+__all__ = ["Kubeflow"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ours:
+    """A job that this process has created."""
+
+    spec: JobSpec
+    bundle: Bundle
+    began: float
+
+    def left(self, now: float) -> JobSpec:
+        """The spec for another attempt: its timeout is over all of them."""
+        if self.spec.timeout is None:
+            return self.spec
+        return replace(self.spec, timeout=max(1.0, self.spec.timeout - (now - self.began)))
+
+
+class Kubeflow:
+    """Jobs in one namespace of one cluster. ``api`` is for tests; else it is what settings and environment name."""
+
+    name = "kubeflow"
+
+    def __init__(self, settings: Settings, *, api: Api | None = None) -> None:
+        self._settings = settings
+        self._api = api
+        self._clusters: dict[str, Cluster] = {}
+        self._place = ""
+        self._ours: dict[str, _Ours] = {}
+
+    @property
+    def where(self) -> str:
+        """Context and namespace. Reads the kubeconfig, sends nothing; says what is wrong with it instead of raising."""
+        if not self._place:
+            known = self._api or _access(self._settings)
+            namespace = self._settings.namespace or (known.namespace if known else "")
+            self._place = f"{known.context}/{namespace}" if known else "no cluster"
+        return self._place
+
+    async def check(self, spec: JobSpec) -> tuple[Notice, ...]:
+        """Raises CreateRefused for what this cluster cannot do, BackendUnavailable if it cannot be reached."""
+        job = Job.named(spec, backend=self.name, now=time.time())
+        made = await self._made(spec, job, _only_the_cell(spec))
+        notices = [Notice(text="%python has no meaning on a cluster: the image decides")] if spec.python else []
+        if restarts(spec, made.kind):
+            notices.append(Notice(text="the group is started again by this kernel, for as long as it lives"))
+        return tuple(notices)
+
+    async def plan(self, spec: JobSpec, job: Job) -> str:
+        """The objects in the order of their creation; the server is asked whether it would take them."""
+        made = await self._made(spec, job, _only_the_cell(spec))
+        await creating.dry_run(self._cluster(spec.namespace).api, made)
+        return as_yaml(made)
+
+    async def create(self, spec: JobSpec, job: Job, bundle: Bundle) -> None:
+        """Create the job. Raises CreateRefused or ApiError, and then nothing is left behind."""
+        cluster = self._cluster(spec.namespace)
+        keep = Keep(self._settings.home, job.name)
+        keep.open(job, namespace=cluster.namespace)
+        try:
+            await creating.create(cluster.api, await self._made(spec, job, bundle))
+        except BaseException:
+            keep.remove()
+            raise
+        finally:
+            keep.close()
+        self._ours[job.name] = _Ours(spec=spec, bundle=bundle, began=time.time())
+
+    async def watch(self, name: str) -> AsyncGenerator[Event, None]:
+        """What this machine keeps of it, then what the cluster tells."""
+        keep, found = self._keep(name), await self._found(name)
+        if found is None:
+            for event in past(keep, self._kept_job(name, keep)):
+                yield event
+            return
+        story = story_of(found, keep.outcome())
+        ours = self._ours.get(name)
+        story.retries = restarts(ours.spec, found.kind) if ours is not None else 0
+        keep.open(found.job, namespace=found.namespace)
+        api = self._cluster(found.namespace).api
+        watching = Watching(
+            api,
+            story,
+            keep,
+            resource=found.kind.resource,
+            uid=found.uid,
+            live=self._settings.live,
+            again=lambda number: self._again(found, number),
+            close=lambda finished: ending.close(api, found, finished.outcome),
+        )
+        async with aclosing(watching.events()) as events:
+            async for event in events:
+                yield event
+
+    async def cancel(self, name: str) -> Outcome:
+        """Delete the job and return when its last pod is gone."""
+        found, keep = await self._found(name), self._keep(name)
+        if found is None:
+            self._kept_job(name, keep)
+            return keep.outcome() or Outcome(phase=Phase.CANCELLED, ended=time.time())
+        api = self._cluster(found.namespace).api
+        summary = seen_now(story_of(found, keep.outcome()), await ending.pods_of(api, found)).summary()
+        if summary.outcome is not None:
+            return summary.outcome
+        gone = await ending.delete(api, found, grace=self._settings.grace)
+        words = "" if gone else "its last pod is still being ended by its node"
+        outcome = Outcome(phase=Phase.CANCELLED, ended=time.time(), message=words)
+        keep.end(outcome)
+        return outcome
+
+    async def delete(self, name: str) -> None:
+        """Cancel the job if it runs, and remove all that is known of it."""
+        found, keep = await self._found(name), self._keep(name)
+        if found is None:
+            self._kept_job(name, keep)
+        else:
+            await ending.delete(self._cluster(found.namespace).api, found, grace=self._settings.grace)
+        keep.remove()
+
+    async def jobs(self) -> Sequence[Summary]:
+        """Those on the cluster, then those that only this machine remembers; newest first."""
+        cluster = self._cluster()
+        there = await found_jobs(cluster.api, await cluster.kinds(), namespace=cluster.namespace)
+        names = {summary.job.name for summary in there}
+        gone = [remembered(keep, job) for keep, job in kept(self._settings.home) if job.name not in names]
+        return sorted([*there, *gone], key=lambda s: s.job.created, reverse=True)
+
+    async def job(self, name: str) -> Summary:
+        """From the cluster, else from what this machine keeps."""
+        found, keep = await self._found(name), self._keep(name)
+        if found is None:
+            return remembered(keep, self._kept_job(name, keep))
+        pods = await ending.pods_of(self._cluster(found.namespace).api, found)
+        return seen_now(story_of(found, keep.outcome()), pods).summary()
+
+    async def _made(self, spec: JobSpec, job: Job, bundle: Bundle, *, attempt: int = 1) -> Manifests:
+        place = await self._cluster(spec.namespace).place(spec)
+        return manifests(spec, job, bundle, place=place, attempt=attempt)
+
+    async def _again(self, found: Found, number: int) -> str:
+        """Make the job anew under its name, once its pods are gone."""
+        ours, api = self._ours[found.job.name], self._cluster(found.namespace).api
+        await ending.delete(api, found, grace=self._settings.grace)
+        made = await self._made(ours.left(time.time()), found.job, ours.bundle, attempt=number)
+        return await creating.create(api, made, attempt=number)
+
+    def _cluster(self, namespace: str | None = None) -> Cluster:
+        wanted = namespace or self._settings.namespace or ""
+        if wanted not in self._clusters:
+            self._clusters[wanted] = self._connected(wanted)
+        return self._clusters[wanted]
+
+    def _connected(self, namespace: str) -> Cluster:
+        if self._api is None:
+            from ciao.k8s.api import connect
+
+            self._api = connect(self._settings)
+        return Cluster(self._settings, api=self._api, namespace=namespace or self._api.namespace)
+
+    def _keep(self, name: str) -> Keep:
+        try:
+            return Keep(self._settings.home, name)
+        except ValueError:
+            raise JobNotFound(f"there is no job {name!r} on {self.where}", hint="`%ciao jobs` lists them") from None
+
+    async def _found(self, name: str) -> Found | None:
+        namespace = self._keep(name).known().get("namespace")
+        cluster = self._cluster(namespace if isinstance(namespace, str) else None)
+        return await found_job(cluster.api, await cluster.kinds(), name, namespace=cluster.namespace)
+
+    def _kept_job(self, name: str, keep: Keep) -> Job:
+        if keep.folder.job_file.exists():
+            return keep.job()
+        near = did_you_mean(name, [job.name for _, job in kept(self._settings.home)])
+        raise JobNotFound(f"there is no job {name!r} on {self.where}", hint=near or "`%ciao jobs` lists them")
+
+
+def _access(settings: Settings) -> Access | None:
+    """What the kubeconfig says; what is wrong with it is said when it is used."""
+    source = sources.find(settings)
+    try:
+        return source.load() if source is not None else None
+    except BackendUnavailable:
+        return None
+
+
+def _only_the_cell(spec: JobSpec) -> Files:
+    """A bundle for a plan: what carries the code is decided later, and the runner is the same for all."""
+    return Files(entry=spec.cell.filename, files={spec.cell.filename: spec.code})

@@ -1,0 +1,91 @@
+"""Creating a job: its objects one after the other, all or none of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+
+from ciao.backends.kubeflow.configmaps import name_of
+from ciao.backends.kubeflow.kinds import RUNTIMES
+from ciao.backends.kubeflow.manifests import Manifests, owner
+from ciao.errors import BackendError, CreateRefused
+from ciao.k8s.base import CONFIG_MAPS, MERGE, Api, Manifest, Resource
+from ciao.k8s.errors import ApiError
+
+__all__ = ["create", "dry_run"]
+
+STRICT = {"fieldValidation": "Strict"}
+"""A field that the server does not know is refused, not dropped."""
+
+CONFLICT, INVALID, FORBIDDEN = 409, 422, 403
+
+
+async def create(api: Api, made: Manifests, *, attempt: int = 1) -> str:
+    """Create them; the uid of the job. Raises CreateRefused or another BackendError: then nothing is left behind."""
+    try:
+        for resource, manifest in made.in_order:
+            created = await _put(api, resource, manifest)
+        await _own(api, made, created, attempt=attempt)
+    except BaseException:
+        await asyncio.shield(_undo(api, made, attempt=attempt))
+        raise
+    return str(created["metadata"]["uid"])
+
+
+async def dry_run(api: Api, made: Manifests) -> None:
+    """Ask the server whether it would take them. Raises what :func:`create` would."""
+    for resource, manifest in made.in_order:
+        with _refused(resource, manifest):
+            await api.request("POST", _path(resource, manifest), body=manifest, params={**STRICT, "dryRun": "All"})
+
+
+async def _put(api: Api, resource: Resource, manifest: Manifest) -> Manifest:
+    with _refused(resource, manifest):
+        try:
+            return await api.request("POST", _path(resource, manifest), body=manifest, params=STRICT)
+        except ApiError as error:
+            if error.code != CONFLICT:
+                raise
+            there = await api.request("GET", f"{_path(resource, manifest)}/{manifest['metadata']['name']}")
+            if resource is RUNTIMES or _same(there, manifest):  # an answer that was lost, and so sent again
+                return there
+            raise
+
+
+async def _own(api: Api, made: Manifests, job: Manifest, *, attempt: int) -> None:
+    name = job["metadata"]["name"]
+    body = owner(made.kind, name, job["metadata"]["uid"])
+    path = CONFIG_MAPS.path(namespace=job["metadata"]["namespace"], name=name_of(name, attempt))
+    await api.request("PATCH", path, body=body, content=MERGE)
+
+
+async def _undo(api: Api, made: Manifests, *, attempt: int) -> None:
+    """The runtime stays: other jobs may use it."""
+    namespace, name = made.job["metadata"]["namespace"], made.job["metadata"]["name"]
+    for resource, which in ((made.kind.resource, name), (CONFIG_MAPS, name_of(name, attempt))):
+        with contextlib.suppress(BackendError):
+            params = {"propagationPolicy": "Background"}
+            await api.request("DELETE", resource.path(namespace=namespace, name=which), params=params)
+
+
+def _path(resource: Resource, manifest: Manifest) -> str:
+    return resource.path(namespace=manifest["metadata"]["namespace"])
+
+
+def _same(there: Manifest, manifest: Manifest) -> bool:
+    return bool(there["metadata"].get("annotations") == manifest["metadata"].get("annotations"))
+
+
+@contextlib.contextmanager
+def _refused(resource: Resource, manifest: Manifest) -> Iterator[None]:
+    """What the server refuses for what is in it, as words about the job."""
+    try:
+        yield
+    except ApiError as error:
+        if error.code == INVALID or (error.code == FORBIDDEN and "admission webhook" in str(error)):
+            name = manifest["metadata"]["name"]
+            raise CreateRefused(
+                f"the cluster refuses the {resource.kind} {name}: {error.message}", hint=error.hint
+            ) from error
+        raise

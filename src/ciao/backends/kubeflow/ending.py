@@ -1,0 +1,87 @@
+"""The end of a job on a cluster: what an operator leaves running is ended, what was asked to go is removed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+
+from ciao.backends.kubeflow.finding import Found, outcome_note
+from ciao.backends.kubeflow.labels import JOB
+from ciao.errors import BackendError
+from ciao.k8s.base import CONFIG_MAPS, MERGE, PODS, Api, Manifest
+from ciao.k8s.errors import ApiError
+from ciao.model import CleanPolicy, Outcome, Phase
+
+__all__ = ["close", "delete", "pods_of", "remove_job"]
+
+LATE = 5.0
+"""Seconds beyond the grace period in which the last pod must be gone."""
+
+LOOK_EVERY = 0.2
+"""Seconds between two looks at what is being deleted."""
+
+NOT_FOUND = 404
+
+BACKGROUND = {"propagationPolicy": "Background"}
+
+
+async def close(api: Api, found: Found, outcome: Outcome) -> None:
+    """After a job has ended: write on it how, end what still runs, remove its pods if that was asked for.
+
+    A right that is missing for one of them is no reason to hide the outcome: it is done without.
+    """
+    body = outcome_note(outcome)
+    if _runs_on(found, outcome):
+        body["spec"] = {"suspend": True} if found.kind.operator is None else {"runPolicy": {"suspend": True}}
+    path = found.kind.resource.path(namespace=found.namespace, name=found.job.name)
+    with contextlib.suppress(BackendError):
+        await api.request("PATCH", path, body=body, content=MERGE)
+    if found.spec.clean_policy is CleanPolicy.ALL:
+        with contextlib.suppress(BackendError):
+            await api.request("DELETE", PODS.path(namespace=found.namespace), params={"labelSelector": _mine(found)})
+
+
+async def remove_job(api: Api, found: Found) -> None:
+    """Delete the object and its code; its pods go with it, after their grace period."""
+    with contextlib.suppress(ApiError):
+        params = {"labelSelector": _mine(found)}
+        await api.request("DELETE", CONFIG_MAPS.path(namespace=found.namespace), params=params)
+    path = found.kind.resource.path(namespace=found.namespace, name=found.job.name)
+    try:
+        await api.request("DELETE", path, params=BACKGROUND)
+    except ApiError as error:
+        if error.code != NOT_FOUND:
+            raise
+
+
+async def delete(api: Api, found: Found, *, grace: float) -> bool:
+    """Delete the job, and return when its last pod is gone; False if one is still there after grace and a little."""
+    await remove_job(api, found)
+    deadline = time.monotonic() + grace + LATE
+    while await pods_of(api, found):  # the job is gone at once, its pods a while later
+        if time.monotonic() > deadline:
+            return False
+        await asyncio.sleep(LOOK_EVERY)
+    return True
+
+
+async def pods_of(api: Api, found: Found) -> list[Manifest]:
+    """All that there are."""
+    answer = await api.request("GET", PODS.path(namespace=found.namespace), params={"labelSelector": _mine(found)})
+    return list(answer.get("items") or ())
+
+
+def _mine(found: Found) -> str:
+    return f"{JOB}={found.job.name}"
+
+
+def _runs_on(found: Found, outcome: Outcome) -> bool:
+    """Whether the operator lets the others run, or tries again: it sees no end, or only a restart.
+
+    An operator of v1 sees what a container's exit code tells, and ends the others by itself. Suspending a job is what
+    ends its pods and keeps its object.
+    """
+    if outcome.phase is not Phase.FAILED or outcome.failure is None:
+        return False
+    return found.kind.operator is None or outcome.failure.kind in ("timeout", "start", "lost")

@@ -1,0 +1,133 @@
+"""Jobs of ours on a cluster, from what is written on them: in another kernel, after a restart, in a shell."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ciao.backends.kubeflow.keeping import read_outcome, told_outcome
+from ciao.backends.kubeflow.kinds import Kind
+from ciao.backends.kubeflow.labels import JOB, OURS, PREFIX, attempt_of, job_of, spec_of
+from ciao.backends.kubeflow.story import SETTLE_SECONDARY, Story
+from ciao.k8s.base import PODS, Api, Manifest
+from ciao.k8s.errors import ApiError
+from ciao.model import Job, JobSpec, Outcome, Summary
+
+__all__ = ["Found", "found_job", "found_jobs", "outcome_note", "seen_now", "story_of"]
+
+OUTCOME = f"{PREFIX}outcome"
+
+MAX_TEXT = 500
+"""Characters of an error that are written on a job."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A job's object, and what it says of itself."""
+
+    kind: Kind
+    manifest: Manifest
+    job: Job
+    spec: JobSpec
+
+    @property
+    def uid(self) -> str:
+        """The object's."""
+        return str(self.manifest["metadata"].get("uid"))
+
+    @property
+    def namespace(self) -> str:
+        """Where it is."""
+        return str(self.manifest["metadata"].get("namespace"))
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How it ended, if whoever followed it wrote that on it."""
+        annotations = self.manifest["metadata"].get("annotations") or {}
+        try:
+            return read_outcome(json.loads(annotations[OUTCOME]))
+        except (ValueError, LookupError, TypeError, RecursionError):
+            return None
+
+
+async def found_job(api: Api, kinds: Iterable[Kind], name: str, *, namespace: str) -> Found | None:
+    """The job of this name, whatever its kind."""
+    asked = (_one(api, kind, name, namespace=namespace) for kind in kinds)
+    return next((found for found in await asyncio.gather(*asked) if found is not None), None)
+
+
+async def found_jobs(api: Api, kinds: Iterable[Kind], *, namespace: str) -> list[Summary]:
+    """All jobs of ours, newest first: one list for each kind, and one for all of their pods."""
+    params = {"labelSelector": OURS}
+    pods = asyncio.ensure_future(_items(api, PODS.path(namespace=namespace), params))
+    lists = await asyncio.gather(*(_of_kind(api, kind, namespace=namespace) for kind in kinds))
+    by_job: dict[str, list[Manifest]] = {}
+    for pod in await pods:
+        by_job.setdefault(str((pod["metadata"].get("labels") or {}).get(JOB)), []).append(pod)
+    every = (one for found in lists for one in found)
+    summaries = [seen_now(story_of(one), by_job.get(one.job.name, ())).summary() for one in every]
+    return sorted(summaries, key=lambda s: s.job.created, reverse=True)
+
+
+def story_of(found: Found, outcome: Outcome | None = None) -> Story:
+    """The beginning of a job's story. ``outcome`` is what this machine knows of its end: more than is written on it."""
+    story = Story(
+        job=found.job,
+        timeout=found.spec.timeout,
+        retries=found.spec.retries,
+        kind=found.kind.name,
+        namespace=found.namespace,
+        attempt=attempt_of(found.manifest),
+        known=outcome or found.outcome,
+    )
+    for _ in story.see_job(found.manifest, now=time.time()):
+        pass
+    return story
+
+
+def seen_now(story: Story, pods: Sequence[Manifest]) -> Story:
+    """With what its pods say, without waiting for more."""
+    now = time.time()
+    for pod in pods:
+        for _ in story.see_pod(pod, now=now):
+            pass
+    for _ in story.tick(now + SETTLE_SECONDARY):
+        pass
+    return story
+
+
+def outcome_note(outcome: Outcome) -> Manifest:
+    """The merge patch that writes an outcome on a job: for kernels that come when the pods are gone."""
+    told = told_outcome(outcome, longest=MAX_TEXT)
+    return {"metadata": {"annotations": {OUTCOME: json.dumps(told, separators=(",", ":"))}}}
+
+
+async def _one(api: Api, kind: Kind, name: str, *, namespace: str) -> Found | None:
+    try:
+        return _found(kind, await api.request("GET", kind.resource.path(namespace=namespace, name=name)))
+    except ApiError as error:
+        if error.code in (403, 404):  # a kind that one may not see holds no job of one's own
+            return None
+        raise
+
+
+async def _of_kind(api: Api, kind: Kind, *, namespace: str) -> list[Found]:
+    items = await _items(api, kind.resource.path(namespace=namespace), {"labelSelector": OURS})
+    return [found for item in items if (found := _found(kind, item)) is not None]
+
+
+async def _items(api: Api, path: str, params: Mapping[str, str]) -> list[Manifest]:
+    try:
+        return list((await api.request("GET", path, params=params)).get("items") or ())
+    except ApiError as error:
+        if error.code in (403, 404):
+            return []
+        raise
+
+
+def _found(kind: Kind, manifest: Manifest) -> Found | None:
+    job, spec = job_of(manifest), spec_of(manifest)
+    return Found(kind=kind, manifest=manifest, job=job, spec=spec) if job is not None and spec is not None else None

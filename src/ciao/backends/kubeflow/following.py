@@ -1,0 +1,142 @@
+"""The logs of a job's replicas: one stream for each life of a container, from its first line to its last."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from ciao.backends.kubeflow.keeping import Keep, Life
+from ciao.backends.kubeflow.replicas import Container, container_of, replica_of
+from ciao.backends.kubeflow.story import Story
+from ciao.errors import BackendError
+from ciao.k8s.base import Api, Manifest
+from ciao.k8s.errors import ApiError
+from ciao.k8s.logs import Chunk, Cursor, Gap, NotReady, follow
+from ciao.logs.resume import Reader
+from ciao.model import Notice
+
+__all__ = ["Logs"]
+
+EARLY = 0.2
+"""Seconds after which a log is asked for again that its node does not have yet."""
+
+Write = Callable[[Life, bytes], Awaitable[None]]
+Say = Callable[[Notice], Awaitable[None]]
+
+
+@dataclass(kw_only=True)
+class _Log:
+    """One life as it is known: where it can be read, and whether it is over."""
+
+    life: Life
+    pod: str
+    container: str
+    failed: bool = False
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+
+
+class Logs:
+    """Follows at most ``live`` replicas, those of the lowest ranks first; besides them, all that fail."""
+
+    def __init__(self, api: Api, story: Story, keep: Keep, *, live: int, write: Write, say: Say) -> None:
+        self._api = api
+        self._story = story
+        self._keep = keep
+        self._live = live
+        self._write = write
+        self._say = say
+        self._logs: dict[Life, _Log] = {}
+        self._kept: set[Life] = set()
+        self._ranks = {name: rank for rank, name in enumerate(story.ranked)}
+
+    def know(self, life: Life) -> None:
+        """Lines of this life are on the disk already."""
+        self._kept.add(life)
+
+    def see(self, pod: Manifest, *, deleted: bool) -> None:
+        """A pod as it is now."""
+        replica = replica_of(pod, self._story.ranked)
+        container = container_of(pod)
+        if replica is None or not (container.began or container.restarts):
+            return
+        metadata = pod["metadata"]
+        current = self._log(replica, metadata, container, container.restarts)
+        if container.restarts:
+            before = self._log(replica, metadata, container, container.restarts - 1)
+            before.failed = True
+            before.ended.set()
+        if container.terminated is not None:
+            current.failed = container.terminated.get("exitCode") != 0
+        if container.terminated is not None or deleted:
+            current.ended.set()
+
+    def start(self) -> None:
+        """Follow whoever is to be followed and is not yet."""
+        for log in self._logs.values():
+            if log.task is None and self._wanted(log):
+                log.task = asyncio.create_task(self._follow(log))
+
+    def tasks(self) -> list[asyncio.Task[None]]:
+        """Of all that was started."""
+        return [log.task for log in self._logs.values() if log.task is not None]
+
+    async def drained(self, *, within: float) -> None:
+        """Until every log that is followed was read to its end, or so many seconds are over."""
+        if tasks := self.tasks():
+            await asyncio.wait(tasks, timeout=within)
+
+    def _log(self, replica: str, metadata: Manifest, container: Container, restart: int) -> _Log:
+        life = Life(replica=replica, uid=str(metadata.get("uid")), restart=restart)
+        if life not in self._logs:
+            self._logs[life] = _Log(life=life, pod=str(metadata["name"]), container=container.name)
+        return self._logs[life]
+
+    def _wanted(self, log: _Log) -> bool:
+        return log.failed or self._ranks[log.life.replica] < self._live
+
+    async def _follow(self, log: _Log) -> None:
+        try:
+            while not await self._read(log):  # noqa: ASYNC110 - only its node knows when it has the log
+                await asyncio.sleep(EARLY)
+        except ApiError as error:
+            await self._say(Notice(level="warning", text=f"the log of {log.life.replica} cannot be read: {error}"))
+        except BackendError as error:
+            await self._say(Notice(level="warning", text=f"the log of {log.life.replica} was cut off: {error}"))
+
+    async def _read(self, log: _Log) -> bool:
+        """Follow it to its end; False if it is too early for that."""
+        told = follow(
+            self._api,
+            namespace=self._story.namespace,
+            pod=log.pod,
+            container=log.container,
+            ended=log.ended,
+            cursor=self._cursor(log.life),
+        )
+        with contextlib.suppress(NotReady):
+            async with aclosing(told):
+                async for one in told:
+                    await self._pass_on(log.life, one)
+            return True
+        return False
+
+    async def _pass_on(self, life: Life, one: Chunk | Gap) -> None:
+        if isinstance(one, Chunk):
+            self._kept.add(life)
+            await self._write(life, one.data)
+            return
+        where = f" between {one.after} and {one.before}" if one.after and one.before else ""
+        words = f"lines of {life.replica} are missing{where}: {one.reason}"
+        await self._say(Notice(text=words, level="warning"))
+
+    def _cursor(self, life: Life) -> Cursor:
+        """Behind the last line that is kept."""
+        reader = Reader()
+        if life in self._kept:
+            reader.connect()
+            reader.feed(self._keep.tail(life))
+        return Cursor(uid=life.uid, restarts=life.restart, mark=reader.mark)

@@ -1,0 +1,310 @@
+"""Following a job on a cluster: its objects and the logs of its replicas become events, each line once.
+
+Three watches (the job, its pods, what the cluster says of both) and one stream for each replica's log feed one queue,
+which is bounded: a cell that cannot keep up slows the streams, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from ciao.backends.kubeflow.following import Logs
+from ciao.backends.kubeflow.keeping import Keep, Life
+from ciao.backends.kubeflow.labels import JOB
+from ciao.backends.kubeflow.story import Story
+from ciao.errors import BackendError
+from ciao.k8s.base import EVENTS, PODS, Api, Resource
+from ciao.k8s.changes import Change, Fresh, Stale, Synced, Told
+from ciao.k8s.errors import ApiError
+from ciao.k8s.watch import watch as reflect
+from ciao.logs.archive import Tail
+from ciao.logs.lines import parse
+from ciao.logs.merge import Merge
+from ciao.model import Event, Finished, Line, Lines, Notice, Phase
+from ciao.runner import FRAME
+
+__all__ = ["Watching"]
+
+PENDING_NEWS = 256
+"""Pieces of news that may wait for the cell: chunks of logs, changes of objects."""
+
+AT_ONCE = 200
+"""Pieces of news that are taken in before they are told."""
+
+DRAIN = {Phase.FAILED: 2.0, Phase.SUCCEEDED: 10.0, Phase.CANCELLED: 2.0, Phase.LOST: 2.0}
+"""Seconds after a job's end for the logs of those that are being ended; who has failed is told why soon."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Written:
+    """Lines of one life."""
+
+    life: Life
+    data: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    """What a watch told; ``which`` is its kind."""
+
+    which: str
+    told: Told
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Broken:
+    """A watch that cannot go on."""
+
+    which: str
+    error: BackendError
+
+
+_News = _Written | _Seen | _Broken | Notice
+
+
+class Watching:
+    """One watcher of one job, whose object has the ``uid``.
+
+    ``again`` makes the job anew for another attempt and gives its uid, ``close`` ends what is left of it.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        story: Story,
+        keep: Keep,
+        *,
+        resource: Resource,
+        uid: str,
+        live: int,
+        again: Callable[[int], Awaitable[str]],
+        close: Callable[[Finished], Awaitable[None]],
+    ) -> None:
+        self._api = api
+        self._story = story
+        self._keep = keep
+        self._resource = resource
+        self._uid = uid
+        self._live = live
+        self._again = again
+        self._close = close
+        self._news: asyncio.Queue[_News] = asyncio.Queue(PENDING_NEWS)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._logs = Logs(api, story, keep, live=live, write=self._wrote, say=self._news.put)
+        self._synced: set[str] = set()
+        self._told: set[str] = set()
+        self._finished: Finished | None = None
+        self._drained_at = 0.0
+        self._closing: asyncio.Task[None] | None = None
+        self._retrying: asyncio.Task[str] | None = None
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        """From the first line to Finished. Close it with ``aclosing``."""
+        try:
+            for event in self._kept():
+                yield event
+            if (few := len(self._story.ranked) - self._live) > 0:
+                words = f"lines of {few} replicas are shown only if they fail; logs.live in config.yaml says how many"
+                yield Notice(text=words)
+            self._watch()
+            while not self._over():
+                for event in self._ordered(await self._take()):
+                    yield event
+            if self._closing is not None:
+                await self._closing
+            if self._finished is not None:
+                yield self._finished
+        finally:
+            tasks = [t for t in (*self._tasks, *self._logs.tasks(), self._closing, self._retrying) if t is not None]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._keep.close()
+
+    # News comes in.
+
+    def _watch(self) -> None:
+        name, namespace = self._story.job.name, self._story.namespace
+        watches = {
+            "job": reflect(self._api, self._resource, namespace=namespace, field_selector=f"metadata.name={name}"),
+            "pod": reflect(self._api, PODS, namespace=namespace, label_selector=f"{JOB}={name}"),
+            "event": reflect(self._api, EVENTS, namespace=namespace),
+        }
+        self._tasks = [asyncio.create_task(self._pass_on(which, told)) for which, told in watches.items()]
+
+    async def _pass_on(self, which: str, watched: AsyncGenerator[Told, None]) -> None:
+        try:
+            async with aclosing(watched):
+                async for told in watched:
+                    if which != "event" or self._concerns(told):
+                        await self._news.put(_Seen(which=which, told=told))
+        except BackendError as error:
+            await self._news.put(_Broken(which=which, error=error))
+
+    def _concerns(self, told: Told) -> bool:
+        """An event of the job, or of what was made for it: all such names have the job's in them."""
+        if not isinstance(told, Change):
+            return True
+        about = told.object.get("involvedObject") or {}
+        return told.kind != "DELETED" and self._story.job.name in str(about.get("name"))
+
+    async def _wrote(self, life: Life, data: bytes) -> None:
+        self._keep.append(life, data)
+        await self._news.put(_Written(life=life, data=data))
+
+    async def _take(self) -> list[_News]:
+        """What is new, or nothing once it is time to look at the clock."""
+        news: list[_News] = []
+        with contextlib.suppress(TimeoutError):
+            news.append(await asyncio.wait_for(self._news.get(), self._patience()))
+        while not self._news.empty() and len(news) < AT_ONCE:
+            news.append(self._news.get_nowait())
+        return news
+
+    def _patience(self) -> float:
+        now = time.time()
+        if self._finished is not None:
+            return 0.05
+        return min(5.0, self._story.due(now))
+
+    # Events go out.
+
+    def _ordered(self, news: list[_News]) -> Iterator[Event]:
+        """States and lines; lines of all replicas in the order of their stamps."""
+        merge = Merge()
+        now = time.time()
+        for one in news:
+            match one:
+                case _Written():
+                    yield from self._lines(one.life, one.data, merge, now)
+                case _Seen():
+                    yield from self._saw(one, now)
+                case _Broken():
+                    yield from self._broke(one)
+                case Notice():
+                    yield from self._once(one)
+        if lines := merge.take():
+            yield Lines(lines=tuple(lines))
+        yield from self._decide(now)
+
+    def _lines(self, life: Life, data: bytes, merge: Merge, now: float) -> Iterator[Event]:
+        lines, records = split(parse(life.replica, data))
+        merge.add(life.replica, lines)
+        for record in records:
+            yield from self._told_by(self._story.see_record(life.replica, record, now=now))
+
+    def _saw(self, seen: _Seen, now: float) -> Iterator[Event]:
+        match seen.told:
+            case Synced():
+                self._synced.add(seen.which)
+            case Stale(since=since, reason=reason) if seen.which == "pod":
+                words = f"the cluster has not been heard for {now - since:.0f} s: {reason}; it is tried again"
+                yield Notice(text=words, level="warning")
+            case Fresh() if seen.which == "pod":
+                yield Notice(text="the cluster is heard again")
+            case Change():
+                yield from self._told_by(self._changed(seen.which, seen.told, now))
+                self._logs.start()
+
+    def _changed(self, which: str, change: Change, now: float) -> Iterator[Event]:
+        gone = change.kind == "DELETED"
+        match which:
+            case "pod":
+                self._logs.see(change.object, deleted=gone)
+                yield from self._story.see_pod(change.object, now=now, deleted=gone)
+            case "job" if not gone:
+                yield from self._story.see_job(change.object, now=now)
+            case "job" if self._retrying is None and change.object["metadata"].get("uid") == self._uid:
+                yield from self._story.see_job(None, now=now)
+            case "event":
+                yield from self._story.see_event(change.object, now=now)
+
+    def _broke(self, broken: _Broken) -> Iterator[Event]:
+        """Without its events a job can be followed, without its pods it cannot."""
+        if broken.which != "event" or not isinstance(broken.error, ApiError):
+            raise broken.error
+        yield Notice(text=f"why a replica waits is not known: {broken.error}", level="warning")
+
+    def _once(self, notice: Notice) -> Iterator[Event]:
+        if notice.text not in self._told:
+            self._told.add(notice.text)
+            yield notice
+
+    def _decide(self, now: float) -> Iterator[Event]:
+        if self._finished is not None or not self._synced >= {"job", "pod"}:
+            return
+        if self._retrying is not None and self._retrying.done():
+            self._uid, self._retrying = self._retrying.result(), None
+        elif self._retrying is None and self._story.retry_due(now):
+            yield from self._story.begin_attempt(self._story.attempt + 1, now=now)
+            self._retrying = asyncio.create_task(self._start_again(self._story.attempt))
+        elif self._retrying is None:
+            yield from self._told_by(self._story.tick(now))
+
+    async def _start_again(self, number: int) -> str:
+        await self._logs.drained(within=DRAIN[Phase.FAILED])
+        return await self._again(number)
+
+    def _told_by(self, events: Iterator[Event]) -> Iterator[Event]:
+        """All but the end, which comes after the last line."""
+        for event in events:
+            if isinstance(event, Finished):
+                self._finish(event)
+            else:
+                yield event
+
+    def _finish(self, finished: Finished) -> None:
+        self._finished = finished
+        self._drained_at = time.time() + DRAIN[finished.outcome.phase]
+        self._keep.end(finished.outcome)
+        self._logs.start()
+        self._closing = asyncio.create_task(self._after_logs(finished))
+
+    async def _after_logs(self, finished: Finished) -> None:
+        await self._logs.drained(within=DRAIN[finished.outcome.phase])
+        await self._close(finished)
+
+    def _over(self) -> bool:
+        """Finished, and all that was written before has been told."""
+        if self._finished is None or not self._news.empty():
+            return False
+        return self._closing is not None and self._closing.done()
+
+    def _kept(self) -> Iterator[Event]:
+        """What is on this machine's disk already."""
+        now, merge = time.time(), Merge()
+        tails = [(life, Tail(life.replica, self._keep.path(life))) for life in self._keep.lives()]
+        for life, tail in tails:
+            self._logs.know(life)
+            while True:
+                lines, records = split(tail.read(ended=True))
+                merge.add(life.replica, lines, more=False)
+                for record in records:
+                    yield from self._told_by(self._story.see_record(life.replica, record, now=now))
+                if not tail.more:
+                    break
+        if kept := merge.take():
+            yield Lines(lines=tuple(kept))
+
+
+def split(lines: list[Line]) -> tuple[list[Line], list[dict[str, Any]]]:
+    """What the code wrote, and what the runner did."""
+    if not any(line.text.startswith(FRAME) for line in lines):
+        return lines, []
+    written, records = [], []
+    for line in lines:
+        if not line.text.startswith(FRAME):
+            written.append(line)
+            continue
+        with contextlib.suppress(ValueError, RecursionError):
+            record = json.loads(line.text[len(FRAME) :])
+            if isinstance(record, dict):
+                records.append(record)
+    return written, records

@@ -150,7 +150,7 @@ class Connection:
         """The body of a GET. It is not tried again: where it would go on is for the caller to know."""
         from aiohttp import ClientError, ClientTimeout
 
-        from ciao.k8s import reach, sockets
+        from ciao.k8s import reach
 
         ask = Ask(method="GET", path=path, params=params or {}, headers=(("Accept-Encoding", "identity"),))
         limits = ClientTimeout(total=None, sock_connect=CONNECT, sock_read=idle)
@@ -158,7 +158,6 @@ class Connection:
             async with self._answered(ask, limits=limits) as response:
                 if response.status != 200:
                     raise await _refusal(response, ask)
-                sockets.tune(response.connection and response.connection.transport)
                 async for piece in response.content.iter_any():
                     yield piece
         except (ClientError, TimeoutError, OSError) as error:
@@ -237,13 +236,15 @@ class Connection:
         )
 
     def _opened(self) -> ClientSession:
-        from aiohttp import ClientSession, DummyCookieJar, TCPConnector
+        from aiohttp import ClientSession, DummyCookieJar
+
+        from ciao.k8s.sockets import Connector
 
         if self._closed:
             raise unusable(f"the connection to {self.context} was closed")
         if self._session is None:
             self._session = ClientSession(
-                connector=TCPConnector(limit=0),  # a stream for each replica
+                connector=Connector(),
                 cookie_jar=DummyCookieJar(),
                 headers={"User-Agent": f"ciao/{ciao.__version__}", "Accept": "application/json, */*"},
             )

@@ -4,14 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from typing import Any
 
-__all__ = ["tune"]
+from aiohttp import TCPConnector
+from aiohttp.connector import Connection
+
+__all__ = ["Connector", "tune"]
+
+AT_ONCE = 32
+"""Connections that are being made; a thousand at once would each have the large buffer for a moment."""
 
 KEEPALIVE = (("TCP_KEEPIDLE", 30), ("TCP_KEEPALIVE", 30), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
 """Seconds of silence, seconds between probes, probes; the second name is macOS's for the first."""
 
 TLS_BUFFER = 16 * 1024
 """Bytes; one TLS record. asyncio takes 256 KiB for each connection: 250 MB for a thousand logs."""
+
+
+class Connector(TCPConnector):
+    """Makes connections fit for long streams before anything is sent, and as many as are asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(limit=0)
+        self._making = asyncio.Semaphore(AT_ONCE)
+
+    async def connect(self, *args: Any, **kwargs: Any) -> Connection:
+        """A connection, new or kept."""
+        async with self._making:
+            connection = await super().connect(*args, **kwargs)
+            tune(connection.transport)
+        return connection
 
 
 def tune(transport: asyncio.BaseTransport | None) -> None:

@@ -116,6 +116,13 @@ def test_what_is_invalid_is_told_by_field_without_the_cause_that_says_nothing() 
     )
 
 
+def test_a_webhook_that_quotes_a_missing_right_of_its_own_is_still_a_webhook() -> None:
+    quoted = 'pods is forbidden: User "w" cannot list resource "pods" in API group "" in the namespace "n"'
+    error = told(403, f'admission webhook "w.example" denied the request: {quoted}')
+    assert error.message.endswith("(refused by the cluster's webhook w.example)")
+    assert not error.hint
+
+
 def test_a_kind_that_is_not_installed_is_told_from_an_object_that_is_not_there() -> None:
     path = "/apis/kubeflow.org/v1/namespaces/n/pytorchjobs/x"
     error = refusal(404, b"404 page not found\n", path=path)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 CONTROLLERS = "+cpu +cpuset +io +memory +pids"
 """What cgroup v2 must hand down for the kubelet."""
 WEIGHTS = {"cpu.shares": "8192", "cpu.weight": "800"}
-"""Eight processes' part of a busy machine's processor: else all pods together had as much as one process beside them."""
+"""A part of a busy machine's processor as of eight processes: else all pods together had that of one."""
 
 
 def make(name: str) -> None:

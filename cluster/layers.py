@@ -92,6 +92,7 @@ class Layer:
         try:
             tree.make()
             self.recipe.fill(tree, lambda line: progress(f"layer {self.name}: {line}"))
+            progress(f"layer {self.name}: packing")
             content = tree.pack(unfinished / BLOB)
             facts = {"digest": _digest(unfinished / BLOB), "content": content}
             (unfinished / FACTS).write_text(json.dumps(facts))

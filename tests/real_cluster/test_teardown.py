@@ -96,18 +96,6 @@ def test_the_machines_own_settings_are_not_changed_from_inside(cluster: outside.
         inside.write_text(kept)
 
 
-def test_a_cluster_whose_starter_is_killed_ends() -> None:
-    code = f"from cluster import outside\nwith outside.running({NAME!r}, print): print('UP', flush=True); input()"
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as starter:
-        assert starter.stdout
-        assert any(line == "UP\n" for line in starter.stdout)
-        assert outside.find(NAME)
-        starter.kill()
-    readiness.until(lambda: outside.find(NAME) is None, what="The cluster ends")
-
-
 @pytest.mark.parametrize("stage", ["etcd ready", "CRDs and webhooks are registered"])
 def test_ctrl_c_while_it_starts_leaves_nothing(before: dict[str, list[str]], stage: str) -> None:
     with _starter(stage) as starter:
@@ -160,11 +148,22 @@ def test_an_empty_folder_that_no_cluster_mounts_on_is_removed(tmp_path: Path, mo
     assert [path.name for path in tmp_path.iterdir()] == ["full"]
 
 
-def test_two_clusters_run_side_by_side(cluster: outside.Cluster) -> None:
-    with outside.running(NAME, print) as other:
+def test_two_clusters_run_side_by_side_and_one_whose_starter_is_killed_ends(
+    before: dict[str, list[str]], cluster: outside.Cluster
+) -> None:
+    code = f"from cluster import outside\nwith outside.running({NAME!r}, print): print('UP', flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as starter:
+        assert starter.stdout
+        assert any(line == "UP\n" for line in starter.stdout)
+        other = outside.find(NAME)
+        assert other
+        assert cluster.layout.api != other.layout.api
         for one in (cluster, other):
             _run_a_pod(one)
-        assert cluster.layout.api != other.layout.api
+        starter.kill()
+    readiness.until(other.gone, what="The cluster ends")
     assert cluster.alive()
 
 

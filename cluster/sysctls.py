@@ -1,4 +1,4 @@
-"""Settings of the whole machine that a kubelet insists on: inside it finds files of the cluster's own in their place."""
+"""Settings of the whole machine that a kubelet insists on: inside it finds files of the cluster's own instead."""
 
 from __future__ import annotations
 

@@ -181,6 +181,12 @@ async def test_a_pod_that_is_gone_in_the_middle_of_a_stream_may_have_said_more()
     assert await followed.text() == lines(1) + b"gap\n"
 
 
+@pytest.mark.parametrize("more", [line(2), line(2)[:33]], ids=["a line", "half a line"])
+async def test_a_pod_that_is_gone_after_a_stream_that_broke_may_have_said_more(more: bytes) -> None:
+    followed = Followed([lines(1)], [lines(1) + more, CUT], [refused(404)], requests=[refused(404)])
+    assert await followed.text() == lines(1) + more * more.endswith(b"\n") + b"gap\n"
+
+
 async def test_a_kubelet_that_has_just_started_does_not_know_its_pods_yet() -> None:
     followed = ending([lines(1), CUT], [refused(404)], [lines(1, 2)], [lines(2)], after=2, requests=[pod()])
     assert await followed.text() == lines(1, 2)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 
 from ciao.model import Replica, Role
 
@@ -79,6 +80,8 @@ class Framework:
     ``single`` are the roles of at most one replica, ``always`` those that every job has, stated or not.
     ``port`` is the rendezvous port on a cluster. ``shared`` and ``own`` give the environment by which a replica finds
     the others: what is the same in all replicas, and the rest, apart because there may be thousands of replicas.
+    ``ranks`` names the variables that count processes, each with the one that says how many there are; without any of
+    them a replica runs no more than one process.
     ``decisive`` names the replicas that must all succeed for the job to have succeeded; the others are then ended.
     ``operator`` is its kind there, ``runtime`` the ClusterTrainingRuntime that Trainer ships for it; None: a TrainJob
     cannot run it.
@@ -95,6 +98,7 @@ class Framework:
     own: Callable[[Topology, Replica], Mapping[str, str]]
     decisive: Callable[[tuple[Replica, ...]], tuple[Replica, ...]]
     operator: Operator
+    ranks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     runtime: str | None = None
 
     def variables(self, topology: Topology, replica: Replica) -> Mapping[str, str]:

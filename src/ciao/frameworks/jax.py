@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from ciao.frameworks.base import Framework, Operator, Topology
 from ciao.model import Replica, Role
@@ -54,5 +55,6 @@ JAX = Framework(
         container="jax",
         types={Role.WORKER: "Worker"},
     ),
+    ranks=MappingProxyType({"PROCESS_ID": "NUM_PROCESSES", "JAX_PROCESS_ID": "JAX_NUM_PROCESSES"}),
     runtime="jax-distributed",
 )

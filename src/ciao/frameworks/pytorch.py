@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from ciao.frameworks.base import Framework, Operator, Topology
 from ciao.model import Replica, Role
@@ -57,5 +58,6 @@ PYTORCH = Framework(
         container="pytorch",
         types={Role.MASTER: "Master", Role.WORKER: "Worker"},
     ),
+    ranks=MappingProxyType({"RANK": "WORLD_SIZE", "ROLE_RANK": "ROLE_WORLD_SIZE"}),
     runtime="torch-distributed",
 )

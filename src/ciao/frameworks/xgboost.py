@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from ciao.frameworks.base import Framework, Operator, Topology
 from ciao.model import Replica, Role
@@ -55,5 +56,6 @@ XGBOOST = Framework(
         types={Role.MASTER: "Master", Role.WORKER: "Worker"},
         leader=Role.MASTER,
     ),
+    ranks=MappingProxyType({"RANK": "WORLD_SIZE", "DMLC_TASK_ID": "DMLC_NUM_WORKER"}),
     runtime="xgboost-distributed",
 )

@@ -1,13 +1,14 @@
-"""Process 1 of a pod: starts the cell's process, pumps its output, ends it, tells how it ended.
+"""Process 1 of a pod: starts the cell's process, or several, pumps their output, ends them, tells how they ended.
 
 One loop over a poll, no threads: signals come in as bytes through ``signal.set_wakeup_fd``, so nothing is done in a
-handler and none is missed while the loop is busy. The cell runs in a process group of its own, with one pipe for
+handler and none is missed while the loop is busy. Each process runs in a group of its own, with one pipe for
 its output (standard output and error, in the order of writing) and one for its records.
 
-* A signal for us (HUP, INT, USR1, USR2) is passed on to the group.
+* A signal for us (HUP, INT, USR1, USR2) is passed on to the groups.
 * SIGTERM too; after CIAO_GRACE seconds (default 5) SIGKILL follows, and the exit status is 143 whatever the code did
   with the signal: an operator would take a 0 for success.
-* When the cell's main process has ended, what it left behind is killed and the pipes are drained.
+* When a main process has ended, what it left behind is killed; after the last of them the pipes are drained.
+* Of several processes the first that fails ends the others, and what is told is its end.
 * Otherwise the exit status is the cell's, or 128 + n if a signal ended it, as a shell has it.
 
 Zombies are reaped whoever's children they were; those of a process that is neither ours nor adopted by us, which
@@ -23,32 +24,36 @@ import signal
 import sys
 import time
 
-from . import FRAME, MAX_RECORD, RECORD_FD
-from .pump import Pump
+from .process import Process, kill
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Optional, Sequence
+    from typing import Dict, List, Optional, Sequence
 
 READ_BYTES = 256 * 1024
-DRAIN = 1.0  # seconds for a pipe that a process outside the group still holds
+DRAIN = 1.0  # seconds for a pipe that a process outside the groups still holds
 PASSED_ON = (signal.SIGHUP, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 
 
 def main(path: str, *program: str) -> None:
     """Run the cell to its end; leaves by SystemExit. A ``program`` starts its processes, perhaps elsewhere."""
     _settle()
-    cell = _Cell(path, float(os.environ.get("CIAO_GRACE", "5")), program)
+    cell = _Cell(float(os.environ.get("CIAO_GRACE", "5")))
+    try:
+        cell.start(path, program)
+    except OSError as error:
+        _not_started(program, error)
     from .termination import write_message  # while the cell starts: it takes as long as all the rest of us
 
     cell.watch()
-    write_message(cell.record, cell.status, stopped=cell.stopped)
+    write_message(cell.told.record, cell.status, stopped=cell.stopped)
     sys.exit(cell.exit_code)
 
 
 def _settle() -> None:
-    """Into the working directory, with all variables. A pod that is not one of ours says nothing of them."""
-    if work := os.environ.pop("CIAO_WORK", ""):
+    """Into the working directory, with all variables. Outside of a pod of ours nothing tells of them."""
+    work = os.environ.pop("CIAO_WORK", "")
+    if work:
         with contextlib.suppress(OSError):  # a patch took it away
             os.chdir(work)
     if "CIAO_VARIABLES" in os.environ or "CIAO_ROLES" in os.environ:
@@ -57,30 +62,51 @@ def _settle() -> None:
         complete(os.environ)
 
 
-class _Cell:
-    """The cell's process from start to end. ``status`` is its exit code, negative for a signal."""
+def _not_started(program: Sequence[str], error: OSError) -> None:
+    """The image lacks the program, most probably."""
+    from .record import exit_line
+    from .termination import write_message
 
-    def __init__(self, path: str, grace: float, program: Sequence[str] = ()) -> None:
-        self.status = 0
+    words = "%s cannot be started: %s" % (program[0] if program else sys.executable, error.strerror)
+    write_message(exit_line(words, at=time.time()).encode(), 127, stopped=False)
+    sys.stderr.write(words + "\n")
+    sys.exit(127)
+
+
+class _Cell:
+    """All processes of the cell, from start to end."""
+
+    def __init__(self, grace: float) -> None:
         self.stopped = False
-        self.record = b""  # the first that tells of a failure
+        self._processes: List[Process] = []
+        self._failed: Optional[Process] = None
         self._grace = grace
         self._deadline: Optional[float] = None
-        self._pump = Pump()
-        self._rest = b""
         self._muted = False
-        self._ended = False
+        self._open: Dict[int, Process] = {}
         self._signals = _signal_pipe()  # before the start: what comes from now on is not lost
-        self._output, out = os.pipe()
-        self._records, record = os.pipe()
-        self._framed = bool(program)
-        self._pid = _start(path, out, record, program)
-        os.close(out)
-        os.close(record)
         self._poll = select.poll()
-        for fd in (self._signals, self._output, self._records):
-            self._poll.register(fd, select.POLLIN)
-        self._open = {self._output, self._records}
+        self._poll.register(self._signals, select.POLLIN)
+
+    def start(self, path: str, program: Sequence[str]) -> None:
+        """One process, or as many as CIAO_NPROC says. OSError if there is no such program."""
+        count = 1 if program else int(os.environ.get("CIAO_NPROC") or 1)
+        for environ in _environments(count):
+            process = Process(path, program, environ)
+            self._processes.append(process)
+            for fd in (process.output, process.records):
+                self._poll.register(fd, select.POLLIN)
+                self._open[fd] = process
+
+    @property
+    def told(self) -> Process:
+        """The process whose end is told: the first that failed."""
+        return self._failed or self._processes[0]
+
+    @property
+    def status(self) -> int:
+        """Its exit code, negative for a signal."""
+        return self.told.status or 0
 
     @property
     def exit_code(self) -> int:
@@ -90,71 +116,49 @@ class _Cell:
         return self.status if self.status >= 0 else 128 - self.status
 
     def watch(self) -> None:
-        """Until the process has ended and its pipes are empty."""
-        while not self._ended or self._open:
+        """Until all processes have ended and their pipes are empty."""
+        while self._running or self._open:
             ready = [fd for fd, _ in self._poll.poll(self._wait())]
             if self._signals in ready:
                 for number in os.read(self._signals, 4096):
                     self._on_signal(number)
             self._move([fd for fd in ready if fd in self._open])
             if self._deadline is not None and time.monotonic() >= self._deadline:
-                if self._ended:
+                if not self._running:
                     break
-                self._signal_group(signal.SIGKILL)
+                self._signal_all(signal.SIGKILL)
                 self._deadline = None
-        self._take_output(self._pump.flush())
+        for process in self._processes:
+            self._write(process.take_output(b""))
+
+    @property
+    def _running(self) -> bool:
+        return any(process.status is None for process in self._processes)
 
     def _wait(self) -> Optional[float]:
         """Milliseconds until something is due."""
         return None if self._deadline is None else max(0.0, self._deadline - time.monotonic()) * 1000 + 1
 
     def _move(self, ready: List[int]) -> None:
-        """Output first: a record then stands after what was written before it."""
-        for fd in sorted(ready, key=lambda fd: fd == self._records):
-            data = os.read(fd, READ_BYTES)
+        """Output first: a record then stands after what was written before it. The log is at the start of a line."""
+        for fd in sorted(ready, key=lambda fd: fd == self._open[fd].records):
+            process, data = self._open[fd], os.read(fd, READ_BYTES)
             if not data:
                 self._poll.unregister(fd)
-                self._open.discard(fd)
-            elif fd == self._output:
-                self._take_output(self._pump.feed(data))
+                del self._open[fd]
+            elif fd == process.output:
+                self._write(process.take_output(data))
             else:
-                self._take_records(data)
-
-    def _take_output(self, lines: bytes) -> None:
-        """Processes that somebody else started for us have no pipe for records: theirs are in the output already."""
-        self._write(lines)
-        if not self._framed or self.record:
-            return
-        at = 0
-        while not self.record and (at := lines.find(FRAME.encode(), at)) >= 0:
-            end = lines.find(b"\n", at)
-            self._keep(lines[at + len(FRAME) : end if end >= 0 else len(lines)])
-            at += len(FRAME)
-
-    def _keep(self, record: bytes) -> None:
-        """The first that tells of a failure is for the termination message."""
-        if not self.record and b'"started"' not in record[:40]:
-            self.record = record
-
-    def _take_records(self, data: bytes) -> None:
-        """Each goes into the log as a framed line; the pump leaves the log at the start of a line."""
-        *records, self._rest = (self._rest + data).split(b"\n")
-        if len(self._rest) > MAX_RECORD:
-            self._rest = b""
-        for record in records:
-            self._write(FRAME.encode() + record + b"\n")
-            self._keep(record)
+                self._write(process.take_records(data))
 
     def _on_signal(self, number: int) -> None:
         if number == signal.SIGCHLD:
             self._reap()
-        elif number == signal.SIGTERM and not self._ended:
-            if not self.stopped:
-                self.stopped = True
-                self._deadline = time.monotonic() + self._grace
-            self._signal_group(number)
+        elif number == signal.SIGTERM and self._running:
+            self.stopped = True
+            self._end()
         elif number in PASSED_ON:
-            self._signal_group(number)
+            self._signal_all(number)
 
     def _reap(self) -> None:
         """All that has ended. One SIGCHLD may stand for many."""
@@ -165,19 +169,31 @@ class _Cell:
                 return
             if pid == 0:
                 return
-            if pid == self._pid:
-                self._on_end(status)
+            for process in self._processes:
+                if process.pid == pid:
+                    process.ended(status)
+                    self._on_end(process)
 
-    def _on_end(self, status: int) -> None:
-        self.status = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
-        self._signal_group(signal.SIGKILL)
+    def _on_end(self, process: Process) -> None:
+        if process.status and self._failed is None:
+            self._failed = process
+            self._end()
+        if self._running:
+            return
         if os.getpid() == 1:
-            _kill(-1, signal.SIGKILL)  # also those in groups of their own: they would hold the pipes open
-        self._ended = True
+            kill(-1, signal.SIGKILL)  # also those in groups of their own: they would hold the pipes open
         self._deadline = time.monotonic() + DRAIN
 
-    def _signal_group(self, number: int) -> None:
-        _kill(-self._pid, number)
+    def _end(self) -> None:
+        """Ask all to end; what does not within the grace period is killed. A second call asks again."""
+        if self._deadline is None:
+            self._deadline = time.monotonic() + self._grace
+        self._signal_all(signal.SIGTERM)
+
+    def _signal_all(self, number: int) -> None:
+        for process in self._processes:
+            if process.status is None:
+                process.signal(number)
 
     def _write(self, lines: bytes) -> None:
         """One write for the batch. If nobody reads any more the cell must still run."""
@@ -189,6 +205,15 @@ class _Cell:
             self._muted = True
 
 
+def _environments(count: int) -> List[Dict[str, str]]:
+    """One for each process of this pod."""
+    if count == 1:
+        return [dict(os.environ)]
+    from .variables import local
+
+    return [local(os.environ, number, count) for number in range(count)]
+
+
 def _signal_pipe() -> int:
     """The reading end of a pipe in which each signal is a byte, its number."""
     reader, writer = os.pipe()
@@ -197,31 +222,3 @@ def _signal_pipe() -> int:
     for number in (signal.SIGCHLD, signal.SIGTERM, *PASSED_ON):
         signal.signal(number, lambda *_: None)  # the byte is all
     return reader
-
-
-def _start(path: str, out: int, record: int, program: Sequence[str]) -> int:
-    """The cell's process, or the program that starts such processes, in a group of its own, with nothing to read."""
-    main = os.path.join(os.path.dirname(os.path.abspath(__file__)), "__main__.py")
-    command = [*program, sys.executable, main, "cell", path]
-    environ = dict(os.environ)
-    if not program:
-        os.set_inheritable(record, True)  # noqa: FBT003  # its only form
-        environ[RECORD_FD] = str(record)
-    return os.posix_spawnp(
-        command[0],
-        command,
-        environ,
-        file_actions=[
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_DUP2, out, 1),
-            (os.POSIX_SPAWN_DUP2, out, 2),
-        ],
-        setpgroup=0,
-        setsigmask=[],
-        setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # Python ignores them, the cell's children must not
-    )
-
-
-def _kill(pid: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):  # all gone, or only zombies
-        os.kill(pid, number)

@@ -18,10 +18,11 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import MutableMapping, Tuple
+    from typing import Dict, Mapping, MutableMapping, Tuple
 
 RULES = "CIAO_VARIABLES"
 ROLES = "CIAO_ROLES"
+RANKS = "CIAO_RANKS"
 RESTARTS = "CIAO_RESTARTS"
 
 
@@ -42,6 +43,23 @@ def complete(environ: MutableMapping[str, str] = os.environ) -> None:
         elif line and section in ("", role):
             name, value = _value(line, index)
             environ.setdefault(name, value)
+
+
+def local(environ: Mapping[str, str], number: int, count: int) -> Dict[str, str]:
+    """The environment of one of ``count`` processes of this replica, whose variables are those of one process.
+
+    ``CIAO_RANKS`` names the variables that count replicas, each with the one that says how many there are:
+    ``RANK/WORLD_SIZE PROCESS_ID/NUM_PROCESSES``. They then count processes.
+    """
+    own = dict(environ, LOCAL_RANK=str(number), LOCAL_WORLD_SIZE=str(count))
+    for pair in own.pop(RANKS, "").split():
+        rank, _, size = pair.partition("/")
+        if own.get(rank, "").isdigit() and own.get(size, "").isdigit():
+            own[rank], own[size] = str(int(own[rank]) * count + number), str(int(own[size]) * count)
+    if "PET_NPROC_PER_NODE" in own:
+        own["PET_NPROC_PER_NODE"] = str(count)
+    own.pop("CIAO_NPROC", None)
+    return own
 
 
 def _place(roles: str, node: int) -> Tuple[str, int]:

@@ -106,7 +106,14 @@ def start(python: str, code_folder: Path, tmp_path: Path) -> Iterator[Start]:
     """Starts ``cell`` (or ``init``) with this code; what it leaves behind is killed."""
     started = []
 
-    def start(code: str | bytes, part: str = "cell", *, argv: tuple[str, ...] = (), **env: str) -> Program:
+    def start(
+        code: str | bytes,
+        part: str = "cell",
+        *,
+        argv: tuple[str, ...] = (),
+        program: tuple[str, ...] = (),
+        **env: str,
+    ) -> Program:
         cell = tmp_path / "cell_7.py"
         cell.write_bytes(code if isinstance(code, bytes) else code.encode())
         argv = argv or (python, str(code_folder / "ciao_runner" / "__main__.py"))
@@ -117,7 +124,7 @@ def start(python: str, code_folder: Path, tmp_path: Path) -> Iterator[Start]:
         ):
             channel = {"CIAO_RECORD_FD": str(records.fileno())} if part == "cell" else {}
             process = subprocess.Popen(
-                [*argv, part, str(cell)],
+                [*argv, part, str(cell), *program],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,

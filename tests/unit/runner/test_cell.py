@@ -294,3 +294,25 @@ def test_a_start_loads_nothing_that_a_bare_python_does_not(run: Run, python: str
     bare = subprocess.run([python, str(tmp_path / "bare.py")], capture_output=True, check=True)
     more = set(run(loaded).out.split()) - set(bare.stdout.split())
     assert more == {b"__future__", b"faulthandler", b"ciao_runner", b"ciao_runner.cell"}
+
+
+MPI = """
+import sys, types
+class Comm:
+    def Get_size(self): return 2
+    def Abort(self, code): print("aborted", code, flush=True); import os; os._exit(9)
+mpi = types.ModuleType("mpi4py.MPI")
+mpi.COMM_WORLD, mpi.Is_initialized, mpi.Is_finalized = Comm(), lambda: True, lambda: False
+sys.modules["mpi4py.MPI"] = mpi
+"""
+
+
+@pytest.mark.parametrize("end", ["1 / 0", "sys.exit(3)"])
+def test_a_rank_that_fails_ends_all_ranks(run: Run, end: str) -> None:
+    ended = run(MPI + end)
+    assert (ended.code, ended.out) == (9, b"aborted 1\n")
+    assert len(ended.records) >= 2
+
+
+def test_a_rank_that_succeeds_ends_nobody(run: Run) -> None:
+    assert run(MPI + "sys.exit(0)").code == 0

@@ -166,6 +166,55 @@ def test_a_process_that_left_the_group_does_not_hold_the_end(run: Run) -> None:
     assert ended.code == 4
 
 
+TWICE = ("sh", "-c", 'RANK=0 "$@"; RANK=1 exec "$@"', "twice")
+"""A program that starts the cell's processes, one after the other, as mpirun and torchrun do at once."""
+
+
+def test_a_program_may_start_the_cells_processes(run: Run, tmp_path: Path) -> None:
+    code = "import os\nprint('rank', os.environ['RANK'])\nif os.environ['RANK'] == '1': 1 / 0\n"
+    ended = run(code, "init", program=TWICE, CIAO_TERMINATION_LOG=str(tmp_path / "message"))
+    lines, records = parts(ended.out)
+    assert [line for line in lines if line.startswith(b"rank")] == [b"rank 0", b"rank 1"]
+    assert [r["type"] for r in records] == ["started", "started", "error", "shown"]
+    assert (ended.code, json.loads((tmp_path / "message").read_bytes())["error"]["ename"]) == (1, "ZeroDivisionError")
+
+
+def test_a_program_that_is_missing_is_named(run: Run, tmp_path: Path) -> None:
+    ended = run("pass", "init", program=("no-such-mpirun",), CIAO_TERMINATION_LOG=str(tmp_path / "message"))
+    words = "no-such-mpirun cannot be started: No such file or directory"
+    assert (ended.code, ended.err) == (127, words + "\n")
+    assert json.loads((tmp_path / "message").read_bytes())["message"] == words
+
+
+def test_several_processes_count_through_all_replicas(run: Run) -> None:
+    code = "import os\nprint(*(os.environ[n] for n in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'LOCAL_WORLD_SIZE')))\n"
+    env = {"CIAO_NPROC": "3", "CIAO_RANKS": "RANK/WORLD_SIZE", "CIAO_VARIABLES": "RANK=1\nWORLD_SIZE=2"}
+    ended = run(code, "init", **env)
+    assert sorted(parts(ended.out)[0]) == [b"3 6 0 3", b"4 6 1 3", b"5 6 2 3"]
+    assert ended.code == 0
+
+
+def test_whole_lines_of_several_processes_come_unmixed(run: Run) -> None:
+    code = "import os\nfor i in range(2000): print(os.environ['LOCAL_RANK'] * 40, i)\n"
+    lines = parts(run(code, "init", CIAO_NPROC="2").out)[0]
+    assert sorted(lines) == sorted(b"%d" % rank * 40 + b" %d" % i for rank in (0, 1) for i in range(2000))
+
+
+def test_the_first_process_that_fails_ends_the_others_and_is_told(run: Run, tmp_path: Path) -> None:
+    code = "import os, time\nif os.environ['LOCAL_RANK'] == '1': raise ValueError('me')\nwhile True: time.sleep(0.01)\n"
+    ended = run(code, "init", CIAO_NPROC="3", CIAO_GRACE="0.5", CIAO_TERMINATION_LOG=str(tmp_path / "message"))
+    told = json.loads((tmp_path / "message").read_bytes())
+    assert (ended.code, told["code"], told["error"]["evalue"]) == (1, 1, "me")
+    assert "stopped" not in told
+
+
+def test_the_cell_starts_in_the_working_directory_with_all_variables(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    code = "import os\nprint(os.getcwd(), os.environ['A'], sorted({'CIAO_WORK', 'CIAO_VARIABLES'} & set(os.environ)))"
+    ended = run(code, "init", CIAO_WORK=str(tmp_path / "work"), CIAO_VARIABLES="A=1")
+    assert parts(ended.out)[0] == [f"{tmp_path / 'work'} 1 []".encode()]
+
+
 SUBREAPER = "import ctypes, os, sys; ctypes.CDLL(None).prctl(36, 1, 0, 0, 0); os.execv(sys.argv[1], sys.argv[1:])"
 
 

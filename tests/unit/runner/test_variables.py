@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ciao.runner.variables import complete
+from ciao.runner.variables import complete, local
 
 
 def completed(**environ: str) -> dict[str, str]:
@@ -38,3 +38,8 @@ def test_a_node_of_a_train_job_finds_its_name(node: str, replica: str) -> None:
 def test_restarts_by_the_cluster_are_attempts() -> None:
     assert completed(CIAO_ROLES="worker=1", CIAO_ATTEMPT="1", CIAO_RESTARTS="2")["CIAO_ATTEMPT"] == "3"
     assert completed(CIAO_ROLES="worker=1", CIAO_ATTEMPT="1", CIAO_RESTARTS="")["CIAO_ATTEMPT"] == "1"
+
+
+def test_processes_of_a_replica_are_counted_through() -> None:
+    environ = {"RANK": "1", "WORLD_SIZE": "3", "CIAO_RANKS": "RANK/WORLD_SIZE NONE/AT_ALL", "CIAO_NPROC": "2"}
+    assert local(environ, 1, 2) == {"RANK": "3", "WORLD_SIZE": "6", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}

@@ -89,6 +89,7 @@ def kind_of(spec: JobSpec, served: Served) -> Kind:
     kind = _named(spec) or _chosen(spec, served)
     if not _is_served(kind, served):
         raise CreateRefused(f"the cluster does not serve {kind.name}", hint=_what_is(served))
+    _check_processes(spec)
     _check_train_job(spec) if kind.operator is None else _check_v1(spec, kind.operator)
     return kind
 
@@ -129,6 +130,14 @@ def _what_is(served: Served) -> str:
     if not names:
         return "Kubeflow's Training Operator or Trainer must be installed there, or use %backend=local"
     return f"It serves {', '.join(names)}: choose with %kind="
+
+
+def _check_processes(spec: JobSpec) -> None:
+    framework = ON_A_CLUSTER[spec.framework]
+    if spec.nproc not in (None, 1) and not framework.ranks and framework.operator.leader is not Role.LAUNCHER:
+        raise CreateRefused(
+            f"{spec.framework} runs one process in each replica", hint="Remove %nproc=, and ask for more replicas"
+        )
 
 
 def _check_v1(spec: JobSpec, operator: Operator) -> None:

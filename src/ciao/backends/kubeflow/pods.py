@@ -157,6 +157,7 @@ def environment(pods: Pods, role: RoleSpec | None, *, rules: str, index: bool = 
     }
     if rules:
         ours["CIAO_VARIABLES"] = rules
+    ours |= _processes(spec)
     return [
         *({"name": name, "value": text} for name, text in mine.items() if name not in spec.env),
         *({"name": name, "value": literal(text)} for name, text in spec.env.items() if name not in ours),
@@ -193,6 +194,15 @@ def _identity(pods: Pods, role: RoleSpec | None, *, index: bool) -> Variables:
         {"name": "CIAO_INDEX", **number},
         {"name": "CIAO_REPLICA", "value": f"{role.role.value}-$(CIAO_INDEX)"},
     ]
+
+
+def _processes(spec: JobSpec) -> dict[str, str]:
+    """How many the runner starts in a pod; torchrun and mpirun start theirs themselves."""
+    ranks = ON_A_CLUSTER[spec.framework].ranks
+    if spec.nproc is None or spec.nproc == 1 or spec.elastic or not ranks:
+        return {}
+    pairs = " ".join(f"{rank}/{size}" for rank, size in ranks.items())
+    return {"CIAO_NPROC": str(spec.nproc), "CIAO_RANKS": pairs}
 
 
 def _key(secret: str, key: str) -> dict[str, Any]:

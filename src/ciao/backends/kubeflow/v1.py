@@ -59,7 +59,8 @@ def run_policy(spec: JobSpec) -> dict[str, Any]:
 def _torch(kind: Kind, spec: JobSpec) -> dict[str, Any]:
     if kind.name != "PyTorchJob":
         return {}
-    fields: dict[str, Any] = {"nprocPerNode": str(spec.nproc or 1)}
+    processes = spec.nproc or 1 if spec.elastic else 1  # else the runner starts them, and counts replicas by WORLD_SIZE
+    fields: dict[str, Any] = {"nprocPerNode": str(processes)}
     if spec.elastic:
         fields["elasticPolicy"] = {
             "minReplicas": spec.elastic.least,

@@ -102,3 +102,10 @@ def test_a_runtime_tells_its_trainers_image() -> None:
     node = {"template": {"spec": {"template": {"spec": {"containers": [{"name": "node", "image": "torch:2"}]}}}}}
     listed = {"metadata": {"name": "torch-distributed"}, "spec": {"template": {"spec": {"replicatedJobs": [node]}}}}
     assert Runtime.of(listed) == Runtime(name="torch-distributed", image="torch:2")
+
+
+def test_only_frameworks_that_count_processes_run_several_in_a_replica() -> None:
+    assert kind_of(spec("pytorch", nproc=2), EVERYTHING).name == "PyTorchJob"
+    assert kind_of(spec("mpi", nproc=2), EVERYTHING).name == "MPIJob"
+    assert kind_of(spec("tensorflow", nproc=1), EVERYTHING).name == "TFJob"
+    assert "tensorflow runs one process in each replica" in refused(spec("tensorflow", nproc=2))

@@ -182,6 +182,16 @@ def test_an_elastic_job_runs_under_torchrun_which_knows_the_variables() -> None:
     assert restarts(spec("pytorch", elastic=Elastic(least=1, most=4), retries=3), objects.kind) == 0
 
 
+def test_several_processes_in_a_replica_are_started_by_the_runner() -> None:
+    objects = made(spec("pytorch", worker=2, nproc=4))
+    env = variables(container(objects, "Worker")["env"])
+    assert (env["CIAO_NPROC"], env["CIAO_RANKS"]) == ("4", "RANK/WORLD_SIZE ROLE_RANK/ROLE_WORLD_SIZE")
+    assert objects.job["spec"]["nprocPerNode"] == "1"
+    elastic = made(spec("pytorch", worker=2, nproc=4, elastic=Elastic(least=1, most=2)))
+    assert elastic.job["spec"]["nprocPerNode"] == "4"
+    assert "CIAO_NPROC" not in variables(container(elastic, "Worker")["env"])
+
+
 def test_the_next_attempt_has_the_jobs_name_and_code_of_its_own() -> None:
     first, second = made(spec("pytorch", retries=2)), made(spec("pytorch", retries=2), attempt=2)
     assert first.job["metadata"]["name"] == second.job["metadata"]["name"]

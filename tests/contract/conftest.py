@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from fakes.local import backend, job, run, settings, spec
+
+pytest.register_assert_rewrite("contract.backend")
 
 __all__ = ["backend", "job", "run", "settings", "spec"]
 
@@ -32,3 +35,18 @@ def _mounted(folder: Path, options: str) -> Iterator[Path]:
         pytest.skip("needs root, to mount a small file system")
     yield folder
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture
+def left() -> Callable[[str], list[int]]:
+    """Processes of this machine that carry the job's name in their environment."""
+
+    def left(name: str) -> list[int]:
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if f"CIAO_JOB={name}".encode() in (process / "environ").read_bytes().split(b"\0"):
+                    found.append(int(process.name))
+        return found
+
+    return left

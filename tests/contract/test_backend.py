@@ -1,17 +1,14 @@
-"""What every backend promises. Each test runs real processes."""
+"""The local backend keeps what every backend promises, and some more. Each test runs real processes."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import dataclasses
-import itertools
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable
-from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -19,121 +16,23 @@ import pytest
 from ciao.backends.base import Backend
 from ciao.backends.local.backend import Local
 from ciao.backends.local.pruning import prune_jobs
-from ciao.errors import CreateRefused, JobNotFound, StateError
+from ciao.errors import CreateRefused, StateError
 from ciao.home import JobFolder
 from ciao.model import (
-    Attempt,
     Event,
-    Finished,
     Job,
     JobSpec,
     Lines,
     Notice,
     Phase,
-    ReplicaChanged,
-    ReplicaState,
     Role,
     RoleSpec,
 )
 from ciao.s2i.directory import Directory
 from ciao.settings import Settings
+from contract.backend import *  # noqa: F403  # its tests are found here
+from contract.backend import FOREVER, until, up
 from fakes.told import Create, Ran, Run, Spec
-
-FOREVER = "import time\nprint('up', flush=True)\nwhile True: time.sleep(0.05)\n"
-
-
-async def until(name: str, backend: Backend, wanted: Callable[[list[Event]], bool]) -> list[Event]:
-    """Watch a job until its events so far are what the test waits for."""
-    seen: list[Event] = []
-    async with asyncio.timeout(30), aclosing(backend.watch(name)) as events:
-        async for event in events:
-            seen.append(event)
-            if wanted(seen):
-                return seen
-    raise AssertionError(f"the job ended first: {seen[-1]}")
-
-
-def up(count: int) -> Callable[[list[Event]], bool]:
-    return lambda seen: (
-        len({x.replica for e in seen if isinstance(e, Lines) for x in e.lines if x.text == "up"}) == count
-    )
-
-
-async def test_every_line_of_every_replica_comes_once_and_in_order(run: Run, spec: Spec) -> None:
-    ran = await run(spec("for i in range(2000): print(i)", workers=3))
-    assert ran.outcome.phase is Phase.SUCCEEDED
-    assert [ran.lines(f"worker-{i}") for i in range(3)] == [[str(n) for n in range(2000)]] * 3
-
-
-async def test_a_job_that_ended_is_told_again_the_same_way(run: Run, spec: Spec, backend: Backend) -> None:
-    await run(spec("print('hello')"))
-    (summary,) = await backend.jobs()
-    again = [e async for e in backend.watch(summary.job.name)]
-    assert sorted(x.replica for e in again if isinstance(e, Lines) for x in e.lines) == ["worker-0", "worker-1"]
-    assert isinstance(again[-1], Finished)
-
-
-async def test_the_error_of_the_code_is_the_failure_with_its_line(run: Run, spec: Spec) -> None:
-    ran = await run(spec("import os\nif os.environ['RANK'] == '1':\n    raise ValueError('no')\n" + FOREVER))
-    failure = ran.failure
-    assert (ran.outcome.phase, failure.replica, failure.ename, failure.evalue) == (
-        "failed",
-        "worker-1",
-        "ValueError",
-        "no",
-    )
-    assert failure.error is not None
-    assert [(f.line, f.in_cell) for f in failure.error.frames] == [(3, True)]
-
-
-@pytest.mark.parametrize(
-    ("code", "ename", "words"),
-    [
-        ("import sys; sys.exit(3)", "SystemExit", "exit code 3"),
-        ("import os; os._exit(4)", "SystemExit", "exit code 4"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL", "out of memory, or killed by hand"),
-    ],
-)
-async def test_a_death_without_an_exception_says_what_it_was(
-    run: Run, spec: Spec, code: str, ename: str, words: str
-) -> None:
-    ran = await run(spec(f"import os\nif os.environ['RANK'] == '1':\n    {code}\n" + FOREVER))
-    failure = ran.failure
-    assert (failure.replica, failure.ename, failure.evalue) == ("worker-1", ename, words)
-
-
-async def test_those_that_lost_their_peer_are_not_the_cause(run: Run, spec: Spec) -> None:
-    code = """
-import os, time, signal
-if os.environ['RANK'] == '0':
-    raise RuntimeError('[enforce fail at pair.cc] Connection closed by peer [127.0.0.1]:1234')
-time.sleep(0.1)
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-    ran = await run(spec(code))
-    assert ran.failure.ename == "SIGKILL"
-    assert [f.ename for f in ran.outcome.others] == ["RuntimeError"]
-
-
-async def test_a_cancelled_job_leaves_no_process(job: Create, spec: Spec, backend: Backend) -> None:
-    name = await job(spec(FOREVER))
-    await until(name, backend, up(2))
-    outcome = await backend.cancel(name)
-    assert outcome.phase is Phase.CANCELLED
-    assert processes_of(name) == []
-
-
-async def test_code_that_ignores_sigterm_is_cancelled_all_the_same(job: Create, spec: Spec, backend: Backend) -> None:
-    name = await job(spec("import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + FOREVER))
-    await until(name, backend, up(2))
-    assert (await backend.cancel(name)).phase is Phase.CANCELLED
-    assert processes_of(name) == []
-
-
-async def test_a_job_may_be_cancelled_as_soon_as_it_is_created(job: Create, spec: Spec, backend: Backend) -> None:
-    name = await job(spec(FOREVER))
-    assert (await backend.cancel(name)).phase is Phase.CANCELLED
-    assert processes_of(name) == []
 
 
 async def test_processes_that_a_replica_left_behind_end_with_it(job: Create, spec: Spec, backend: Backend) -> None:
@@ -141,65 +40,6 @@ async def test_processes_that_a_replica_left_behind_end_with_it(job: Create, spe
     name = await job(spec("import time; time.sleep(0.7)\n" + code + FOREVER))
     await until(name, backend, up(2))
     await backend.cancel(name)
-    assert processes_of(name) == []
-
-
-async def test_the_others_end_when_the_master_is_done(run: Run, spec: Spec) -> None:
-    roles = (RoleSpec(role=Role.MASTER, count=1), RoleSpec(role=Role.WORKER, count=1))
-    code = "import os\nif os.environ['CIAO_ROLE'] == 'worker':\n    while True: __import__('time').sleep(0.05)\n"
-    ran = await run(spec(code, roles=roles))
-    states = {e.status.replica: e.status.state for e in ran.events if isinstance(e, ReplicaChanged)}
-    assert ran.outcome.phase is Phase.SUCCEEDED
-    assert states == {"master-0": ReplicaState.SUCCEEDED, "worker-0": ReplicaState.ENDED}
-
-
-async def test_a_failed_group_is_started_again_and_the_error_before_is_kept(run: Run, spec: Spec) -> None:
-    code = """
-import os, pathlib, sys
-tries = pathlib.Path('tries-' + os.environ['CIAO_REPLICA'])
-tries.write_text(tries.read_text() + 'x' if tries.exists() else 'x')
-if len(tries.read_text()) < 3:
-    raise ValueError('try ' + str(len(tries.read_text())))
-"""
-    ran = await run(spec(f"{code}print(os.environ['CIAO_ATTEMPT'])", workers=1, retries=2))
-    assert (ran.outcome.phase, ran.outcome.attempts) == (Phase.SUCCEEDED, 3)
-    assert ran.lines("worker-0")[-1] == "3"
-    assert [f.evalue for f in ran.outcome.previous] == ["try 1", "try 2"]
-    assert [e.number for e in ran.events if isinstance(e, Attempt)] == [2, 3]
-
-
-async def test_a_job_that_runs_too_long_is_ended(run: Run, spec: Spec) -> None:
-    ran = await run(spec(FOREVER, timeout=1.0))
-    assert (ran.outcome.phase, ran.failure.ename) == (Phase.FAILED, "DeadlineExceeded")
-
-
-async def test_two_watchers_see_the_same(job: Create, spec: Spec, backend: Backend) -> None:
-    name = await job(spec("for i in range(500): print(i)"))
-
-    async def texts() -> list[str]:
-        return [x.text for e in [e async for e in backend.watch(name)] if isinstance(e, Lines) for x in e.lines]
-
-    first, second = await asyncio.gather(texts(), texts())
-    assert sorted(first) == sorted(second) == sorted(map(str, itertools.chain(range(500), range(500))))
-
-
-async def test_jobs_are_listed_newest_first(run: Run, spec: Spec, backend: Backend) -> None:
-    for label in ("one", "two"):
-        await run(spec("pass", name=label, workers=1))
-    assert [s.job.name[:3] for s in await backend.jobs()] == ["two", "one"]
-
-
-async def test_a_name_that_no_job_has_is_answered_with_the_nearest(run: Run, spec: Spec, backend: Backend) -> None:
-    await run(spec("pass", name="trainer", workers=1))
-    (summary,) = await backend.jobs()
-    with pytest.raises(JobNotFound, match=f"Did you mean {summary.job.name}"):
-        await backend.job(summary.job.name[:-1])
-
-
-async def test_a_deleted_job_is_gone(job: Create, spec: Spec, backend: Backend) -> None:
-    name = await job(spec(FOREVER))
-    await backend.delete(name)
-    assert await backend.jobs() == []
     assert processes_of(name) == []
 
 

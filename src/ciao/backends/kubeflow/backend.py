@@ -141,6 +141,11 @@ class Kubeflow:
             await ending.delete(self._cluster(found.namespace).api, found, grace=self._settings.grace)
         keep.remove()
 
+    async def close(self) -> None:
+        """Let go of the cluster; jobs go on."""
+        if self._api is not None:
+            await self._api.close()
+
     async def jobs(self) -> Sequence[Summary]:
         """Those on the cluster, then those that only this machine remembers; newest first."""
         cluster = self._cluster()

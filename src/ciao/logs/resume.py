@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -68,6 +68,17 @@ class Mark:
         """Nothing of the log's text is in it."""
         window = [[stamp, checksum, count] for (stamp, checksum), count in self.counted().items()]
         return {"newest": self.newest, "floor": self.floor, "window": window}
+
+    @classmethod
+    def behind(cls, data: bytes, *, whole: bool) -> Mark:
+        """Behind the last of these lines, which an archive holds; not ``whole``: older ones were left out."""
+        reader = Reader()
+        reader.feed(data)
+        mark = reader.mark
+        if whole or not mark.newest:
+            return mark
+        near = before(mark.newest.encode(), CROSSING).decode()  # a new line cannot be older than this
+        return replace(mark, floor=max(mark.floor, near))
 
     @classmethod
     def of_json(cls, saved: Mapping[str, Any]) -> Mark:

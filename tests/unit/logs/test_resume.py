@@ -151,6 +151,20 @@ def test_what_is_remembered_of_a_fast_log_is_bounded() -> None:
     assert fed(reader, again + line(b"new", at="12:00:01.000000000")) == (line(b"new", at="12:00:01.000000000"), False)
 
 
+def test_the_end_of_an_archive_is_enough_to_go_on_with() -> None:
+    all_of_it = b"".join(line(b"%d" % i, at=f"12:00:00.{i:03d}000000") for i in range(900))
+    new = line(b"new", at="12:00:00.899000000")
+    for whole in (True, False):
+        mark = Mark.behind(all_of_it if whole else all_of_it[-200 * 35 :], whole=whole)
+        reader = Reader(mark)
+        assert reader.connect() == "2026-01-01T11:59:59Z"
+        assert fed(reader, all_of_it + new) == (new, False)
+
+
+def test_an_empty_archive_is_the_beginning() -> None:
+    assert Mark.behind(b"", whole=False) == Mark()
+
+
 def test_nothing_of_the_text_is_in_the_saved_mark() -> None:
     reader = Reader()
     reader.feed(line(b"secret"))

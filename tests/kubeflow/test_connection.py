@@ -130,7 +130,9 @@ async def test_an_authority_of_another_cluster_is_not_trusted(login: Login, tmp_
             await api.request("GET", "/version")
 
 
-async def test_a_missing_right_is_granted_by_the_line_that_the_error_gives(login: Login, kubectl: Kubectl) -> None:
+async def test_a_missing_right_is_granted_by_the_line_that_the_error_gives(
+    login: Login, kubectl: Kubectl, tmp_path: Path
+) -> None:
     create = Right(verb="create", group="kubeflow.org", resource="pytorchjobs")
     job = {"apiVersion": "kubeflow.org/v1", "kind": "PyTorchJob", "metadata": {"name": "j"}, "spec": {}}
     path = f"/apis/kubeflow.org/v1/namespaces/{kubectl.namespace}/pytorchjobs"
@@ -138,19 +140,19 @@ async def test_a_missing_right_is_granted_by_the_line_that_the_error_gives(login
         assert not (await permissions.review(api, [create], namespace=api.namespace))[create].allowed
         with pytest.raises(ApiError, match=r"may not create pytorchjobs\.kubeflow\.org in the namespace") as caught:
             await api.request("POST", path, body=job)
-        await run(caught.value.hint.partition(": ")[2], kubectl)
+        await run(caught.value.hint.partition(": ")[2], kubectl, home=tmp_path)
         assert (await permissions.review(api, [create], namespace=api.namespace))[create].allowed
         with pytest.raises(ApiError) as caught:
             await api.request("POST", path, body=job)
         assert "may not" not in caught.value.message
 
 
-async def run(line: str, kubectl: Kubectl) -> None:
-    """A shell's line, as the administrator."""
+async def run(line: str, kubectl: Kubectl, *, home: Path) -> None:
+    """A shell's line, as the administrator; kubectl keeps its cache at home."""
     from cluster import builds
 
     path = f"{Path(builds.program('kubectl')).parent}:{os.environ['PATH']}"
-    environ = {"PATH": path, "KUBECONFIG": str(kubectl.kubeconfig)}
+    environ = {"PATH": path, "KUBECONFIG": str(kubectl.kubeconfig), "HOME": str(home)}
     process = await asyncio.create_subprocess_shell(line, env=environ)
     assert await process.wait() == 0
 

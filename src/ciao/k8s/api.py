@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-import ciao
 from ciao.k8s import proxies, sources
 from ciao.k8s.access import Access, unusable
 from ciao.k8s.auth import Credentials, Identity
@@ -246,7 +245,7 @@ class Connection:
             self._session = ClientSession(
                 connector=Connector(),
                 cookie_jar=DummyCookieJar(),
-                headers={"User-Agent": f"ciao/{ciao.__version__}", "Accept": "application/json, */*"},
+                headers={"User-Agent": "ciao", "Accept": "application/json, */*"},
             )
         return self._session
 

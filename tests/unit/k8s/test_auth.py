@@ -161,7 +161,10 @@ async def test_a_plugin_has_its_variables_and_is_told_of_the_cluster(tmp_path: P
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("sys.stderr.write('x' * 200_000 + 'log in first'); sys.exit(3)", "failed with exit code 3: xx.*log in first"),
+        (
+            "sys.stderr.write('x' * 1_000_000 + 'log in first'); sys.exit(3)",
+            "failed with exit code 3: xx.*log in first",
+        ),
         ("sys.exit(1)", "failed with exit code 1: it said nothing"),
         ("print('s3cret')", "printed no ExecCredential of client.authentication.k8s.io/v1"),
         ("print('[]')", "printed no ExecCredential"),

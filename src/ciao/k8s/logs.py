@@ -194,9 +194,11 @@ class _Follower:
         told = list[Chunk | Gap]()
         if doubtful or not reader.overlapped:
             await self._prove(reader, mark)
-        if not (reader.overlapped or self._whole):
-            told.append(self._gap(after=mark.newest, reason=ROTATED))
-        if data := reader.finish().data:
+        joined = reader.overlapped or self._whole
+        data, gap = reader.finish()
+        if gap or not joined:
+            told.append(self._gap(after=mark.newest, before=data[:30].decode(), reason=ROTATED))
+        if data:
             told.append(self._chunk(data))
         return told
 

@@ -153,6 +153,11 @@ async def test_an_empty_file_after_a_cut_may_have_lost_lines() -> None:
     assert await followed.text() == lines(1) + b"gap\n"
 
 
+async def test_an_unfinished_line_alone_in_a_new_file_may_have_lost_those_before_it() -> None:
+    followed = ending([lines(1)], [line(9, "done").rstrip(b"\n")], requests=[pod()])
+    assert await followed.text() == lines(1) + b"gap\n" + line(9, "done")
+
+
 async def test_a_kubelet_without_watches_left_is_asked_again_and_again() -> None:
     again = [[lines(1, 2), COMPLAINT], [lines(1, 2, 3), COMPLAINT]]
     followed = ending([lines(1), COMPLAINT], *again, [lines(3)], after=2)

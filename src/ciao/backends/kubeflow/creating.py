@@ -83,7 +83,7 @@ def _refused(resource: Resource, manifest: Manifest) -> Iterator[None]:
     try:
         yield
     except ApiError as error:
-        if error.code == INVALID or (error.code == FORBIDDEN and "admission webhook" in str(error)):
+        if error.code == INVALID or (error.code == FORBIDDEN and "webhook" in error.message):
             name = manifest["metadata"]["name"]
             raise CreateRefused(
                 f"the cluster refuses the {resource.kind} {name}: {error.message}", hint=error.hint

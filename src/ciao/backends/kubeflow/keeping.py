@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from ciao.home import SCHEMA, JobFolder, make_private
+from ciao.logs.resume import Mark
 from ciao.model import Failure, FailureKind, Job, Outcome, Phase
 
 __all__ = ["Keep", "Life", "read_outcome", "told_outcome"]
@@ -100,8 +101,8 @@ class Keep:
             self._paths[life] = self.folder.logs / name
         return self._paths[life]
 
-    def tail(self, life: Life) -> bytes:
-        """The last lines of its log, whole; a line that was cut off by a crash is removed from the log first."""
+    def tail(self, life: Life) -> Mark:
+        """How far its log was kept; a line that was cut off by a crash is removed from it first."""
         path = self.path(life)
         with contextlib.suppress(OSError):
             _mend(path)
@@ -109,8 +110,9 @@ class Keep:
                 start = max(0, os.fstat(file.fileno()).st_size - TAIL)
                 file.seek(start)
                 data = file.read()
-                return data if start == 0 else data[data.find(b"\n") + 1 :]
-        return b""
+            whole = start == 0
+            return Mark.behind(data if whole else data[data.find(b"\n") + 1 :], whole=whole)
+        return Mark()
 
     def job(self) -> Job:
         """What the job is. Raises StateError."""

@@ -68,6 +68,7 @@ class Story:
     _object: Manifest = field(default_factory=dict)
     _events: list[Manifest] = field(default_factory=list)
     _verdict_at: float | None = None
+    _leaving: dict[str, Failure] = field(default_factory=dict)
     _past: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -134,6 +135,7 @@ class Story:
             self._previous.append(first)
             yield Attempt(number=number, of=self.retries + 1, failure=first)
         self.attempt, self._failures, self._failed_at, self._verdict_at = number, {}, None, None
+        self._leaving = {}
         self._past.update(filter(None, map(self.replicas.uid, self.ranked)))
         self._events = []
         yield from self.replicas.restart(now=now)
@@ -202,7 +204,12 @@ class Story:
         container = container_of(pod)
         self._start(container, now)
         failure = failure_of(name, pod, now=now)
-        if failure is not None and self._ended_by_others(pod, container.terminated):
+        leaves = (pod.get("metadata") or {}).get("deletionTimestamp") is not None
+        if leaves and not self._over():
+            self._leaving.setdefault(name, gone(name, pod, now=now))
+        if failure is not None and leaves and failure.ename in ("SIGTERM", "SIGKILL"):
+            failure = self._leaving.get(name, failure)
+        if failure is not None and self._ended_by_others(leaves, container.terminated):
             yield from self.replicas.become(name, ReplicaState.ENDED, since=now)
         elif failure is not None:
             self._fail(failure, now)
@@ -230,19 +237,22 @@ class Story:
             self.replicas.take(name, "")
             yield from self.replicas.wait(name, self._held(), now=now)
             return
-        if self._failed_at is None and self._verdict_at is None and not self._succeeded():
+        if not self._over():
             lost = gone(name, pod, now=now)
             self._fail(replace(lost, secondary=True), now)  # it may follow from what has not been seen yet
             yield from self.replicas.become(name, ReplicaState.FAILED, since=now, reason=reason_of(lost))
         else:
             yield from self.replicas.become(name, ReplicaState.ENDED, since=now)
 
-    def _ended_by_others(self, pod: Manifest, terminated: Manifest | None) -> bool:
-        """A replica that was told to end: by the operator after another's end, by a suspension, or with the job."""
-        told = (pod.get("metadata") or {}).get("deletionTimestamp") is not None or suspended(self._object)
+    def _ended_by_others(self, leaves: bool, terminated: Manifest | None) -> bool:  # noqa: FBT001 - of the pod
+        """A replica that was told to end: by the operator after another's end, or by a suspension."""
+        held_back = suspended(self._object)
         stopped = terminated is not None and terminated.get("exitCode") in (STOPPED, 137)
-        over = self._failed_at is not None or self._verdict_at is not None or self._succeeded()
-        return told and stopped and (over or suspended(self._object))
+        return stopped and ((leaves and self._over()) or held_back)
+
+    def _over(self) -> bool:
+        """The operator has a reason to end replicas."""
+        return self._failed_at is not None or self._verdict_at is not None or self._succeeded()
 
     def _reasons(self, now: float) -> Iterator[Event]:
         """Why replicas that have no pod wait: what concerns the job as a whole."""
@@ -270,8 +280,9 @@ class Story:
     def _operators_word(self, now: float) -> Iterator[Event]:
         """The operator has decided, and the replicas do not tell why: their pods are gone, or never were."""
         verdict = condition(self._object, "Failed")
-        if verdict is not None:
-            self._fail(verdict_failure(verdict, now=now), now)
+        if verdict is not None:  # the operator's verdict may follow from a pod that somebody deleted
+            lost = next(iter(self._leaving.values()), None)
+            self._fail(lost or verdict_failure(verdict, now=now), now)
         yield from self._end(Phase.FAILED if verdict is not None else Phase.SUCCEEDED, now)
 
     def _end(self, phase: Phase, now: float) -> Iterator[Event]:

@@ -41,9 +41,10 @@ def test_one_writes_at_a_time(keep: Keep, tmp_path: Path) -> None:
 
 
 def test_a_line_that_a_crash_cut_off_is_read_again_from_the_cluster(keep: Keep) -> None:
-    keep.append(FIRST, b"one\ntw")
-    assert keep.tail(FIRST) == b"one\n"
-    assert keep.path(FIRST).read_bytes() == b"one\n"
+    first = b"2026-11-23T02:30:00.000000001Z one\n"
+    keep.append(FIRST, first + b"2026-11-23T02:30:00.00")
+    assert keep.tail(FIRST).newest == "2026-11-23T02:30:00.000000001Z"
+    assert keep.path(FIRST).read_bytes() == first
 
 
 def test_how_it_ended_is_read_as_it_was_written(keep: Keep) -> None:

@@ -149,3 +149,43 @@ def test_a_job_owns_its_code_which_goes_with_it(kubectl: Kubectl) -> None:
     kubectl("patch", "configmap", f"{job}-code", "--type=merge", "-p", json.dumps(owner(objects.kind, job, uid)))
     kubectl("delete", f"jaxjob/{job}")
     kubectl("wait", "--for=delete", f"configmap/{job}-code", "--timeout=60s")
+
+
+RANKS = """
+from mpi4py import MPI
+world = MPI.COMM_WORLD
+print("rank", world.Get_rank(), "of", world.Get_size(), "sum", world.allreduce(world.Get_rank() + 1))
+"""
+
+
+def test_mpirun_starts_ranks_in_the_workers(kubectl: Kubectl, image: Callable[[str], str]) -> None:
+    objects = made(spec("mpi", launcher=1, worker=2, nproc=2, code=RANKS), kubectl, image=image("openmpi"))
+    job = create(objects, kubectl)
+    kubectl.condition(f"mpijob/{job}", "Succeeded", seconds=300)
+    said = logs(job, kubectl)["launcher"].splitlines()
+    assert sorted(line for line in said if line.startswith("rank")) == [f"rank {i} of 4 sum 10" for i in range(4)]
+
+
+def test_an_exception_in_one_rank_ends_the_job_and_is_told(kubectl: Kubectl, image: Callable[[str], str]) -> None:
+    code = RANKS + "if world.Get_rank() == 1: raise ValueError('me')\nworld.Barrier()\n"
+    objects = made(spec("mpi", launcher=1, worker=2, code=code), kubectl, image=image("openmpi"))
+    job = create(objects, kubectl)
+    kubectl.condition(f"mpijob/{job}", "Failed", seconds=300)
+    path = "{.status.containerStatuses[0].state.terminated.message}"
+    told = json.loads(kubectl("get", f"pod/{job}-launcher", f"-o=jsonpath={path}"))
+    assert (told["error"]["ename"], told["error"]["evalue"]) == ("ValueError", "me")
+
+
+def test_several_processes_of_a_replica_reduce(kubectl: Kubectl, image: Callable[[str], str]) -> None:
+    objects = made(spec("pytorch", worker=1, nproc=3, code=ALL_REDUCE), kubectl, image=image("pytorch"))
+    job = create(objects, kubectl)
+    kubectl.condition(f"pytorchjob/{job}", "Succeeded", seconds=300)
+    assert logs(job, kubectl)["worker-0"].count("sum 6 of 3\n") == 3
+
+
+def test_elastic_workers_meet_under_torchrun(kubectl: Kubectl, image: Callable[[str], str]) -> None:
+    env = {"PET_REDIRECTS": "9:1", "PET_TEE": "9:1"}  # else Debian's torch 1.13 fails on Python 3.11
+    of = spec("pytorch", worker=2, elastic=Elastic(least=2, most=2), env=env, code=ALL_REDUCE)
+    job = create(made(of, kubectl, image=image("pytorch")), kubectl)
+    kubectl.condition(f"pytorchjob/{job}", "Succeeded", seconds=300)
+    assert all("sum 3 of 2" in log for log in logs(job, kubectl).values())

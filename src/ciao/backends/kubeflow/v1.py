@@ -18,7 +18,7 @@ __all__ = ["BACKSTOP", "replica", "run_policy", "v1_spec"]
 BACKSTOP = 60
 """Seconds after the timeout at which the cluster ends what nobody else has ended."""
 
-_TORCHRUN = ("python3", "-m", "torch.distributed.run", "--no-python")
+_TORCHRUN = ("python3", "-m", "torch.distributed.run", "--no_python")  # the spelling that every version knows
 
 
 def v1_spec(pods: Pods, operator: Operator) -> Manifest:

@@ -21,6 +21,10 @@ GATES: Mapping[str, bool] = MappingProxyType(
     }
 )
 
+LAVISH = {"GOGC": "400", "GOMEMLIMIT": "800MiB"}
+"""A quarter of the apiserver's processor time at a start is the collection of garbage, by far the most of all programs:
+fewer rounds save 2 to 4 s of some 14, for 0.25 GB of memory."""
+
 
 def etcd(cluster: Layout) -> Component:
     """Without fsync: what it holds is not to outlive the cluster."""
@@ -59,7 +63,7 @@ def apiserver(cluster: Layout, *, gates: Mapping[str, bool] = GATES) -> Componen
         f"--feature-gates={','.join(f'{name}={on}' for name, on in gates.items())}",
     )
     kubectl = (builds.program("kubectl"), f"--kubeconfig={cluster.kubeconfig}", "get", "--raw", "/readyz")
-    return Component(name="kube-apiserver", command=command, ready=succeeds(*kubectl))
+    return Component(name="kube-apiserver", command=command, environment=LAVISH, ready=succeeds(*kubectl))
 
 
 def controller_manager(cluster: Layout, *, lost_after: int = 50) -> Component:

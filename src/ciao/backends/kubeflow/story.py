@@ -18,7 +18,7 @@ from ciao.backends.kubeflow.replicas import Container, container_of, moment, rep
 from ciao.backends.kubeflow.seen import Replicas
 from ciao.backends.kubeflow.waiting import Waiting, why_not_created, why_waiting
 from ciao.backends.records import exception_failure, reason_of, traced
-from ciao.frameworks import FRAMEWORKS
+from ciao.frameworks import ON_A_CLUSTER
 from ciao.k8s.base import Manifest
 from ciao.model import (
     Attempt,
@@ -74,7 +74,7 @@ class Story:
     def __post_init__(self) -> None:
         self.replicas = Replicas(self.job)
         self.ranked = _ranked(self.job)
-        framework = FRAMEWORKS[self.job.framework]
+        framework = ON_A_CLUSTER[self.job.framework]
         self.decisive = tuple(map(str, framework.decisive(tuple(map(Replica.parse, self.ranked)))))
 
     # What is seen.
@@ -314,6 +314,6 @@ def _about(event: Manifest, kind: str) -> str | None:
 
 
 def _ranked(job: Job) -> tuple[str, ...]:
-    order = FRAMEWORKS[job.framework].roles
+    order = ON_A_CLUSTER[job.framework].roles
     parsed = sorted(map(Replica.parse, job.replicas), key=lambda r: (order.index(r.role), r.index))
     return tuple(map(str, parsed))

@@ -86,6 +86,14 @@ def test_a_job_runs_and_succeeds_when_its_master_has() -> None:
     assert known.summary().replicas[1].state is ReplicaState.ENDED
 
 
+def test_an_mpi_job_succeeds_with_its_launcher_whose_pod_has_no_index() -> None:
+    known = story("launcher-0", "worker-0", framework="mpi")
+    launcher = pod("launcher-0", DONE)
+    del launcher["metadata"]["labels"]["training.kubeflow.org/replica-index"]
+    told(known.see_pod(pod("worker-0", RUNS), now=100), known.see_pod(launcher, now=200))
+    assert end(known, now=200).phase is Phase.SUCCEEDED
+
+
 def test_an_exception_is_known_from_the_log_before_the_container_ends() -> None:
     known = story()
     told(known.see_pod(pod("worker-0", RUNS), now=100))

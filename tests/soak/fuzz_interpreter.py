@@ -18,9 +18,11 @@ import traceback
 from pathlib import Path
 
 from ciao.errors import CellError
-from ciao.frameworks import FRAMEWORKS
+from ciao.frameworks import ON_A_CLUSTER
 from ciao.interpreter import complete, explain, free_names, is_job_cell, read
-from ciao.interpreter.options import JOB, OPTIONS, full_names
+from ciao.interpreter.cluster_options import CLUSTER
+from ciao.interpreter.job_options import JOB
+from ciao.interpreter.options import OPTIONS, full_names
 from ciao.model import Cell, Role
 from ciao.settings import Settings
 
@@ -29,10 +31,23 @@ LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 ENDS = ("\n", "\n", "\n", "\r\n", "\r")
 KNOWN = frozenset({"model", "x", "torch", "data"})
 
-NAMES = [*full_names(), "env.A", "cpu", "memory", "gpu", "kubeflow", "image", "matplotlib", "wroker", "cleanpolicy"]
+NAMES = [
+    *(*full_names(), "env.A", "secret.A", "cpu", "memory", "gpu", "ephemeral-storage", "kubeflow", "include", "wroker"),
+    *("matplotlib", "cleanpolicy", "nvidia.com/gpu", "worker.nvidia.com/gpu", "a/b", "hugepages-2Mi", "worker.patch"),
+]
 VALUES = [
     *("0", "1", "2", "10000", "500m", "1Gi", "1GB", "all", "true", "90s", "1h30m", "jax", "pytorch", "tensorflow"),
     *("local", "'a b'", '"a', "a;b", "\\", "", "my-job", "\u0663", "1e3", "$HOME", "#", "x" * 50),
+    *("TrainJob", "mpijob", "MPIJob", "mpi", "1:4", "4:1", "hub/token", "data:/data", "node:/a:/b:ro", "data:/data:rw"),
+    *("'{spec: {a: [1, 0.5, x]}}'", '"{spec: {a: &b c, d: *b}}"', "{spec:{}}", "'{spec: '", "{", "'{? [a]: b}'", "!!x"),
+    *(
+        '"metadata: {labels: {on: 0644}}"',
+        "'[" + "[" * 60 + "'",
+        "a/b:1@sha256:" + "0" * 64,
+        "A/B",
+        "...",
+        "@file.yaml",
+    ),
 ]
 CODE = [
     *(
@@ -112,10 +127,12 @@ def magic(rng: random.Random) -> str:
 
 def good(rng: random.Random) -> str:
     """A cell that gives a spec, in any of the spellings."""
-    framework = rng.choice(tuple(FRAMEWORKS.values()))
-    stated = [f"framework={framework.name}", *(o.example[1:] for o in JOB[1:] if rng.random() < 0.2)]
+    framework = rng.choice(tuple(ON_A_CLUSTER.values()))
+    free = [o for o in (*JOB[1:], *CLUSTER) if o.name not in ("kind", "elastic") and not o.frameworks]
+    stated = [f"framework={framework.name}", *(o.example[1:] for o in free if rng.random() < 0.2)]
     stated += [f"{role}=1" for role in framework.roles if role is not Role.CHIEF and rng.random() < 0.5]
-    stated += [f"{role}.cpu=1" for role in framework.roles if f"{role}=1" in stated and rng.random() < 0.5]
+    behind = ("cpu=1", "image=a/b:1", "nvidia.com/mig-1g.5gb=1", "patch='{spec: {hostNetwork: true}}'")
+    stated += [f"{r}.{rng.choice(behind)}" for r in framework.roles if f"{r}=1" in stated and rng.random() < 0.5]
     head = (
         [f"{rng.choice(('%', '%%'))}kubeflow {' '.join(stated)}"] if rng.random() < 0.4 else [f"%{s}" for s in stated]
     )
@@ -126,7 +143,7 @@ def good(rng: random.Random) -> str:
 def cell(rng: random.Random) -> str:
     if rng.random() < 0.5:
         return mutated(rng, good(rng)) if rng.random() < 0.6 else good(rng)
-    framework = rng.choice(("pytorch", "tensorflow", "jax", "xgboost", "paddle"))
+    framework = rng.choice(tuple(ON_A_CLUSTER))
     rows = [f"%framework={framework}"] if rng.random() < 0.8 else []
     rows += [rng.choice((magic(rng), "", "# text", "%worker=2")) for _ in range(rng.randint(0, 3))]
     rows += [rng.choice(CODE) for _ in range(rng.randint(0, 4))]

@@ -6,16 +6,20 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ciao.frameworks import FRAMEWORKS
+from ciao.frameworks import ON_A_CLUSTER
+from ciao.interpreter.cluster_options import CLUSTER, KIND
+from ciao.interpreter.cluster_values import TRAINJOB
+from ciao.interpreter.job_options import JOB
 from ciao.interpreter.magics import split
-from ciao.interpreter.options import COUNTS, ENV, JOB, RESOURCES, find
+from ciao.interpreter.options import OF_A_ROLE, find
+from ciao.interpreter.role_options import COUNTS
 from ciao.interpreter.source import BOM, LINE_END
 from ciao.model import Role
 
 __all__ = ["Candidate", "Completions", "complete", "cursor_line"]
 
 _KUBEFLOW = re.compile(r"[ \t]*%%?kubeflow[ \t]")
-_STATED = re.compile(r"(?<![\w.-])([^\W\d][\w.-]*)[ \t]*=[ \t]*['\"]?([\w.-]*)")
+_STATED = re.compile(r"(?<![\w.-])([^\W\d][\w./-]*)[ \t]*=[ \t]*['\"]?([\w.-]*)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,13 +51,14 @@ def complete(text: str, cursor: int) -> Completions:
     begin = 1 + (max(head.rfind(" "), head.rfind("\t")) if words else head.rfind("%"))
     name, equals, value = head[begin:].partition("=")
     if equals:
-        typed, offered = value.lstrip(" \t"), _values(name.strip())
+        typed, offered = value.lstrip(" \t"), _values(name.strip(), _stated(text, line))
     elif words:
         typed, offered = name, _words(name, _stated(text, line))
     else:
         begin -= head[: begin - 1].endswith("%") and not head[: begin - 2].strip()  # %%kubeflow
         typed, offered = head[begin - 1 :], _names(head, _stated(text, line))
-    fitting = tuple(c for c in offered if c.text.startswith(typed) and c.text != typed)
+    small = typed.lower()
+    fitting = tuple(c for c in offered if c.text.lower().startswith(small) and c.text != typed)
     return Completions(start=cursor - len(typed), end=cursor, candidates=fitting)
 
 
@@ -76,11 +81,13 @@ def _stated(text: str, line: str) -> dict[str, str]:
 
 
 def _names(head: str, stated: dict[str, str]) -> Iterator[Candidate]:
-    """In a line of ``%`` options: behind a role its resources, then all that is not stated yet."""
+    """In a line of ``%`` options: behind a role what it may state, then all that is not stated yet."""
     on_line = {match[1] for match in _STATED.finditer(head)}
-    if any(role in on_line for role in COUNTS):
-        yield from (Candidate(text=f"%{n}=", meaning=o.meaning) for n, o in RESOURCES.items() if n not in on_line)
-    yield from (Candidate(text=f"%{c.text}", meaning=c.meaning) for c in _options(stated))
+    behind = OF_A_ROLE if any(role in on_line for role in COUNTS) else {}
+    yield from (Candidate(text=f"%{n}=", meaning=o.meaning) for n, o in behind.items() if n not in on_line)
+    for c in _options(stated):
+        if c.text[:-1] not in behind:
+            yield Candidate(text=f"%{c.text}", meaning=c.meaning)
     if not on_line:
         yield from (
             Candidate(text=f"{percent}kubeflow ", meaning="a job in one line: framework=NAME worker=COUNT ...")
@@ -89,30 +96,36 @@ def _names(head: str, stated: dict[str, str]) -> Iterator[Candidate]:
 
 
 def _words(typed: str, stated: dict[str, str]) -> Iterator[Candidate]:
-    """In a ``%kubeflow`` line: options that are not stated yet, and resources of the roles that are."""
+    """In a ``%kubeflow`` line: options that are not stated yet, and what the roles that are may state."""
     yield from _options(stated)
     for role in _roles(stated):
         if role in stated or typed.startswith(f"{role}."):
-            for name, option in RESOURCES.items():
+            for name, option in OF_A_ROLE.items():
                 if f"{role}.{name}" not in stated:
                     yield Candidate(text=f"{role}.{name}=", meaning=option.meaning)
 
 
 def _options(stated: dict[str, str]) -> Iterator[Candidate]:
-    for option in (*JOB, *(COUNTS[role] for role in _roles(stated))):
-        if option is ENV:
-            yield Candidate(text="env.", meaning=option.meaning)
-        elif option.name not in stated:
+    framework = stated.get("framework")
+    for option in (*JOB, *CLUSTER, *(COUNTS[role] for role in _roles(stated))):
+        if option.family:
+            yield Candidate(text=option.family, meaning=option.meaning)
+        elif option.frameworks and framework in ON_A_CLUSTER and framework not in option.frameworks:
+            continue
+        elif option.repeats or option.name not in stated:
             yield Candidate(text=f"{option.name}=", meaning=option.meaning)
 
 
 def _roles(stated: dict[str, str]) -> tuple[Role, ...]:
     """The framework's, once it is known."""
-    framework = FRAMEWORKS.get(stated.get("framework", ""))
+    framework = ON_A_CLUSTER.get(stated.get("framework", ""))
     return framework.roles if framework else tuple(COUNTS)
 
 
-def _values(name: str) -> Iterator[Candidate]:
-    option = find(name)
-    if option is not None:
-        yield from (Candidate(text=value, meaning=meaning) for value, meaning in option.choices)
+def _values(name: str, stated: dict[str, str]) -> Iterator[Candidate]:
+    option, framework = find(name), ON_A_CLUSTER.get(stated.get("framework", ""))
+    if option is None:
+        return
+    for value, meaning in option.choices:
+        if option is not KIND or framework is None or value in (framework.operator.kind, TRAINJOB):
+            yield Candidate(text=value, meaning=meaning)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
-from ciao.frameworks import FRAMEWORKS
+from ciao.frameworks import ON_A_CLUSTER
+from ciao.interpreter.job_options import unasked
 from ciao.interpreter.nearest import listed
-from ciao.interpreter.options import COUNTS, JOB, RESOURCES, YES, Option
+from ciao.interpreter.option import YES, Option
+from ciao.interpreter.options import SECTIONS
 
 __all__ = ["page"]
 
@@ -38,10 +40,11 @@ is ordinary Python. Three spellings mean the same:
 - A magic of IPython's that runs the cell below it, such as `%%time`, cannot stand above them.
 - `%worker?` in a cell of its own shows the help of `%worker`, as `?` does for any magic; `%kubeflow?` that of all.
 - A `;` separates options only before the next `%`, or at the end of a line; elsewhere it belongs to the value.
-- `%cpu`, `%memory` and `%gpu` belong to the role before them on their line.
+- `%cpu`, `%memory`, `%gpu` and every other resource belong to the role before them on their line. `%image` and `%patch`
+  do so if there is one, and else to the whole job. By its full name, such as `%worker.cpu`, each may stand anywhere.
 - A value is quoted as in a shell: it ends at a space, and quotes (`'`, `"`) or a backslash keep what would end it.
   Nothing is expanded. A `#` behind a space begins a comment. Spaces around the `=` are allowed.
-- Each option is given once. A role of which there are zero is left out; another must remain.
+- Each option is given once, but for `%volume`. A role of which there are zero is left out; another must remain.
 - Line numbers are those of the cell: a magic line becomes an empty line, and nothing else of the code changes. A byte
   order mark at the start of a cell stays at the start of the code.
 - The code is compiled before anything is created. A syntax error, a notebook's own syntax (`%matplotlib`, `!pip`,
@@ -52,15 +55,8 @@ is ordinary Python. Three spellings mean the same:
 
 def page() -> str:
     """The whole document."""
-    return "\n".join(
-        [
-            _HEAD,
-            *_section("Options of the job", JOB),
-            *_section("Roles", COUNTS.values()),
-            *_section("Resources of a role", RESOURCES.values()),
-            *_frameworks(),
-        ]
-    )
+    sections = (line for title, options in SECTIONS.items() for line in _section(title, options))
+    return "\n".join([_HEAD, *sections, *_frameworks()])
 
 
 def _section(title: str, options: Iterable[Option[object]]) -> list[str]:
@@ -70,6 +66,7 @@ def _section(title: str, options: Iterable[Option[object]]) -> list[str]:
         parts += [f"- `{choice.value}`: {choice.meaning}" for choice in option.choices]
         parts += [""] if option.choices else []
         parts += [f"Example: `{option.example}`. Default: {option.default}.", ""]
+        parts += [f"For {listed(option.frameworks)} alone.", ""] if option.frameworks else []
         parts += [_sentence(f"on the local backend: {option.local}"), ""] if option.local != YES else []
     return parts
 
@@ -80,10 +77,10 @@ def _sentence(words: str) -> str:
 
 def _frameworks() -> list[str]:
     rows = ["## Frameworks", "", "| framework | roles | at most one | without a role |", "|---|---|---|---|"]
-    for framework in FRAMEWORKS.values():
+    for framework in ON_A_CLUSTER.values():
         roles = listed(role.value for role in framework.roles)
         single = listed(role.value for role in framework.roles if role in framework.single) if framework.single else ""
-        rows.append(f"| {framework.name} | {roles} | {single} | one {framework.default_role.value} |")
+        rows.append(f"| {framework.name} | {roles} | {single} | {unasked(framework)} |")
     return [*rows, ""]
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 
 from ciao.interpreter.completion import cursor_line
-from ciao.interpreter.options import COUNTS, ENV, JOB, OPTIONS, RESOURCES, YES, Option, find
+from ciao.interpreter.option import YES, Option
+from ciao.interpreter.options import OPTIONS, SECTIONS, described
 
 __all__ = ["explain", "help_text", "page"]
 
-_OPTION = re.compile(r"%{0,2}([^\W\d][\w.-]*)(?:[ \t]*=[ \t]*(?:'[^']*'?|\"[^\"]*\"?|[^\s;'\"]+)?)?")
+_OPTION = re.compile(r"%{0,2}([^\W\d][\w./-]*)(?:[ \t]*=[ \t]*(?:'[^']*'?|\"[^\"]*\"?|[^\s;'\"]+)?)?")
 
 _INTRODUCTION = """\
 A cell whose first lines are magics such as these becomes a job; every other cell is ordinary Python.
@@ -34,7 +35,7 @@ def explain(text: str, cursor: int) -> str | None:
         if match.start() <= column <= match.end():
             if match[1] == "kubeflow":
                 return help_text()
-            option = RESOURCES.get(match[1]) or find(match[1]) or (ENV if match[1] == "env" else None)
+            option = described(match[1])
             return page(option) if option else None
     return None
 
@@ -59,11 +60,7 @@ def help_text() -> str:
     """The whole language on one page."""
     width = max(len(f"{o.name}={o.metavar}") for o in OPTIONS) + 1
     parts = [_INTRODUCTION]
-    for title, options in (
-        ("Options of the job", JOB),
-        ("Roles: how many replicas", tuple(COUNTS.values())),
-        ("Resources, behind a role", tuple(RESOURCES.values())),
-    ):
+    for title, options in SECTIONS.items():
         rows = [f"  %{f'{o.name}={o.metavar}':<{width}} {o.meaning}" for o in options]
         parts.append("\n".join([f"{title}:", *rows]))
     return "\n\n".join(parts)

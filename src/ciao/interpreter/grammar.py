@@ -16,9 +16,12 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from ciao.frameworks import ON_A_CLUSTER
 from ciao.interpreter.magics import MagicLine, wrapper
 from ciao.interpreter.nearest import did_you_mean
-from ciao.interpreter.options import COUNTS, RESOURCES, Option, find, full_names
+from ciao.interpreter.option import Option
+from ciao.interpreter.options import described, find, full_names, of_role
+from ciao.interpreter.role_options import COUNTS
 from ciao.interpreter.source import Span, clip
 from ciao.interpreter.values import BadValue
 from ciao.model import Role
@@ -87,7 +90,7 @@ def _options(magic: MagicLine, *, last_role: str) -> Iterator[Setting]:
         setting, pos = _setting(magic, pos, option=True)
         if setting.name in COUNTS:
             role = setting.name
-        elif setting.name in RESOURCES:
+        elif of_role(setting.name) and (role or not find(setting.name)):
             setting = _with_role(setting, role, last_role=last_role)
         yield setting
         pos = _separator(magic, pos, setting)
@@ -144,7 +147,7 @@ def _words(magic: MagicLine, head: re.Match[str]) -> Iterator[Setting]:
     pos = _skip(magic.text, head.end())
     while pos < len(magic.text) and magic.text[pos] != "#":
         setting, pos = _setting(magic, pos, option=False)
-        if setting.name in RESOURCES:
+        if of_role(setting.name) and not find(setting.name):
             raise setting.name_span.option_error(
                 f"{setting.name} has no role",
                 f"Write it with the name of its role, such as worker.{setting.name}={setting.value[:40]}",
@@ -177,11 +180,11 @@ def _setting(magic: MagicLine, pos: int, *, option: bool) -> tuple[Setting, int]
 def _bare(magic: MagicLine, name: re.Match[str], *, option: bool) -> Setting:
     """A name without ``=``: true for a flag among words, else an error."""
     word = name[0].partition(":")[0]
-    span, percent, known = _span(magic, name.start(), name.end()), "%" * option, find(word) or RESOURCES.get(word)
+    span, percent, known = _span(magic, name.start(), name.end()), "%" * option, described(word)
     if known is None:
-        raise span.option_error(
-            f"{clip(name[0])} is not an option", did_you_mean(name[0], among=full_names()) or "Write it as name=value"
-        )
+        meant = f"framework={name[0]}" if name[0] in ON_A_CLUSTER else None
+        hint = did_you_mean(meant) or did_you_mean(name[0], among=full_names())
+        raise span.option_error(f"{clip(name[0])} is not an option", hint or "Write it as name=value")
     if known.flag and not option and word == name[0]:
         return Setting(name=word, value="true", name_span=span, value_span=span)
     hint = f"Write it with =, such as {percent}{known.example.rpartition('%')[2]}"

@@ -18,17 +18,18 @@ _COMMENT = re.compile(r"[ \t\f]*(?:#|\r|\n|\Z)")
 _LINE_BODY = re.compile(r"[^\r\n]*")
 
 _KUBEFLOW = re.compile(r"[ \t]*%%?kubeflow(?=[ \t\r\n]|\Z)")
-_SHAPE = re.compile(r"[ \t]*%%?[^\W\d][\w.-]*=")
+_SHAPE = re.compile(r"[ \t]*%%?[^\W\d][\w./-]*=")
 """``%word=``: IPython takes ``word=`` for the name of a magic, and no magic can have it."""
-_SPACED = re.compile(r"[ \t]*%([^\W\d][\w.-]*)[ \t]+=(?!=)")
-_BARE = re.compile(r"[ \t]*%([^\W\d][\w.-]*)(?=[ \t\r\n;:]|\Z)")
+_SPACED = re.compile(r"[ \t]*%([^\W\d][\w./-]*)[ \t]+=(?!=)")
+_BARE = re.compile(r"[ \t]*%([^\W\d][\w./-]*)(?=[ \t\r\n;:]|\Z)")
 _COMPARED = re.compile(r"[ \t]*==")
 _WRAPPER = re.compile(r"[ \t]*(%%(?:time|timeit|capture|prun|debug))(?=[ \t\r\n]|\Z)[^\r\n]*")
 """IPython's magics that run the cell below them; any other may only keep its text, as ``%%writefile`` does."""
 
 WORDS = frozenset(
     {"framework", "backend", "name", "cleanPolicy", "timeout", "retries", "env", "background", "python"}
-    | {"master", "chief", "worker", "ps", "evaluator", "cpu", "memory", "gpu"}
+    | {"namespace", "kind", "runtime", "image", "ttl", "queue", "priority", "nproc", "elastic", "secret", "volume"}
+    | {"patch", "master", "chief", "launcher", "worker", "ps", "evaluator", "cpu", "memory", "gpu", "ephemeral-storage"}
 )
 """How the names of options begin. The table itself is not imported for a cell of IPython's magics; a test compares."""
 
@@ -145,6 +146,6 @@ def _known(name: str) -> bool:
     first, dot, _ = name.partition(".")
     if first not in WORDS or (first == "env" and not dot):
         return False
-    from ciao.interpreter.options import RESOURCES, find
+    from ciao.interpreter.options import find, of_role
 
-    return find(name) is not None or name in RESOURCES
+    return find(name) is not None or of_role(name) is not None

@@ -7,14 +7,14 @@ import re
 from ciao.errors import CodeError
 from ciao.interpreter.magics import leads
 from ciao.interpreter.nearest import nearest
-from ciao.interpreter.options import RESOURCES, find, full_names
+from ciao.interpreter.options import find, full_names, of_role
 from ciao.interpreter.source import BOM, Span
 from ciao.interpreter.statements import statements
 
 __all__ = ["first_foreign"]
 
 _SHELL = re.compile(r"[ \t]*!!?")
-_MAGIC = re.compile(r"[ \t]*(%%?)([^\W\d][\w.-]*)?")
+_MAGIC = re.compile(r"[ \t]*(%%?)([^\W\d][\w./-]*)?")
 _ASSIGNED = re.compile(r"[^=#'\"]*[^=#'\"!<>:]=[ \t]*([!%])(?!=)[ \t]*(?=[\w/.~$\"'{])")
 _HELP = re.compile(r"[ \t]*(?:\?{1,2}[ \t]*[\w.%*]+|%{0,2}[\w.*]+[ \t]*\?{1,2}|[\w.]+\[.*\]\?{1,2})[ \t]*(?:\Z|[;#])")
 _INSTALL = re.compile(r"[ \t]*(?:pip3?|conda|mamba)[ \t]+(?:install|uninstall|list)\b")
@@ -63,7 +63,7 @@ def _explained(line: str, begins: int) -> tuple[str, str, int] | None:
 
 def _magic(line: str, percent: str, name: str, begins: int) -> tuple[str, str]:
     """Ours in the wrong place, ours misspelt, or IPython's."""
-    ours = name == "kubeflow" or find(name) is not None or name in RESOURCES
+    ours = name == "kubeflow" or find(name) is not None or of_role(name) is not None
     close = None if ours else nearest(name, full_names())
     if ours or (close and leads(line)):
         hint = f"Move it above line {begins}, the first line of code" if begins else "Move it up"

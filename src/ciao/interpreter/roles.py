@@ -3,37 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from ciao.frameworks import Framework
+from ciao.interpreter.cluster_options import IMAGE, PATCH
 from ciao.interpreter.grammar import Setting
+from ciao.interpreter.job_options import BACKEND, FRAMEWORK
 from ciao.interpreter.nearest import listed
-from ciao.interpreter.options import COUNTS, RESOURCES
+from ciao.interpreter.role_options import COUNTS, resource
+from ciao.interpreter.stated import Stated
 from ciao.model import Resources, Role, RoleSpec
 from ciao.settings import Settings
 
 __all__ = ["roles_of"]
 
+ByName = Mapping[str, Setting]
 
-def roles_of(stated: Mapping[str, Setting], framework: Framework, settings: Settings) -> tuple[RoleSpec, ...]:
-    """The roles in the framework's order. ``stated`` is by full name, its values are good. Raises OptionError."""
-    _check_roles(stated, framework)
-    counts = {role: int(stated[role].value) for role in framework.roles if role in stated}
-    if not counts:
-        counts = {framework.default_role: 1}
+
+def roles_of(stated: Stated, framework: Framework, settings: Settings) -> tuple[RoleSpec, ...]:
+    """The roles in the framework's order. Raises OptionError."""
+    by_name = stated.by_name
+    _check_roles(by_name, framework)
+    counts = _counts(by_name, framework)
     present = {role: count for role, count in counts.items() if count}
-    if not present:
-        raise stated[next(iter(counts))].value_span.option_error(
+    if not present.keys() - framework.always:
+        raise by_name[next(r for r in counts if r in by_name and r not in framework.always)].value_span.option_error(
             "no replica is left", f"Give one role a count above zero, such as %{framework.default_role}=1"
         )
-    _check_counts(stated, framework, present, limit=settings.local_replicas)
-    _check_orphans(stated, counts)
-    return tuple(
-        RoleSpec(role=role, count=count, resources=_resources(stated, role, settings))
-        for role, count in present.items()
-    )
+    _check_counts(by_name, framework, present)
+    _check_total(stated, present, settings)
+    _check_orphans(by_name, counts)
+    return tuple(_role(by_name, role, count, settings) for role, count in present.items())
 
 
-def _check_roles(stated: Mapping[str, Setting], framework: Framework) -> None:
+def _counts(stated: ByName, framework: Framework) -> Mapping[Role, int]:
+    """Stated, or what the framework has if nothing is; those that every job has come to them."""
+    counts = {role: int(stated[role].value) for role in framework.roles if role in stated}
+    if not counts.keys() - framework.always:
+        counts[framework.default_role] = 1
+    for role in framework.always:
+        if not counts.setdefault(role, 1):
+            raise stated[role].value_span.option_error(f"{framework.name} always has one {role}", f"Write %{role}=1")
+    return {role: counts[role] for role in framework.roles if role in counts}
+
+
+def _check_roles(stated: ByName, framework: Framework) -> None:
     for name, setting in stated.items():
         role = name.partition(".")[0]
         if role in COUNTS and role not in framework.roles:
@@ -42,9 +56,7 @@ def _check_roles(stated: Mapping[str, Setting], framework: Framework) -> None:
             raise setting.name_span.option_error(f"{framework.name} has no role {role}", hint)
 
 
-def _check_counts(
-    stated: Mapping[str, Setting], framework: Framework, present: Mapping[Role, int], *, limit: int
-) -> None:
+def _check_counts(stated: ByName, framework: Framework, present: Mapping[Role, int]) -> None:
     for role in present:
         if role in framework.single and present[role] > 1:
             raise stated[role].value_span.option_error(
@@ -54,27 +66,52 @@ def _check_counts(
         raise stated[Role.MASTER].name_span.option_error(
             "chief and master are two words for one role", "Remove one of the two"
         )
-    if (total := sum(present.values())) > limit:
-        most = max(present, key=lambda role: present[role])
-        raise stated[most].value_span.option_error(
-            f"{total} replicas are more than the {limit} that may run on this machine",
-            "Ask for fewer, or set CIAO_LOCAL_REPLICAS, or local.replicas in config.yaml",
+
+
+def _check_total(stated: Stated, present: Mapping[Role, int], settings: Settings) -> None:
+    """Against the limit of the backend; if only the session knows which that is, against the larger one.
+
+    The backend then looks again.
+    """
+    limits = {
+        "local": (settings.local_replicas, "on this machine", "local.replicas"),
+        "kubeflow": (settings.cluster_replicas, "on a cluster", "cluster.replicas"),
+    }
+    backend = stated.value(BACKEND) or settings.backend
+    most, where, key = limits[backend] if backend in limits else max(limits.values())
+    if (total := sum(present.values())) > most:
+        asked = [role for role in present if role in stated.by_name]
+        largest = max(asked, key=lambda role: present[role], default=FRAMEWORK.name)
+        raise stated.by_name[largest].value_span.option_error(
+            f"{total} replicas are more than the {most} that may run {where}",
+            f"Ask for fewer, or set CIAO_{key.upper().replace('.', '_')}, or {key} in config.yaml",
         )
 
 
-def _check_orphans(stated: Mapping[str, Setting], counts: Mapping[Role, int]) -> None:
+def _check_orphans(stated: ByName, counts: Mapping[Role, int]) -> None:
     """Resources of a role that the job does not have. A role left out by a zero keeps its resources in the cell."""
     for name, setting in stated.items():
-        role, _, resource = name.partition(".")
-        if role in COUNTS and resource and role not in counts:
+        role, _, resource_name = name.partition(".")
+        if role in COUNTS and resource_name and role not in counts:
             raise setting.name_span.option_error(f"{name} is given, but no {role}", f"Add {role}=1, or remove it")
 
 
-def _resources(stated: Mapping[str, Setting], role: Role, settings: Settings) -> Resources:
-    defaults = settings.resources.get(role.value, Resources())
-    found = {name: stated[f"{role}.{name}"].value for name in RESOURCES if f"{role}.{name}" in stated}
+def _role(stated: ByName, role: Role, count: int, settings: Settings) -> RoleSpec:
+    own = {name.removeprefix(f"{role}."): s.value for name, s in stated.items() if name.startswith(f"{role}.")}
+    return RoleSpec(
+        role=role,
+        count=count,
+        resources=_resources(own, settings.resources.get(role.value, Resources())),
+        image=own.get(IMAGE.name),
+        patch=PATCH.parse(own[PATCH.name]) if PATCH.name in own else MappingProxyType({}),
+    )
+
+
+def _resources(own: Mapping[str, str], defaults: Resources) -> Resources:
+    named = {"cpu", "memory", "gpu"}
     return Resources(
-        cpu=found.get("cpu", defaults.cpu),
-        memory=found.get("memory", defaults.memory),
-        gpu=found.get("gpu", defaults.gpu),
+        cpu=own.get("cpu", defaults.cpu),
+        memory=own.get("memory", defaults.memory),
+        gpu=own.get("gpu", defaults.gpu),
+        other=MappingProxyType({n: value for n, value in own.items() if resource(n) and n not in named}),
     )

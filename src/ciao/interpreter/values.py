@@ -21,6 +21,7 @@ __all__ = [
     "name",
     "one_of",
     "path",
+    "size",
     "text",
 ]
 
@@ -70,22 +71,29 @@ def cpu(value: str) -> str:
     return value
 
 
-def memory(value: str) -> str:
-    """A quantity of at least one byte, as written."""
-    allowed = "Write bytes with a unit, such as 512Mi or 2Gi"
-    size = amount(value)
-    if size is None:
-        raise BadValue("an amount of memory", hint=did_you_mean(_as_memory(value)) or allowed)
-    if size < 1:
-        less = "an amount of memory: it is less than a byte"
-        raise BadValue(less, hint=did_you_mean(_as_memory(value) if value.endswith("m") else None) or allowed)
-    return value
+def size(what: str, *, example: str) -> Callable[[str], str]:
+    """A parser of quantities of at least one byte; gives them as written."""
+
+    def parse(value: str) -> str:
+        allowed = f"Write bytes with a unit, such as {example}"
+        found = amount(value)
+        if found is None:
+            raise BadValue(what, hint=did_you_mean(_as_memory(value)) or allowed)
+        if found < 1:
+            meant = did_you_mean(_as_memory(value) if value.endswith("m") else None)
+            raise BadValue(f"{what}: it is less than a byte", hint=meant or allowed)
+        return value
+
+    return parse
 
 
 def _as_memory(value: str) -> str | None:
     """The quantity that somebody meant who wrote ``512MB``, ``2gb`` or ``512m``."""
     match = re.fullmatch(r"([0-9]{1,18}(?:\.[0-9]{1,9})?) ?([kKmMgGtTpP])[iI]?[bB]?", value)
     return f"{match[1]}{match[2].upper()}i" if match else None
+
+
+memory = size("an amount of memory", example="512Mi or 2Gi")
 
 
 def gpu(value: str) -> str:
@@ -95,11 +103,11 @@ def gpu(value: str) -> str:
     return value
 
 
-def count(what: str, *, example: str) -> Callable[[str], int]:
-    """A parser of whole numbers from zero."""
+def count(what: str, *, example: str, least: int = 0) -> Callable[[str], int]:
+    """A parser of whole numbers from zero, or from ``least``."""
 
     def parse(value: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", value):
+        if not re.fullmatch(r"[0-9]{1,9}", value) or int(value) < least:
             raise BadValue(what, hint=f"Write a whole number, such as {example}")
         return int(value)
 

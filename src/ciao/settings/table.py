@@ -46,6 +46,7 @@ class Settings:
     python: str | None = None
     resources: Mapping[str, Resources] = field(default_factory=lambda: MappingProxyType({}))
     local_replicas: int = 64
+    cluster_replicas: int = 2000
     grace: float = 5.0
     keep_for: float = 14 * 86400.0
     keep_bytes: int = 2 * 1024**3
@@ -207,6 +208,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         key="local.replicas", field="local_replicas", default="64", read=_count,
         doc="The most replicas of one job on this machine",
+    ),
+    Setting(
+        key="cluster.replicas", field="cluster_replicas", default="2000", read=_count,
+        doc="The most replicas of one job on a cluster",
     ),
     Setting(
         key="grace", field="grace", default="5", read=_number("seconds"),

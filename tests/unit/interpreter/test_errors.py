@@ -10,10 +10,15 @@ from ciao.errors import CellError, CodeError, OptionError
 
 Fail = Callable[..., CellError]
 
-FRAMEWORKS = "tensorflow, pytorch, jax, xgboost or paddle"
+FRAMEWORKS = "tensorflow, pytorch, jax, xgboost, paddle or mpi"
 OPTIONS = (
-    "The options are framework, backend, name, cleanPolicy, timeout, retries, env.NAME, background, python, master, "
-    "chief, worker, ps and evaluator"
+    "The options are framework, backend, name, cleanPolicy, timeout, retries, env.NAME, background, python, "
+    "namespace, kind, runtime, image, ttl, queue, priority, nproc, elastic, secret.NAME, volume, patch, master, chief, "
+    "launcher, worker, ps and evaluator"
+)
+OF_A_ROLE = (
+    "A role has cpu, memory, gpu, ephemeral-storage, image or patch, and resources by their full names, such as "
+    "nvidia.com/mig-1g.5gb"
 )
 OWN_CELL = "Run it in a cell of its own: below its magic lines a job cell is Python"
 SUBPROCESS = "Use subprocess.run([...], check=True), or run it in a cell of its own"
@@ -30,16 +35,16 @@ OF_OPTIONS = {
     "like no other": ("%zzz=1", 1, " ^^^", "there is no option 'zzz'", OPTIONS),
     "spaced": ("%framework=jax\n%wroker = 2", 2, " ^^^^^^", "there is no option 'wroker'", "Did you mean worker?"),
     "later option": (
-        "%image=a", 1, " ^^^^^", "the option image is not in this version",
+        "%include=a", 1, " ^^^^^^^", "the option include is not in this version",
         "Remove it; %ciao help lists the options that are",
     ),
     "later resource": (
-        "%worker.image=a", 1, " ^^^^^^^^^^^^", "the option worker.image is not in this version",
+        "%worker.include=a", 1, " ^^^^^^^^^^^^^^", "the option worker.include is not in this version",
         "Remove it; %ciao help lists the options that are",
     ),
     "unknown resource": (
-        "%worker.disk=1", 1, " ^^^^^^^^^^^", "a role has no resource 'disk'",
-        "The resources of a role are cpu, memory or gpu",
+        "%worker.disk=1", 1, " ^^^^^^^^^^^", "a role has no option 'disk'",
+        OF_A_ROLE,
     ),
     "unknown value": (
         "%framework=torch", 1, "           ^^^^^", "'torch' is not a framework of this version",
@@ -53,10 +58,10 @@ OF_OPTIONS = {
         f"Write {FRAMEWORKS}",
     ),
     "later framework": (
-        "%framework=mpi", 1, "           ^^^", "the framework mpi is not in this version", f"Write {FRAMEWORKS}",
+        "%framework=mlx", 1, "           ^^^", "the framework mlx is not in this version", f"Write {FRAMEWORKS}",
     ),
     "no such backend": (
-        "%backend=cloud", 1, "         ^^^^^", "'cloud' is not a backend of this version", "Write local",
+        "%backend=cloud", 1, "         ^^^^^", "'cloud' is not a backend of this version", "Write kubeflow or local",
     ),
     "bad policy": (
         "%cleanPolicy=some", 1, "             ^^^^", "'some' is not a clean-up policy", "Write all, running or none",
@@ -152,7 +157,10 @@ OF_OPTIONS = {
         "%kubeflow worker=2 cpu=1", 1, "                   ^^^", "cpu has no role",
         "Write it with the name of its role, such as worker.cpu=1",
     ),
-    "bare word": ("%kubeflow pytorch", 1, "          ^^^^^^^", "'pytorch' is not an option", "Write it as name=value"),
+    "bare word": ("%kubeflow fastest", 1, "          ^^^^^^^", "'fastest' is not an option", "Write it as name=value"),
+    "bare framework": (
+        "%kubeflow pytorch", 1, "          ^^^^^^^", "'pytorch' is not an option", "Did you mean framework=pytorch?",
+    ),
     "bare option": (
         "%kubeflow worker", 1, "          ^^^^^^", "worker has no value", "Write it with =, such as worker=2",
     ),
@@ -174,9 +182,19 @@ OF_OPTIONS = {
         "Give one role a count above zero, such as %worker=1",
     ),
     "10,000 workers": (
-        "%framework=jax\n%worker=10000", 2, "        ^^^^^",
+        "%framework=jax\n%worker=10000;%backend=local", 2, "        ^^^^^",
         "10000 replicas are more than the 64 that may run on this machine",
         "Ask for fewer, or set CIAO_LOCAL_REPLICAS, or local.replicas in config.yaml",
+    ),
+    "10,000 workers on a cluster": (
+        "%framework=jax\n%worker=10000;%backend=kubeflow", 2, "        ^^^^^",
+        "10000 replicas are more than the 2000 that may run on a cluster",
+        "Ask for fewer, or set CIAO_CLUSTER_REPLICAS, or cluster.replicas in config.yaml",
+    ),
+    "10,000 workers anywhere": (
+        "%framework=jax\n%worker=10000", 2, "        ^^^^^",
+        "10000 replicas are more than the 2000 that may run on a cluster",
+        "Ask for fewer, or set CIAO_CLUSTER_REPLICAS, or cluster.replicas in config.yaml",
     ),
     "two masters": (
         "%framework=pytorch\n%master=2", 2, "        ^", "pytorch takes one master, not 2", "Write %master=1",
@@ -291,8 +309,8 @@ def test_an_error_of_the_code_shows_its_place_and_the_way_out(row: Row, error: F
 
 
 def test_the_limit_of_replicas_counts_all_roles(error: Fail) -> None:
-    found = error("%framework=tensorflow\n%ps=30\n%worker=35\nx")
-    assert (found.line, found.message) == (3, "65 replicas are more than the 64 that may run on this machine")
+    found = error("%framework=tensorflow\n%ps=30\n%backend=local\n%worker=35\nx")
+    assert (found.line, found.message) == (4, "65 replicas are more than the 64 that may run on this machine")
 
 
 def test_a_text_without_magics_is_told_how_to_begin(error: Fail) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ciao.interpreter.magics import WORDS, is_job_cell, split
 from ciao.interpreter.options import OPTIONS
+from ciao.interpreter.role_options import KINDS_OF_RESOURCES
 
 JOB_CELLS = [
     "%framework=pytorch\n",
@@ -34,6 +35,9 @@ JOB_CELLS = [
     "%framework",
     "%worker 2",
     "%worker.cpu 2",
+    "%nvidia.com/gpu=1",
+    "%worker.nvidia.com/gpu = 1",
+    "%volume data:/data",
     "%%time\n%framework=pytorch",
     "\n%%capture out\r\n%%timeit -n 1\n\n# a\n%worker=2",
 ]
@@ -91,7 +95,7 @@ def test_a_magic_of_the_same_name_that_ipython_has_is_ipythons() -> None:
 
 
 def test_the_words_that_are_looked_for_without_the_table_are_the_tables() -> None:
-    assert {option.name.partition(".")[0] for option in OPTIONS} == WORDS
+    assert {option.name.partition(".")[0] for option in OPTIONS if option not in KINDS_OF_RESOURCES} == WORDS
 
 
 def test_the_block_ends_at_the_first_line_of_code() -> None:

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from ciao.frameworks import FRAMEWORKS
+from ciao.frameworks import ON_A_CLUSTER
 from ciao.interpreter.docs import page
-from ciao.interpreter.options import COUNTS, OPTIONS, Option, find, full_names, later
+from ciao.interpreter.option import Option
+from ciao.interpreter.options import OPTIONS, find, full_names, later
+from ciao.interpreter.role_options import COUNTS
 from ciao.model import JobSpec
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "magics.md"
@@ -18,10 +20,9 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "magics.md"
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
 def test_every_example_works(option: Option[Any], spec: Callable[..., JobSpec]) -> None:
-    role = option.name if option.scope == "role" else "worker"
-    framework = "pytorch" if option.scope == "job" else "tensorflow"
+    framework = next((f.name for f in ON_A_CLUSTER.values() if option.name in f.roles), "pytorch")
     head = "" if option.name == "framework" else f"%framework={framework}\n"
-    assert spec(f"{head}{option.example}\nx"), role
+    assert spec(f"{head}{option.example}\nx")
 
 
 @pytest.mark.parametrize("option", [o for o in OPTIONS if o.choices], ids=lambda option: option.name)
@@ -30,12 +31,12 @@ def test_every_choice_is_a_value(option: Option[Any]) -> None:
 
 
 def test_every_role_of_every_framework_has_its_option() -> None:
-    assert {role for framework in FRAMEWORKS.values() for role in framework.roles} == set(COUNTS)
+    assert {role for framework in ON_A_CLUSTER.values() for role in framework.roles} == set(COUNTS)
 
 
 def test_no_option_is_both_here_and_of_a_later_version() -> None:
     assert not [name for name in full_names() if later(name)]
-    assert all(find(name) or name == "env." for name in full_names())
+    assert all(find(name) or name in ("env.", "secret.") for name in full_names())
 
 
 def test_the_document_is_what_the_table_says() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ciao.backends.local.interpreters import usable_python
 from ciao.backends.local.launch import Launch, launch, overridden
+from ciao.backends.local.meaning import refuse, without_meaning
 from ciao.backends.local.ports import FIRST, reserve
 from ciao.backends.local.pruning import prune_jobs
 from ciao.backends.local.starting import start
@@ -39,12 +40,11 @@ class Local:
         self._settings = settings
 
     async def check(self, spec: JobSpec) -> tuple[Notice, ...]:
-        """Notes what has no meaning on one machine. Raises CreateRefused for a Python that cannot run the cell."""
+        """Notes what has no meaning on one machine. Raises CreateRefused for what would change the run."""
+        refuse(spec, most=self._settings.local_replicas)
         await asyncio.to_thread(self._python, spec)  # it may start one, to ask for its version
-        asked = [role.resources for role in spec.roles]
-        unmet = [name for name in ("memory", "gpu") if any(getattr(r, name) for r in asked)]
         notices = []
-        if unmet:
+        if unmet := without_meaning(spec):
             notices.append(Notice(text=f"the local backend does not apply {', '.join(unmet)}"))
         if hidden := overridden(spec):
             words = f"%env. has no effect on {', '.join(hidden)}: the job sets it for each replica"

@@ -1,0 +1,53 @@
+"""What of a spec has no meaning on one machine, and what would make it another run: pure."""
+
+from __future__ import annotations
+
+from ciao.errors import CreateRefused
+from ciao.frameworks import FRAMEWORKS
+from ciao.model import JobSpec
+
+__all__ = ["refuse", "without_meaning"]
+
+_OF_JOBS = ("namespace", "kind", "runtime", "image", "ttl", "queue", "priority", "patch")
+_OTHERWISE = "or use %backend=kubeflow"
+
+
+def without_meaning(spec: JobSpec) -> list[str]:
+    """Names of options that are stated and not applied, in the order of the table."""
+    asked = [role.resources for role in spec.roles]
+    found = [name for name in _OF_JOBS if any(getattr(of, name, None) for of in (spec, *spec.roles))]
+    found += [name for name in ("memory", "gpu") if any(getattr(r, name) for r in asked)]
+    return [*found, *dict.fromkeys(name for resources in asked for name in resources.other)]
+
+
+def refuse(spec: JobSpec, *, most: int) -> None:
+    """Raises CreateRefused for what would change the run. ``most`` is how many replicas a job may have."""
+    if spec.framework not in FRAMEWORKS:
+        raise CreateRefused(
+            f"{spec.framework} does not run on this machine: its launcher starts the ranks in pods",
+            hint="Use %backend=kubeflow",
+        )
+    for name in spec.secrets:
+        raise CreateRefused(
+            f"secret.{name} is a value in the cluster, and this machine has no Secrets",
+            hint=f"Give a value by %env.{name}=, {_OTHERWISE}",
+        )
+    for volume in spec.volumes:
+        raise CreateRefused(
+            f"the volume {volume.source} at {volume.path} is the cluster's, and cannot be mounted on this machine",
+            hint=f"Open a folder of this machine by its own path, {_OTHERWISE}",
+        )
+    _refuse_numbers(spec, most=most)
+
+
+def _refuse_numbers(spec: JobSpec, *, most: int) -> None:
+    if spec.elastic is not None:
+        raise CreateRefused("the number of replicas is fixed on this machine", hint=f"Remove %elastic=, {_OTHERWISE}")
+    if spec.nproc is not None and spec.nproc > 1:
+        hint = f"Remove %nproc= and ask for more replicas, {_OTHERWISE}"
+        raise CreateRefused("each replica is one process on this machine", hint=hint)
+    if (count := len(spec.replicas)) > most:
+        raise CreateRefused(
+            f"{count} replicas are more than the {most} that may run on this machine",
+            hint=f"Ask for fewer, or set CIAO_LOCAL_REPLICAS, {_OTHERWISE}",
+        )

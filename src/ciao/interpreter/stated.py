@@ -1,0 +1,126 @@
+"""What a cell states: its options by name, each known, its value good."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TypeVar
+
+from ciao.frameworks import ON_A_CLUSTER
+from ciao.interpreter import options
+from ciao.interpreter.grammar import Setting
+from ciao.interpreter.nearest import did_you_mean, listed
+from ciao.interpreter.option import Option
+from ciao.interpreter.role_options import COUNTS
+from ciao.interpreter.source import clip
+from ciao.interpreter.values import BadValue
+
+__all__ = ["Stated", "once", "places"]
+
+T = TypeVar("T")
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ALSO_CALLED = {"torch": "pytorch", "tf": "tensorflow", "keras": "tensorflow", "xgb": "xgboost"}
+_LATER_FRAMEWORKS = ("deepspeed", "mlx")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stated:
+    """``by_name`` has the full names; of an option that was repeated the first. ``all`` is in the cell's order."""
+
+    by_name: Mapping[str, Setting]
+    all: tuple[Setting, ...]
+
+    def value(self, option: Option[T]) -> T | None:
+        """What the job states of this option; None if nothing."""
+        setting = self.by_name.get(option.name)
+        return None if setting is None else option.parse(setting.value)
+
+    def every(self, option: Option[T]) -> Mapping[str, tuple[Setting, T]]:
+        """All of a family, by what follows ``env.`` and its like; of an option that repeats, by where it stands."""
+        found = [s for s in self.all if options.find(s.name) is option]
+        names = (s.name.removeprefix(option.family) if option.family else str(i) for i, s in enumerate(found))
+        return MappingProxyType({name: (s, option.parse(s.value)) for name, s in zip(names, found, strict=True)})
+
+
+def once(found: Iterable[Setting]) -> Stated:
+    """Each option known, and stated once, and its value good. The first error of the cell is raised."""
+    by_name: dict[str, Setting] = {}
+    settings: list[Setting] = []
+    for setting in found:
+        option = options.find(setting.name)
+        if option is None:
+            raise _unknown(setting)
+        if setting.name in by_name and not option.repeats:
+            raise _twice(by_name[setting.name], setting)
+        _check_variable(setting, option)
+        _check_value(setting, option)
+        by_name.setdefault(setting.name, setting)
+        settings.append(setting)
+    return Stated(by_name=MappingProxyType(by_name), all=tuple(settings))
+
+
+def places(first: Setting, second: Setting) -> str:
+    """Where two settings stand."""
+    one, two = first.name_span.line, second.name_span.line
+    return f"on lines {one} and {two}" if one != two else f"on line {one}"
+
+
+def _twice(first: Setting, second: Setting) -> Exception:
+    words = f"{second.name} is given twice, {places(first, second)}"
+    return second.name_span.option_error(words, "Remove one of the two")
+
+
+def _unknown(setting: Setting) -> Exception:
+    name = setting.name
+    if options.later(name):
+        return setting.name_span.option_error(
+            f"the option {name} is not in this version", "Remove it; %ciao help lists the options that are"
+        )
+    role, _, rest = name.partition(".")
+    if role in COUNTS and rest:
+        hint = did_you_mean(rest, among=options.OF_A_ROLE, else_list="A role has")
+        hint += "" if hint.endswith("?") else ", and resources by their full names, such as nvidia.com/mig-1g.5gb"
+        return setting.name_span.option_error(f"a role has no option {clip(rest)}", hint)
+    hint = did_you_mean(name, among=options.full_names())
+    known = listed(o.name for o in options.OPTIONS if o.scope != "resource")
+    return setting.name_span.option_error(f"there is no option {clip(name)}", hint or f"The options are {known}")
+
+
+def _check_variable(setting: Setting, option: Option[object]) -> None:
+    if option.family and not _VARIABLE.fullmatch(setting.name, len(option.family)):
+        name = setting.name.removeprefix(option.family)
+        raise setting.name_span.option_error(
+            f"{clip(name)} is not the name of a variable", "Write letters, digits and _, no digit first"
+        )
+
+
+def _check_value(setting: Setting, option: Option[object]) -> None:
+    bad = _refused(setting.value, option)
+    if bad is None:
+        return
+    message, hint = f"{clip(setting.value)} is not {bad.what}", bad.hint
+    if not setting.value:
+        message, hint = f"{setting.name} has no value", f"Write it as {option.example}"
+    elif ";" in setting.value and option.name != "patch":
+        hint = "Behind a ; the next option needs its own %, and in a %kubeflow line a space separates"
+    elif option.name == "framework":
+        message, hint = _framework_hint(setting.value, message, hint)
+    raise setting.value_span.option_error(message, hint)
+
+
+def _refused(value: str, option: Option[object]) -> BadValue | None:
+    try:
+        option.parse(value)
+    except BadValue as bad:
+        return bad
+    return None
+
+
+def _framework_hint(value: str, message: str, hint: str) -> tuple[str, str]:
+    if value in _LATER_FRAMEWORKS:
+        return f"the framework {value} is not in this version", f"Write {listed(ON_A_CLUSTER, last='or')}"
+    meant = _ALSO_CALLED.get(value.lower())
+    return message, did_you_mean(meant) if meant else hint

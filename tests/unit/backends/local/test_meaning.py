@@ -1,0 +1,56 @@
+"""What the local backend says of options that belong to a cluster."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from ciao.backends.local.meaning import refuse, without_meaning
+from ciao.errors import CreateRefused
+from ciao.model import Cell, Elastic, JobSpec, Resources, Role, RoleSpec, SecretKey, Volume
+
+UNUSED: dict[str, Any] = {
+    **dict.fromkeys(("namespace", "kind", "runtime", "image", "queue", "priority"), "a"),
+    "ttl": 60.0,
+    "patch": {"spec": {"hostNetwork": True}},
+}
+REFUSED: dict[str, tuple[Any, str]] = {
+    "framework": ("mpi", "mpi does not run on this machine: .* Use %backend=kubeflow"),
+    "secrets": ({"TOKEN": SecretKey(secret="hub", key="a")}, "secret.TOKEN is a value in the cluster.* %env.TOKEN="),
+    "volumes": ((Volume(kind="claim", source="data", path="/data"),), "the volume data at /data is the cluster's"),
+    "elastic": (Elastic(least=1, most=4), "the number of replicas is fixed on this machine. Remove %elastic="),
+    "nproc": (2, "each replica is one process on this machine. Remove %nproc="),
+    "roles": ((RoleSpec(role=Role.WORKER, count=3),), "3 replicas are more than the 2 that may run on this machine"),
+}
+
+
+def spec(**changes: Any) -> JobSpec:
+    roles = (RoleSpec(role=Role.WORKER, count=1),)
+    plain: dict[str, Any] = {"cell": Cell(text=""), "code": "", "framework": "pytorch", "roles": roles}
+    return JobSpec(**plain | changes)
+
+
+@pytest.mark.parametrize("name", UNUSED)
+def test_an_option_of_a_cluster_without_effect_is_named(name: str) -> None:
+    assert without_meaning(spec(**{name: UNUSED[name]})) == [name]
+
+
+def test_what_a_role_states_is_named_once() -> None:
+    asked = Resources(cpu="1", memory="1Gi", gpu="1", other={"ephemeral-storage": "1Gi"})
+    roles = tuple(RoleSpec(role=r, count=1, resources=asked, image="a") for r in (Role.MASTER, Role.WORKER))
+    assert without_meaning(spec(roles=roles)) == ["image", "memory", "gpu", "ephemeral-storage"]
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_would_be_another_run_is_refused(name: str) -> None:
+    value, words = REFUSED[name]
+    with pytest.raises(CreateRefused) as caught:
+        refuse(spec(**{name: value}), most=2)
+    assert re.search(words, str(caught.value))
+
+
+def test_a_plain_job_and_one_process_a_replica_are_taken() -> None:
+    refuse(spec(nproc=1), most=1)
+    assert without_meaning(spec()) == []

@@ -6,9 +6,10 @@ import os
 import queue
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jupyter_client.blocking.client import BlockingKernelClient
@@ -60,10 +61,11 @@ class Ran:
 
 
 class Kernel:
-    """One kernel and one client."""
+    """One kernel and one client; ``patience`` is seconds for each wait."""
 
-    def __init__(self, manager: KernelManager) -> None:
+    def __init__(self, manager: KernelManager, *, patience: float = PATIENCE) -> None:
         self.manager = manager
+        self._patience = patience
         self.client: BlockingKernelClient = manager.client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=PATIENCE)
@@ -99,9 +101,9 @@ class Kernel:
 
     def answer(self, request: str) -> dict[str, Any]:
         """The content of the reply on the shell channel."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + self._patience
         while time.monotonic() < end:
-            message = self.client.get_shell_msg(timeout=PATIENCE)
+            message = self.client.get_shell_msg(timeout=self._patience)
             if message["parent_header"].get("msg_id") == request:
                 return dict(message["content"])
         raise TimeoutError(request)
@@ -125,9 +127,9 @@ class Kernel:
             self.manager.shutdown_kernel(now=True)
 
     def _listen(self, request: str, ran: Ran, enough: Callable[[dict[str, Any]], bool]) -> None:
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + self._patience
         while time.monotonic() < end:
-            message = self.client.get_iopub_msg(timeout=PATIENCE)
+            message = self.client.get_iopub_msg(timeout=self._patience)
             if message["parent_header"].get("msg_id") == request:
                 ran.take(message)
                 if enough(message):
@@ -135,8 +137,10 @@ class Kernel:
         raise TimeoutError(f"{request}: {ran}")
 
 
-def launched(home: Path, name: str = "ciao") -> Kernel:
-    """Start the kernel of this name, with jobs below ``home``."""
+def launched(
+    home: Path, name: str = "ciao", *, environment: Mapping[str, str] = MappingProxyType({}), patience: float = PATIENCE
+) -> Kernel:
+    """Start the kernel of this name, with jobs below ``home`` and more in its ``environment``."""
     manager = KernelManager(kernel_name=name)
-    manager.start_kernel(env={**os.environ, "CIAO_HOME": str(home)})
-    return Kernel(manager)
+    manager.start_kernel(env={**os.environ, "CIAO_HOME": str(home), **environment})
+    return Kernel(manager, patience=patience)

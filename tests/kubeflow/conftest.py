@@ -17,6 +17,7 @@ from ciao.model import Job, JobSpec
 from ciao.s2i.configmap import ConfigMap
 from ciao.settings import Settings
 from fakes.local import spec
+from fakes.rooms import room, room_images, room_kernel
 from fakes.told import Create, Ran, Run
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 pytest.register_assert_rewrite("contract.backend")
 
-__all__ = ["spec"]
+__all__ = ["room", "room_images", "room_kernel", "spec"]
 
 
 @pytest.fixture

@@ -1,0 +1,226 @@
+"""Every kind trains for real from a cell of a notebook; the same cell runs on this machine and as each of the kinds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from fakes.kernel import Kernel, Ran
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+
+TORCH = """%framework=pytorch
+%worker=2
+
+import hashlib, torch, torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+dist.init_process_group("gloo")
+torch.manual_seed(dist.get_rank())
+x = torch.randn(64, 8)
+y = x @ torch.arange(8.0).unsqueeze(1)
+model = DistributedDataParallel(torch.nn.Linear(8, 1))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+losses = []
+for epoch in range(10):
+    loss = torch.nn.functional.mse_loss(model(x), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    losses.append(loss.item())
+weights = b"".join(p.detach().numpy().tobytes() for p in model.parameters())
+print(f"learned {losses[-1] < losses[0]} of {dist.get_world_size()}", hashlib.sha256(weights).hexdigest())
+"""
+
+JAX = """%framework=jax
+%worker=2
+
+import hashlib, os, jax, jax.numpy as jnp
+from jax.experimental import multihost_utils
+jax.distributed.initialize(
+    num_processes=int(os.environ["NUM_PROCESSES"]), process_id=int(os.environ["PROCESS_ID"]))
+x = jax.random.normal(jax.random.key(jax.process_index()), (64, 8))
+y = x @ jnp.arange(8.0)
+weights, losses = jnp.zeros(8), []
+loss_and_gradient = jax.value_and_grad(lambda w: jnp.mean((x @ w - y) ** 2))
+for epoch in range(3):
+    loss, gradient = loss_and_gradient(weights)
+    weights -= 0.05 * multihost_utils.process_allgather(gradient).mean(axis=0)
+    losses.append(loss)
+learned, digest = bool(losses[-1] < losses[0]), hashlib.sha256(jax.device_get(weights).tobytes()).hexdigest()
+print(f"learned {learned} of {jax.process_count()}", digest)
+"""
+
+TENSORFLOW = """%framework=tensorflow
+%worker=2
+
+import tensorflow as tf
+strategy = tf.distribute.MultiWorkerMirroredStrategy()
+with strategy.scope():
+    total = tf.Variable(0.0, aggregation=tf.VariableAggregation.SUM)
+@tf.function
+def step():
+    context = tf.distribute.get_replica_context()
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.constant(3.0))
+print("sum", float(strategy.run(step)), "of", strategy.num_replicas_in_sync)
+"""
+
+SERVED = """%framework=tensorflow
+%worker=1
+%ps=1
+
+import json, os
+import tensorflow as tf
+if os.environ["CIAO_ROLE"] == "ps":
+    config = json.loads(os.environ["TF_CONFIG"])
+    cluster, index = tf.train.ClusterSpec(config["cluster"]), config["task"]["index"]
+    tf.distribute.Server(cluster, job_name="ps", task_index=index, protocol="grpc").join()
+else:
+    config = json.loads(os.environ["TF_CONFIG"])
+    server = tf.distribute.Server(tf.train.ClusterSpec(config["cluster"]), job_name="worker", task_index=0)
+    with tf.compat.v1.Graph().as_default():
+        with tf.device("/job:ps/task:0"):
+            weight = tf.compat.v1.Variable(1.0)
+        double = tf.compat.v1.assign(weight, weight * 2.0)
+        with tf.compat.v1.Session(server.target) as session:
+            session.run(weight.initializer)
+            print("weight", [float(session.run(double)) for _ in range(3)][-1], "at", weight.device)
+"""
+
+XGBOOST = """%framework=xgboost
+
+import os, socket, time, numpy, xgboost
+from xgboost import collective, tracker
+rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+port, own = int(os.environ["MASTER_PORT"]), socket.gethostbyname(socket.gethostname())
+if rank == 0:
+    serving = tracker.RabitTracker(n_workers=size, host_ip=own, port=port)
+    serving.start()
+def address():
+    while True:
+        try:
+            return socket.gethostbyname(os.environ["MASTER_ADDR"])
+        except OSError:
+            time.sleep(0.1)
+with collective.CommunicatorContext(
+    dmlc_communicator="rabit", dmlc_tracker_uri=address(), dmlc_tracker_port=port, dmlc_task_id=str(rank), dmlc_retry=20
+):
+    data = numpy.arange(20.0).reshape(-1, 1)[rank::2]
+    model = xgboost.train({"max_depth": 2}, xgboost.DMatrix(data, label=data[:, 0] > 9), 2)
+    print("sum", float(collective.allreduce(numpy.ones(1) * (rank + 1), collective.Op.SUM)[0]), "of", size)
+"""
+
+PADDLE = """%framework=paddle
+%worker=2
+
+import os, socket, time
+rank, size = int(os.environ["PADDLE_TRAINER_ID"]), int(os.environ["PADDLE_TRAINERS_NUM"])
+assert os.environ["PADDLE_TRAINER_ENDPOINTS"].split(",")[rank] == os.environ["PADDLE_CURRENT_ENDPOINT"]
+host, port = os.environ["PADDLE_MASTER"].rsplit(":", 1)
+def connect():
+    while True:
+        try:
+            return socket.create_connection((host, int(port)))
+        except OSError:
+            time.sleep(0.1)
+if rank == 0:
+    server = socket.create_server(("", int(port)))
+    peers = [server.accept()[0] for _ in range(size - 1)]
+    total = 1 + sum(int(peer.recv(9)) for peer in peers)
+    for peer in peers:
+        peer.sendall(str(total).encode())
+else:
+    peer = connect()
+    peer.sendall(str(rank + 1).encode())
+    total = int(peer.recv(9))
+print("sum", total, "of", size)
+"""
+
+MPI = """%framework=mpi
+%worker=2
+
+from mpi4py import MPI
+world = MPI.COMM_WORLD
+print("rank", world.rank, "sum", world.allreduce(world.rank + 1), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def room_images() -> Mapping[str, str]:
+    """The frameworks themselves; Paddle's needs more room than it is worth."""
+    real = {name: name for name in ("pytorch", "jax", "tensorflow", "xgboost")}
+    return {**real, "paddle": "python", "mpi": "openmpi"}
+
+
+def said(ran: Ran, words: str) -> list[str]:
+    """Lines of the replicas with these words, without colours and without the replicas' names."""
+    assert ran.reply["status"] == "ok", ran.errors
+    assert ran.status.startswith("succeeded"), ran.status
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", ran.stdout)
+    return [line.partition(" | ")[2] for line in plain.splitlines() if f"| {words}" in line]
+
+
+def learned(ran: Ran, replicas: int) -> None:
+    """In every replica the loss fell, and all have the same weights."""
+    lines = said(ran, "learned")
+    assert len(lines) == replicas
+    assert len(set(lines)) == 1
+    assert lines[0].startswith(f"learned True of {replicas} ")
+
+
+@pytest.mark.parametrize(
+    ("prepended", "replicas"),
+    [
+        pytest.param("%backend=local\n%python=/usr/bin/python3\n", 2, id="local", marks=pytest.mark.torch),
+        pytest.param("%kind=PyTorchJob\n", 2, id="PyTorchJob"),
+        pytest.param("%kind=PyTorchJob\n%master=1\n", 3, id="PyTorchJob with a master"),
+        pytest.param("%kind=TrainJob\n", 2, id="TrainJob"),
+    ],
+)
+def test_one_cell_of_pytorch_learns_everywhere(room_kernel: Kernel, prepended: str, replicas: int) -> None:
+    learned(room_kernel.run(prepended + TORCH), replicas)
+
+
+@pytest.mark.parametrize(
+    "prepended",
+    [
+        pytest.param("%backend=local\n", id="local", marks=pytest.mark.jax),
+        pytest.param("%kind=JAXJob\n", id="JAXJob"),
+        pytest.param("%kind=TrainJob\n", id="TrainJob"),
+    ],
+)
+def test_one_cell_of_jax_learns_everywhere(room_kernel: Kernel, prepended: str) -> None:
+    learned(room_kernel.run(prepended + JAX), 2)
+
+
+def test_a_tfjob_reduces_over_its_workers(room_kernel: Kernel) -> None:
+    assert set(said(room_kernel.run(TENSORFLOW), "sum")) == {"sum 6.0 of 2"}
+
+
+def test_a_parameter_server_of_a_tfjob_serves_and_is_then_ended(room_kernel: Kernel) -> None:
+    (line,) = said(room_kernel.run(SERVED), "weight")
+    assert line.startswith("weight 8.0 at /job:ps/")
+
+
+@pytest.mark.parametrize("magics", ["%master=1\n%worker=1\n", "%kind=TrainJob\n%master=1\n%worker=1\n"])
+def test_xgboost_trains_over_a_tracker(room_kernel: Kernel, magics: str) -> None:
+    assert said(room_kernel.run(magics + XGBOOST), "sum") == ["sum 3.0 of 2"] * 2
+
+
+def test_replicas_of_a_paddlejob_find_each_other(room_kernel: Kernel) -> None:
+    assert said(room_kernel.run(PADDLE), "sum") == ["sum 3 of 2"] * 2
+
+
+def test_ranks_of_an_mpijob_reduce(room_kernel: Kernel) -> None:
+    lines = said(room_kernel.run(MPI), "rank")
+    assert sorted(lines) == ["rank 0 sum 3", "rank 1 sum 3"]
+
+
+def test_an_exception_of_one_rank_ends_an_mpijob_and_is_the_cells(room_kernel: Kernel) -> None:
+    code = f"{MPI}if world.rank == 1:\n    raise ValueError('me')\nworld.Barrier()\n"
+    name, value, text = room_kernel.run(code).error
+    assert (name, value) == ("ValueError", "me")
+    assert re.search(r"Cell In\[\d+\], line 8", re.sub(r"\x1b\[[0-9;]*m", "", text))

@@ -25,7 +25,12 @@ def spec(framework: str = "pytorch", *, resources: Resources | None = None, **as
 
 def place(**known: Any) -> Place:
     images = {"pytorch": "torch:1", "jax": "jax:1", "tensorflow": "tf:1", "xgboost": "xgb:1", "paddle": "paddle:1"}
-    given = {"namespace": "team", "served": EVERYTHING, "images": images | {"mpi": "mpi:1"}, "user": "ann"}
+    given: dict[str, Any] = {
+        "namespace": "team",
+        "served": EVERYTHING,
+        "images": images | {"mpi": "mpi:1"},
+        "user": "ann",
+    }
     return Place(**given | known)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ciao.backends.kubeflow.variables import rules, train_topology, v1_topology
@@ -23,7 +25,7 @@ def completed(told: str, replica: Replica) -> dict[str, str]:
 @pytest.mark.parametrize(
     "roles", [{"master": 1}, {"master": 1, "worker": 1}, {"master": 1, "worker": 3}, {"worker": 3}]
 )
-def test_every_replica_finds_what_its_framework_says(framework: str, roles: dict[str, int]) -> None:
+def test_every_replica_finds_what_its_framework_says(framework: str, roles: dict[str, Any]) -> None:
     topology = v1_topology(spec(framework, **roles), "j")
     told = rules(FRAMEWORKS[framework], topology)
     for replica in topology.replicas:

@@ -54,7 +54,7 @@ class Cluster:
         v1, override = await asyncio.gather(self._v1(), self.discovery.override())
         own = await self.may(Right(verb="create", group=TRAINER, resource=RUNTIMES.plural)) if override else False
         served = Served(v1=v1, override=override)
-        if override and (spec.runtime or (not own and kind_of(spec, served).operator is None)):
+        if self._refers(spec, served, own=own):
             served = replace(served, runtimes=await self._runtimes())
         return Place(
             namespace=self.namespace,
@@ -66,6 +66,13 @@ class Cluster:
             run_as=self._settings.run_as,
             own_runtimes=own,
         )
+
+    def _refers(self, spec: JobSpec, served: Served, *, own: bool) -> bool:
+        """Whether the runtimes that are there matter: for their settings, or for their image."""
+        if served.override is None or kind_of(spec, served).operator is not None:
+            return False
+        image = spec.image or self._settings.images.get(spec.framework)
+        return spec.runtime is not None or not own or not image
 
     async def may(self, right: Right) -> bool:
         """Whether this user has a right here; asked once."""

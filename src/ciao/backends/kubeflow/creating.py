@@ -18,7 +18,7 @@ __all__ = ["create", "dry_run"]
 STRICT = {"fieldValidation": "Strict"}
 """A field that the server does not know is refused, not dropped."""
 
-CONFLICT, INVALID, FORBIDDEN = 409, 422, 403
+FORBIDDEN, MISSING, CONFLICT, INVALID = 403, 404, 409, 422
 
 
 async def create(api: Api, made: Manifests, *, attempt: int = 1) -> str:
@@ -34,10 +34,35 @@ async def create(api: Api, made: Manifests, *, attempt: int = 1) -> str:
 
 
 async def dry_run(api: Api, made: Manifests) -> None:
-    """Ask the server whether it would take them. Raises what :func:`create` would."""
+    """Ask the server whether it would take them. Raises what :func:`create` would.
+
+    A TrainJob whose runtime does not exist yet would be refused for that: it is not asked about.
+    """
     for resource, manifest in made.in_order:
-        with _refused(resource, manifest):
+        if resource is made.kind.resource and made.runtime is not None and not await _exists(api, made.runtime):
+            continue
+        with _refused(resource, manifest), _already_there(resource):
             await api.request("POST", _path(resource, manifest), body=manifest, params={**STRICT, "dryRun": "All"})
+
+
+async def _exists(api: Api, runtime: Manifest) -> bool:
+    try:
+        await api.request("GET", f"{_path(RUNTIMES, runtime)}/{runtime['metadata']['name']}")
+    except ApiError as error:
+        if error.code == MISSING:
+            return False
+        raise
+    return True
+
+
+@contextlib.contextmanager
+def _already_there(resource: Resource) -> Iterator[None]:
+    """A runtime of ours is shared."""
+    try:
+        yield
+    except ApiError as error:
+        if resource is not RUNTIMES or error.code != CONFLICT:
+            raise
 
 
 async def _put(api: Api, resource: Resource, manifest: Manifest) -> Manifest:

@@ -91,6 +91,8 @@ else:
 """
 
 XGBOOST = """%framework=xgboost
+%master=1
+%worker=1
 
 import os, socket, time, numpy, xgboost
 from xgboost import collective, tracker
@@ -205,7 +207,7 @@ def test_a_parameter_server_of_a_tfjob_serves_and_is_then_ended(room_kernel: Ker
     assert line.startswith("weight 8.0 at /job:ps/")
 
 
-@pytest.mark.parametrize("magics", ["%master=1\n%worker=1\n", "%kind=TrainJob\n%master=1\n%worker=1\n"])
+@pytest.mark.parametrize("magics", ["%kind=XGBoostJob\n", "%kind=TrainJob\n"], ids=["XGBoostJob", "TrainJob"])
 def test_xgboost_trains_over_a_tracker(room_kernel: Kernel, magics: str) -> None:
     assert said(room_kernel.run(magics + XGBOOST), "sum") == ["sum 3.0 of 2"] * 2
 

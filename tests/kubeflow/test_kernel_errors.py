@@ -1,0 +1,103 @@
+"""A replica on a cluster fails: the cell fails as on this machine, with the lines of the cell and the first by cause."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from fakes.kernel import Kernel, Ran
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+
+TIMES = int(os.environ.get("CIAO_SOAK_TIMES", "1"))
+"""Once in `make test`; in `make soak` the clock is looked at as well."""
+
+SOON = 5.0
+"""Seconds from the failure to the end of the cell."""
+
+KINDS = ["PyTorchJob", "TrainJob"]
+
+MEETING = """import os, socket, sys, time
+rank = int(os.environ["RANK"])
+def connect():
+    while True:
+        try:
+            return socket.create_connection((os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])))
+        except OSError:
+            time.sleep(0.1)
+if rank == 0:
+    peer = socket.create_server(("", int(os.environ["MASTER_PORT"]))).accept()[0]
+else:
+    peer = connect()
+print("met at", time.time(), flush=True)
+"""
+"""Two replicas that are bound to each other, as those of a collective are."""
+
+LOSING = 'if not peer.recv(1):\n    raise ConnectionError("Connection closed by peer")\n'
+"""What the other does: it fails too, and earlier if it is quicker."""
+
+DEATHS = [
+    pytest.param("raise ValueError('bad batch')", "ValueError", "bad batch", id="exception"),
+    pytest.param("os.kill(os.getpid(), 9)", "SIGKILL", "killed: by hand, or by its node for want of memory", id="killed"),
+    pytest.param("kept = [bytearray(9_000_000) for _ in range(100)]", "OOMKilled", "limit of 100Mi", id="memory"),
+    pytest.param("os._exit(3)", "SystemExit", "exit code 3", id="exit code"),
+]
+"""Each with a victim, which loses its peer."""
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def failed_at(ran: Ran) -> float:
+    """When the replicas had met: the failure follows at once."""
+    return max(map(float, re.findall(r"met at ([0-9.]+)", ran.stdout)))
+
+
+@pytest.mark.parametrize("number", range(TIMES))
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("death", "ename", "words"), DEATHS)
+def test_the_first_by_cause_is_named_and_its_victim_is_not(
+    room_kernel: Kernel, kind: str, death: str, ename: str, words: str, number: int
+) -> None:
+    head = f"%framework=pytorch\n%kind={kind}\n%worker=2;%memory=100Mi\n"
+    ran = room_kernel.run(f"{head}{MEETING}if rank == 1:\n    {death}\n{LOSING}")
+    took = time.time() - failed_at(ran)
+    name, value, text = ran.error
+    assert (name, words in value) == (ename, True), ran
+    assert re.search(r"\bin worker-1$", plain(text), re.MULTILINE), text
+    assert "ConnectionError" in plain(text).partition("in worker-1")[2]
+    assert ran.status.startswith("failed after ")
+    if TIMES > 1:
+        assert took < SOON
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_traceback_has_the_cells_lines(room_kernel: Kernel, kind: str) -> None:
+    body = "def train():\n    raise ValueError('no data')\n\n\nimport os, time\nif os.environ['RANK'] == '1':\n    train()\n"
+    cell = f"%framework=pytorch\n%kind={kind}\n%worker=2\n\n\n{body}time.sleep(600)\n"
+    name, value, text = room_kernel.run(cell).error
+    text = plain(text)
+    assert (name, value) == ("ValueError", "no data")
+    assert re.search(r"Cell In\[\d+\], line 12\n", text)
+    assert re.search(r"Cell In\[\d+\], line 7, in train\(\)\n", text)
+    assert "----> 7     raise ValueError('no data')" in text
+    assert "raised in worker-1" in text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_tracebacks_are_said_once_in_the_cell_and_kept_in_the_log(room_kernel: Kernel, kind: str) -> None:
+    code = "import os\nprint('begins')\nraise ValueError('bad batch ' + os.environ['RANK'])\n"
+    ran = room_kernel.run(f"%framework=pytorch\n%kind={kind}\n%worker=2\n{code}")
+    stream = plain(ran.stdout)
+    (job,) = re.findall(r"^job (\S+)", stream, re.MULTILINE)
+    assert "Traceback" not in stream
+    assert "`%ciao logs " in stream
+    (other,) = {"0", "1"} - {ran.error[1][-1]}
+    assert f"bad batch {other}" in plain(ran.error[2])
+    assert room_kernel.run(f"%ciao logs {job} worker-0").stdout.count("Traceback") == 1

@@ -89,12 +89,9 @@ class _Reflector:
                     async for change in changes:
                         yield change
             except (ApiError, BackendUnavailable) as error:
-                free = _code(error) == _EXPIRED and not self._backoff.failures
-                for told in self._failed(error):
-                    yield told
-                pause = self._backoff.failed(at_least=getattr(error, "retry_after", None) or 0.0)
-                if not free:
-                    await self._pace.sleep(pause)
+                async with aclosing(self._recover(error)) as stale:
+                    async for told in stale:
+                        yield told
 
     async def _listed(self) -> list[Told]:
         items, version = await self._pages()
@@ -149,6 +146,16 @@ class _Reflector:
             raise BackendUnavailable(words) from error
         return iter(()) if kind == "BOOKMARK" else self._cache.apply(kind, item)
 
+    async def _recover(self, error: ApiError | BackendUnavailable) -> AsyncGenerator[Stale, None]:
+        """What to tell of a failure, and the pause after it. Raises what does not heal."""
+        free = _code(error) == _EXPIRED and not self._backoff.failures
+        for told in self._failed(error):
+            yield told
+        pause = self._backoff.failed(at_least=getattr(error, "retry_after", None) or 0.0)
+        if not free:
+            async for told in self._paused(pause, error.message):
+                yield told
+
     def _failed(self, error: ApiError | BackendUnavailable) -> Iterator[Stale]:
         """What to tell of it. Raises what does not heal."""
         now, code = self._pace.now(), _code(error)
@@ -159,8 +166,20 @@ class _Reflector:
         if code == _EXPIRED:
             self._version = ""
         if now - self._since >= PATIENCE and self._reason != error.message:
-            self._version, self._reason = "", error.message  # the list to come tells that the cluster is back
-            yield Stale(since=self._since, reason=error.message)
+            yield self._stale(error.message)
+
+    async def _paused(self, seconds: float, reason: str) -> AsyncGenerator[Stale, None]:
+        """A pause; people are told when their patience ends, even if that is within it."""
+        left = (self._since or 0.0) + PATIENCE - self._pace.now()
+        if not self._reason and 0 < left < seconds:
+            await self._pace.sleep(left)
+            yield self._stale(reason)
+            seconds -= left
+        await self._pace.sleep(seconds)
+
+    def _stale(self, reason: str) -> Stale:
+        self._version, self._reason = "", reason  # the list to come tells that the cluster is back
+        return Stale(since=self._since or self._pace.now(), reason=reason)
 
 
 async def _lines(pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

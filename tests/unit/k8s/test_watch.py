@@ -200,7 +200,14 @@ async def test_pauses_grow_to_half_a_minute_and_begin_anew_after_success() -> No
     streams: list[list[Step]] = [*[cut] * 8, [bookmark(11), CUT], [STALL]]
     watched = Watched(requests=[page()] * 9, streams=streams)
     await watched.settles()
-    assert watched.clock.slept == [0.5, 1, 2, 4, 8, 16, 30, 30, 0.5]
+    told = watched.clock.slept  # a pause in which people's patience ends is made of two
+    assert told == [0.5, 1, 2, 4, *(2.5, 5.5), *(10, 6), *(10, 20), *(10, 20), 0.5]
+
+
+async def test_people_are_told_after_ten_seconds_even_within_a_pause() -> None:
+    watched = Watched(requests=[page(), CUT, page()], streams=[*[[CUT]] * 5, [STALL]])
+    assert await watched.settles() == ["Synced", "stale since 1000000: the connection broke", "Fresh"]
+    assert sum(watched.clock.slept[:5]) == 10
 
 
 async def test_pauses_are_spread_by_chance() -> None:
@@ -213,7 +220,7 @@ async def test_pauses_are_spread_by_chance() -> None:
 async def test_a_cluster_out_of_reach_is_told_once_and_what_was_missed_when_it_is_back() -> None:
     down: list[Step] = [CUT]
     watched = Watched(
-        requests=[page(pod("one", 3)), CUT, CUT, page(pod("two", 20), version=30)], streams=[down] * 6 + [[STALL]]
+        requests=[page(pod("one", 3)), CUT, CUT, page(pod("two", 20), version=30)], streams=[down] * 5 + [[STALL]]
     )
     seen = await watched.settles()
     assert seen[2:] == ["stale since 1000000: the connection broke", "Fresh", "DELETED one 3", "ADDED two 20"]

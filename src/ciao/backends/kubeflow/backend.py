@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -9,7 +10,8 @@ from dataclasses import dataclass, replace
 
 from ciao.backends.kubeflow import creating, ending
 from ciao.backends.kubeflow.cluster import Cluster
-from ciao.backends.kubeflow.finding import Found, found_job, found_jobs, seen_now, story_of
+from ciao.backends.kubeflow.describing import facts, places
+from ciao.backends.kubeflow.finding import Found, events_of, found_job, found_jobs, seen_now, story_of
 from ciao.backends.kubeflow.keeping import Keep
 from ciao.backends.kubeflow.manifests import Manifests, manifests, restarts
 from ciao.backends.kubeflow.printing import as_yaml
@@ -117,7 +119,15 @@ class Kubeflow:
                 yield event
 
     async def cancel(self, name: str) -> Outcome:
-        """Delete the job and return when its last pod is gone."""
+        """Delete the job and return when its last pod is gone.
+
+        For a job of this process, a cluster that cannot be reached is tried again, for minutes: what was started here
+        is to be ended from here.
+        """
+        patience = ending.AWAY if name in self._ours else 0.0
+        return await ending.once_reached(lambda: self._cancel(name), name=name, patience=patience)
+
+    async def _cancel(self, name: str) -> Outcome:
         found, keep = await self._found(name), self._keep(name)
         if found is None:
             self._kept_job(name, keep)
@@ -148,10 +158,12 @@ class Kubeflow:
 
     async def jobs(self) -> Sequence[Summary]:
         """Those on the cluster, then those that only this machine remembers; newest first."""
-        cluster = self._cluster()
-        there = await found_jobs(cluster.api, await cluster.kinds(), namespace=cluster.namespace)
+        known = list(kept(self._settings.home))
+        open_in = {str(keep.known().get("namespace")) for keep, _ in known if keep.outcome() is None}
+        lists = await asyncio.gather(*map(self._jobs_in, {self._cluster().namespace, *open_in - {"None"}}))
+        there = [summary for found in lists for summary in found]
         names = {summary.job.name for summary in there}
-        gone = [remembered(keep, job) for keep, job in kept(self._settings.home) if job.name not in names]
+        gone = [remembered(keep, job) for keep, job in known if job.name not in names]
         return sorted([*there, *gone], key=lambda s: s.job.created, reverse=True)
 
     async def job(self, name: str) -> Summary:
@@ -159,8 +171,14 @@ class Kubeflow:
         found, keep = await self._found(name), self._keep(name)
         if found is None:
             return remembered(keep, self._kept_job(name, keep))
-        pods = await ending.pods_of(self._cluster(found.namespace).api, found)
-        return seen_now(story_of(found, keep.outcome()), pods).summary()
+        api = self._cluster(found.namespace).api
+        pods, said = await asyncio.gather(ending.pods_of(api, found), events_of(api, found))
+        story = seen_now(story_of(found, keep.outcome()), pods, events=said)
+        return replace(story.summary(), facts=facts(found, pods), places=places(pods, story.ranked))
+
+    async def _jobs_in(self, namespace: str) -> Sequence[Summary]:
+        cluster = self._cluster(namespace)
+        return await found_jobs(cluster.api, await cluster.kinds(), namespace=namespace)
 
     async def _made(self, spec: JobSpec, job: Job, bundle: Bundle, *, attempt: int = 1) -> Manifests:
         place = await self._cluster(spec.namespace).place(spec)

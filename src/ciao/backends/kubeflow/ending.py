@@ -5,21 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Awaitable, Callable
 
 from ciao.backends.kubeflow.finding import Found, outcome_note
 from ciao.backends.kubeflow.labels import JOB
-from ciao.errors import BackendError
+from ciao.errors import BackendError, BackendUnavailable
 from ciao.k8s.base import CONFIG_MAPS, MERGE, PODS, Api, Manifest
 from ciao.k8s.errors import ApiError
 from ciao.model import CleanPolicy, Outcome, Phase
 
-__all__ = ["close", "delete", "pods_of", "remove_job"]
+__all__ = ["AWAY", "close", "delete", "once_reached", "pods_of", "remove_job"]
 
 LATE = 5.0
 """Seconds beyond the grace period in which the last pod must be gone."""
 
 LOOK_EVERY = 0.2
 """Seconds between two looks at what is being deleted."""
+
+AWAY = 300.0
+"""Seconds for which a job is still cancelled while the cluster is away."""
+
+TRY_EVERY = 2.0
+"""Seconds between two tries at that, each of which tries several times itself."""
 
 NOT_FOUND = 404
 
@@ -53,6 +60,22 @@ async def remove_job(api: Api, found: Found) -> None:
     except ApiError as error:
         if error.code != NOT_FOUND:
             raise
+
+
+async def once_reached(cancel: Callable[[], Awaitable[Outcome]], *, name: str, patience: float) -> Outcome:
+    """Cancel a job, again and again while the cluster cannot be reached; at most for so many seconds.
+
+    Raises BackendUnavailable, which says that the job may go on.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return await cancel()
+        except BackendUnavailable as error:
+            if time.monotonic() > deadline:
+                words = f"the job {name} was not cancelled, and may go on: {error.message}"
+                raise BackendUnavailable(words, hint=f"`%ciao cancel {name}` once the cluster is back") from error
+        await asyncio.sleep(TRY_EVERY)
 
 
 async def delete(api: Api, found: Found, *, grace: float) -> bool:

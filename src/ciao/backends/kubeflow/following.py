@@ -14,7 +14,7 @@ from ciao.backends.kubeflow.story import Story
 from ciao.errors import BackendError
 from ciao.k8s.base import Api, Manifest
 from ciao.k8s.errors import ApiError
-from ciao.k8s.logs import Chunk, Cursor, Gap, NotReady, follow
+from ciao.k8s.logs import IDLE, Chunk, Cursor, Gap, NotReady, follow
 from ciao.logs.resume import Mark
 from ciao.model import Notice
 
@@ -116,6 +116,7 @@ class Logs:
             container=log.container,
             ended=log.ended,
             cursor=self._cursor(log.life),
+            idle=IDLE,
         )
         with contextlib.suppress(NotReady):
             async with aclosing(told):

@@ -8,7 +8,6 @@ from ciao.interpreter.cluster_values import TRAINJOB
 from ciao.interpreter.grammar import Setting
 from ciao.interpreter.job_options import ENV
 from ciao.interpreter.nearest import listed
-from ciao.interpreter.options import find
 from ciao.interpreter.stated import Stated, places
 from ciao.model import JobSpec, Role
 
@@ -26,11 +25,11 @@ def check_agreement(stated: Stated, spec: JobSpec, framework: Framework) -> None
 
 
 def _check_frameworks(stated: Stated, framework: Framework) -> None:
-    for setting in stated.all:
-        option = find(setting.name)
-        if option is not None and option.frameworks and framework.name not in option.frameworks:
+    for entry in stated.all:
+        option = entry.option
+        if option.frameworks and framework.name not in option.frameworks:
             have = f"{listed(option.frameworks)} {'have' if len(option.frameworks) > 1 else 'has'} it"
-            raise setting.name_span.option_error(f"{framework.name} has no {option.name}", f"Remove it: {have}")
+            raise entry.setting.name_span.option_error(f"{framework.name} has no {option.name}", f"Remove it: {have}")
 
 
 def _check_kind(stated: Stated, framework: Framework) -> None:
@@ -60,15 +59,15 @@ def _check_elastic(stated: Stated, spec: JobSpec) -> None:
 
 
 def _check_variables(stated: Stated) -> None:
-    secrets = stated.every(SECRET)
-    for name, (setting, _) in stated.every(ENV).items():
-        if name in secrets:
-            raise _both(setting, secrets[name][0], f"the variable {name}")
+    for name in stated.named(SECRET):
+        one, two = (stated.by_name.get(f"{option.family}{name}") for option in (ENV, SECRET))
+        if one and two:
+            raise _both(one, two, f"the variable {name}")
 
 
 def _check_paths(stated: Stated) -> None:
     found: dict[str, Setting] = {}
-    for setting, volume in stated.every(VOLUME).values():
+    for setting, volume in stated.every(VOLUME):
         if volume.path in found:
             raise _both(found[volume.path], setting, f"the path {volume.path}")
         found[volume.path] = setting

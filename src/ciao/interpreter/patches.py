@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from ciao.interpreter.source import clip
 from ciao.interpreter.values import BadValue
 
 if TYPE_CHECKING:
-    from yaml.nodes import MappingNode, Node, ScalarNode
+    from yaml.events import Event, ScalarEvent
 
 __all__ = ["patch"]
 
@@ -27,32 +27,34 @@ _WORDS: Mapping[str, bool | None] = {"true": True, "false": False, "null": None,
 
 def patch(value: str) -> Mapping[str, Any]:
     """The template's part as plain values: maps, lists, texts, numbers, true, false and None."""
-    try:
-        found = _plain(_composed(value))
-    except RecursionError:
-        raise BadValue("a part of a pod template: it is nested too deeply", hint=f"Write it as {EXAMPLE}") from None
+    found = _read(value)
     if not isinstance(found, dict) or not found:
-        raise BadValue("a part of a pod template", hint=f"Write its metadata or spec as a map, such as {EXAMPLE}")
+        raise _bad("it is no map", f"Write its metadata or spec, such as {EXAMPLE}")
     for key, part in found.items():
         if key not in ROOTS:
             hint = did_you_mean(key, among=ROOTS) or f"Write it below spec: {{spec: {{{key[:40]}: ...}}}}"
-            raise BadValue(f"a part of a pod template: that has metadata and spec, not {clip(key)}", hint=hint)
+            raise _bad(f"that has metadata and spec, not {clip(key)}", hint)
         if not isinstance(part, dict):
-            raise BadValue(f"a part of a pod template: its {key} is no map", hint=f"Write it as {EXAMPLE}")
+            raise _bad(f"its {key} is no map", f"Write it as {EXAMPLE}")
     return MappingProxyType(found)
 
 
-def _composed(value: str) -> Node | None:
-    """YAML as a tree of nodes, so that what its words mean is decided here, whatever the version of YAML."""
+def _bad(why: str, hint: str) -> BadValue:
+    return BadValue(f"a part of a pod template: {why}", hint=hint)
+
+
+def _read(value: str) -> Any:
+    """From YAML's events, so that what its words mean is decided here, whatever the version of YAML."""
     import yaml
 
     try:
-        for event in yaml.parse(value, Loader=yaml.SafeLoader):
-            if getattr(event, "anchor", None) or getattr(event, "tag", None):
-                raise BadValue("a patch: it has an anchor or a tag of YAML", hint="Write out what it stands for")
-        return yaml.compose(value, Loader=yaml.SafeLoader)
+        events = _inner(yaml.parse(value, Loader=yaml.SafeLoader))
+        first = next(events, None)
+        return None if first is None else _node(first, events)
     except yaml.YAMLError as error:
-        raise BadValue(f"YAML: {_problem(error)}", hint=f"Write it as {EXAMPLE}") from None
+        raise BadValue(f"YAML: {_problem(error)}", hint=f"Write it in quotes, such as {EXAMPLE}") from None
+    except RecursionError:
+        raise _bad("it is nested too deeply", f"Write it as {EXAMPLE}") from None
 
 
 def _problem(error: Exception) -> str:
@@ -62,32 +64,54 @@ def _problem(error: Exception) -> str:
     return f"{problem} at its character {mark.column + 1}" if mark else str(problem)
 
 
-def _plain(node: Node | None) -> Any:
-    from yaml.nodes import MappingNode, ScalarNode, SequenceNode
+def _inner(events: Iterator[Event]) -> Iterator[Event]:
+    """Without what is around the one value of a line. All is read at once: what is wrong may come behind the value."""
+    from yaml.events import CollectionEndEvent, NodeEvent
 
-    if isinstance(node, MappingNode):
-        return _map(node)
-    if isinstance(node, SequenceNode):
-        return [_plain(item) for item in node.value]
-    return _scalar(node) if isinstance(node, ScalarNode) else None
+    inner = [event for event in events if isinstance(event, (NodeEvent, CollectionEndEvent))]
+    if any(getattr(event, "anchor", None) or getattr(event, "tag", None) for event in inner):
+        raise _bad("it has an anchor or a tag of YAML", "Write out what it stands for")
+    return iter(inner)
 
 
-def _map(node: MappingNode) -> dict[str, Any]:
-    """Keys are texts: ``on`` is no truth value, and a port's name may look like a number."""
+def _node(event: Event, events: Iterator[Event]) -> Any:
+    """The value that begins with this event; takes what belongs to it from the others."""
+    from yaml.events import MappingStartEvent, ScalarEvent
+
+    if isinstance(event, ScalarEvent):
+        return _scalar(event)
+    if isinstance(event, MappingStartEvent):
+        return _map(events)
+    return [_node(item, events) for item in _until_end(events)]
+
+
+def _until_end(events: Iterator[Event]) -> Iterator[Event]:
+    from yaml.events import CollectionEndEvent
+
+    for event in events:
+        if isinstance(event, CollectionEndEvent):
+            return
+        yield event
+
+
+def _map(events: Iterator[Event]) -> dict[str, Any]:
+    """Keys are words whatever they look like: ``on`` is no truth value."""
+    from yaml.events import ScalarEvent
+
     found: dict[str, Any] = {}
-    for key, value in node.value:
-        if not isinstance(key.value, str):
-            raise BadValue("a part of a pod template: a key is no word", hint=f"Write it as {EXAMPLE}")
+    for key in _until_end(events):
+        if not isinstance(key, ScalarEvent):
+            raise _bad("a key is no word", f"Write it as {EXAMPLE}")
         if key.value in found:
-            raise BadValue(f"a part of a pod template: it has {clip(key.value)} twice", hint="Remove one of the two")
-        found[key.value] = _plain(value)
+            raise _bad(f"it has {clip(key.value)} twice", "Remove one of the two")
+        found[key.value] = _node(next(events), events)
     return found
 
 
-def _scalar(node: ScalarNode) -> Any:
+def _scalar(event: ScalarEvent) -> str | int | float | bool | None:
     """As YAML 1.2 reads it, where ``yes`` and ``on`` are words; and a mode such as 0644 is octal, as in manifests."""
-    text: str = node.value
-    if node.style is not None:  # quoted
+    text: str = event.value
+    if event.style:  # quoted
         return text
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]

@@ -38,7 +38,7 @@ def read(cell: Cell, *, settings: Settings) -> JobSpec:
         clean_policy=stated.value(options.CLEAN_POLICY) or CleanPolicy.RUNNING,
         timeout=stated.value(options.TIMEOUT),
         retries=stated.value(options.RETRIES) or 0,
-        env=MappingProxyType({name: value for name, (_, value) in stated.every(options.ENV).items()}),
+        env=stated.named(options.ENV),
         python=python,
         background=bool(stated.value(options.BACKGROUND)),
         namespace=stated.value(cluster.NAMESPACE),
@@ -50,8 +50,8 @@ def read(cell: Cell, *, settings: Settings) -> JobSpec:
         priority=stated.value(cluster.PRIORITY),
         nproc=stated.value(cluster.NPROC),
         elastic=stated.value(cluster.ELASTIC),
-        secrets=MappingProxyType({name: value for name, (_, value) in stated.every(cluster.SECRET).items()}),
-        volumes=tuple(value for _, value in stated.every(cluster.VOLUME).values()),
+        secrets=stated.named(cluster.SECRET),
+        volumes=tuple(volume for _, volume in stated.every(cluster.VOLUME)),
         patch=stated.value(cluster.PATCH) or MappingProxyType({}),
     )
     check_agreement(stated, spec, framework)

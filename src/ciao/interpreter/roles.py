@@ -33,7 +33,7 @@ def roles_of(stated: Stated, framework: Framework, settings: Settings) -> tuple[
     _check_counts(by_name, framework, present)
     _check_total(stated, present, settings)
     _check_orphans(by_name, counts)
-    return tuple(_role(by_name, role, count, settings) for role, count in present.items())
+    return tuple(_role(stated, role, count, settings) for role, count in present.items())
 
 
 def _counts(stated: ByName, framework: Framework) -> Mapping[Role, int]:
@@ -96,14 +96,14 @@ def _check_orphans(stated: ByName, counts: Mapping[Role, int]) -> None:
             raise setting.name_span.option_error(f"{name} is given, but no {role}", f"Add {role}=1, or remove it")
 
 
-def _role(stated: ByName, role: Role, count: int, settings: Settings) -> RoleSpec:
-    own = {name.removeprefix(f"{role}."): s.value for name, s in stated.items() if name.startswith(f"{role}.")}
+def _role(stated: Stated, role: Role, count: int, settings: Settings) -> RoleSpec:
+    own = {name.removeprefix(f"{role}."): s.value for name, s in stated.by_name.items() if name.startswith(f"{role}.")}
     return RoleSpec(
         role=role,
         count=count,
         resources=_resources(own, settings.resources.get(role.value, Resources())),
-        image=own.get(IMAGE.name),
-        patch=PATCH.parse(own[PATCH.name]) if PATCH.name in own else MappingProxyType({}),
+        image=stated.value(IMAGE, of=role),
+        patch=stated.value(PATCH, of=role) or MappingProxyType({}),
     )
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ciao.frameworks import ON_A_CLUSTER
 from ciao.interpreter import options
@@ -27,28 +27,39 @@ _LATER_FRAMEWORKS = ("deepspeed", "mlx")
 
 
 @dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One option as stated, and its value."""
+
+    setting: Setting
+    option: Option[Any]
+    value: Any
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stated:
-    """``by_name`` has the full names; of an option that was repeated the first. ``all`` is in the cell's order."""
+    """``all`` is in the cell's order. ``by_name`` has the full names; of an option that was repeated, the first."""
 
+    all: tuple[Entry, ...]
     by_name: Mapping[str, Setting]
-    all: tuple[Setting, ...]
 
-    def value(self, option: Option[T]) -> T | None:
-        """What the job states of this option; None if nothing."""
-        setting = self.by_name.get(option.name)
-        return None if setting is None else option.parse(setting.value)
+    def value(self, option: Option[T], *, of: str = "") -> T | None:
+        """What the job states of this option, or a role; None if nothing."""
+        name = f"{of}.{option.name}" if of else option.name
+        return next((entry.value for entry in self.all if entry.setting.name == name), None)
 
-    def every(self, option: Option[T]) -> Mapping[str, tuple[Setting, T]]:
-        """All of a family, by what follows ``env.`` and its like; of an option that repeats, by where it stands."""
-        found = [s for s in self.all if options.find(s.name) is option]
-        names = (s.name.removeprefix(option.family) if option.family else str(i) for i, s in enumerate(found))
-        return MappingProxyType({name: (s, option.parse(s.value)) for name, s in zip(names, found, strict=True)})
+    def every(self, option: Option[T]) -> Iterator[tuple[Setting, T]]:
+        """All of an option that repeats, or of a family."""
+        return ((entry.setting, entry.value) for entry in self.all if entry.option is option)
+
+    def named(self, option: Option[T]) -> Mapping[str, T]:
+        """All of a family, by what stands for its NAME."""
+        return MappingProxyType({s.name.removeprefix(option.family): value for s, value in self.every(option)})
 
 
 def once(found: Iterable[Setting]) -> Stated:
     """Each option known, and stated once, and its value good. The first error of the cell is raised."""
     by_name: dict[str, Setting] = {}
-    settings: list[Setting] = []
+    entries: list[Entry] = []
     for setting in found:
         option = options.find(setting.name)
         if option is None:
@@ -56,10 +67,9 @@ def once(found: Iterable[Setting]) -> Stated:
         if setting.name in by_name and not option.repeats:
             raise _twice(by_name[setting.name], setting)
         _check_variable(setting, option)
-        _check_value(setting, option)
+        entries.append(Entry(setting=setting, option=option, value=_parsed(setting, option)))
         by_name.setdefault(setting.name, setting)
-        settings.append(setting)
-    return Stated(by_name=MappingProxyType(by_name), all=tuple(settings))
+    return Stated(all=tuple(entries), by_name=MappingProxyType(by_name))
 
 
 def places(first: Setting, second: Setting) -> str:
@@ -97,11 +107,11 @@ def _check_variable(setting: Setting, option: Option[object]) -> None:
         )
 
 
-def _check_value(setting: Setting, option: Option[object]) -> None:
-    bad = _refused(setting.value, option)
-    if bad is None:
-        return
-    message, hint = f"{clip(setting.value)} is not {bad.what}", bad.hint
+def _parsed(setting: Setting, option: Option[T]) -> T:
+    try:
+        return option.parse(setting.value)
+    except BadValue as bad:
+        message, hint = f"{clip(setting.value)} is not {bad.what}", bad.hint
     if not setting.value:
         message, hint = f"{setting.name} has no value", f"Write it as {option.example}"
     elif ";" in setting.value and option.name != "patch":
@@ -109,14 +119,6 @@ def _check_value(setting: Setting, option: Option[object]) -> None:
     elif option.name == "framework":
         message, hint = _framework_hint(setting.value, message, hint)
     raise setting.value_span.option_error(message, hint)
-
-
-def _refused(value: str, option: Option[object]) -> BadValue | None:
-    try:
-        option.parse(value)
-    except BadValue as bad:
-        return bad
-    return None
 
 
 def _framework_hint(value: str, message: str, hint: str) -> tuple[str, str]:

@@ -47,6 +47,14 @@ def completed(text: str) -> list[str]:
         ("%framework=jax\n%framework=jax\n%fra|", []),
         ("%framework=tensorflow\n%e|", ["%env.", "%evaluator="]),
         ("%framework=jax\n%e|", ["%env."]),
+        ("%framework=pytorch\n%e|", ["%env.", "%elastic="]),
+        ("%framework=jax\n%kind=|", ["%kind=JAXJob", "%kind=TrainJob"]),
+        ("%kind=tf|", ["%kind=TFJob"]),
+        ("%framework=jax\n%worker=1;%im|", ["%worker=1;%image="]),
+        ("%framework=jax\n%im|", ["%image="]),
+        ("%volume=a:/a\n%vol|", ["%volume="]),
+        ("%sec|", ["%secret."]),
+        ("%kubeflow framework=jax worker=2 worker.e|", ["%kubeflow framework=jax worker=2 worker.ephemeral-storage="]),
         ("x = 1\n%fra|", []),
         ("%framework=jax\nfra|", []),
         ("x %fra|", []),
@@ -76,7 +84,8 @@ def test_completion_and_help_never_raise(text: str, cursor: int) -> None:
     found = complete(text, cursor)
     assert isinstance(found, Completions)
     assert 0 <= found.start <= found.end <= len(text)
-    assert all(c.text.startswith(text[found.start : found.end]) for c in found.candidates)
+    typed = text[found.start : found.end].lower()
+    assert all(c.text.lower().startswith(typed) for c in found.candidates)
     explain(text, cursor)
 
 
@@ -88,6 +97,9 @@ def test_completion_and_help_never_raise(text: str, cursor: int) -> None:
         ("%worker=2;%c|pu=1", "%cpu=QUANTITY"),
         ("%kubeflow framework=jax worker.mem|ory=1Gi", "%memory=QUANTITY"),
         ("%env.FO|O=1", "%env.NAME=TEXT"),
+        ("%secret.FO|O=a/b", "%secret.NAME=SECRET/KEY"),
+        ("%worker=2;%ima|ge=a", "%image=IMAGE"),
+        ("%worker=2;%a.b/|c=1", "%DOMAIN/NAME=COUNT"),
         ("%kube|flow framework=jax", "A cell whose first lines"),
     ],
 )

@@ -20,6 +20,7 @@ OF_A_ROLE = (
     "A role has cpu, memory, gpu, ephemeral-storage, image or patch, and resources by their full names, such as "
     "nvidia.com/mig-1g.5gb"
 )
+IN_QUOTES = 'Write it in quotes, such as %patch="{spec: {nodeSelector: {disk: ssd}}}"'
 OWN_CELL = "Run it in a cell of its own: below its magic lines a job cell is Python"
 SUBPROCESS = "Use subprocess.run([...], check=True), or run it in a cell of its own"
 
@@ -207,6 +208,95 @@ OF_OPTIONS = {
         "%kubeflow framework=pytorch master=1 worker.cpu=1", 1, " " * 37 + "^^^^^^^^^^",
         "worker.cpu is given, but no worker",
         "Add worker=1, or remove it",
+    ),
+    "no launcher": (
+        "%framework=mpi\n%launcher=0", 2, "          ^", "mpi always has one launcher", "Write %launcher=1",
+    ),
+    "no worker of mpi": (
+        "%framework=mpi\n%worker=0", 2, "        ^", "no replica is left",
+        "Give one role a count above zero, such as %worker=1",
+    ),
+    "resource of nobody in particular": (
+        "%framework=jax\n%nvidia.com/gpu=1", 2, " ^^^^^^^^^^^^^^", "%nvidia.com/gpu has no role",
+        "Write it on the line of its role, such as %worker=1;%nvidia.com/gpu=1",
+    ),
+    "bad number of devices": (
+        "%worker=2;%nvidia.com/gpu=half", 1, " " * 26 + "^^^^", "'half' is not a number of devices",
+        "Write a whole number, such as 1",
+    ),
+    "no name of a resource": (
+        "%kubeflow worker.nvidia.com/=1", 1, " " * 10 + "^" * 18, "a role has no option 'nvidia.com/'", OF_A_ROLE,
+    ),
+    "misspelt resource": (
+        "%worker.ephemeralstorage=1Gi", 1, " " + "^" * 23, "a role has no option 'ephemeralstorage'",
+        "Did you mean ephemeral-storage?",
+    ),
+    "one resource by two names": (
+        "%framework=jax\n%worker=2;%gpu=1;%nvidia.com/gpu=1", 2, " " * 18 + "^" * 14,
+        "gpu, which is short for nvidia.com/gpu, is given twice, on line 2", "Remove one of the two",
+    ),
+    "unknown kind": (
+        "%kind=PytorchJobs", 1, "      ^^^^^^^^^^^", "'PytorchJobs' is not a kind of Kubeflow's",
+        "Did you mean PyTorchJob?",
+    ),
+    "kind of another framework": (
+        "%framework=jax\n%kind=tfjob", 2, "      ^^^^^", "jax cannot run as TFJob", "Write JAXJob or TrainJob",
+    ),
+    "nproc of another framework": (
+        "%framework=jax\n%nproc=2", 2, " ^^^^^", "jax has no nproc", "Remove it: pytorch and mpi have it",
+    ),
+    "no process": (
+        "%nproc=0", 1, "       ^", "'0' is not a number of processes", "Write a whole number, such as %nproc=4",
+    ),
+    "elastic of another framework": (
+        "%framework=xgboost\n%elastic=1:2", 2, " ^^^^^^^", "xgboost has no elastic", "Remove it: pytorch has it",
+    ),
+    "elastic backwards": (
+        "%elastic=4:1", 1, "         ^^^",
+        "'4:1' is not a range of replicas: it begins at one or more, and does not end below", "Did you mean 1:4?",
+    ),
+    "elastic master": (
+        "%framework=pytorch\n%elastic=1:4\n%master=1\n%worker=2", 3, " ^^^^^^",
+        "an elastic job has workers and no master", "Give %worker a count from 1 to 4, and no %master",
+    ),
+    "elastic without a role": (
+        "%framework=pytorch\n%elastic=2:2", 2, " ^^^^^^^",
+        "an elastic job has workers and no master", "Give %worker a count of 2, and no %master",
+    ),
+    "elastic with more": (
+        "%framework=pytorch\n%elastic=1:4\n%worker=5", 3, "        ^",
+        "5 workers are not between the 1 and the 4 of elastic",
+        "Give %worker a count from 1 to 4, or change %elastic",
+    ),
+    "secret without key": (
+        "%secret.A=hub", 1, "          ^^^", "'hub' is not a value of a Secret",
+        "Write SECRET/KEY: the Secret's name, and which of its values",
+    ),
+    "secret of no variable": (
+        "%secret.1A=hub/a", 1, " ^^^^^^^^^", "'1A' is not the name of a variable",
+        "Write letters, digits and _, no digit first",
+    ),
+    "secret and variable": (
+        "%framework=jax\n%secret.A=hub/a\n%env.A=b", 3, " ^^^^^", "the variable A is given twice, on lines 2 and 3",
+        "Remove one of the two",
+    ),
+    "volumes at one path": (
+        "%kubeflow framework=jax volume=a:/data volume=b:/data/", 1, " " * 39 + "^^^^^^",
+        "the path /data is given twice, on line 1", "Remove one of the two",
+    ),
+    "broken patch": (
+        '%patch="{spec: {a: b}"', 1, "       ^^^^^^^^^^^^^^^",
+        "'{spec: {a: b}' is not YAML: expected ',' or '}', but got '<stream end>' at its character 14",
+        IN_QUOTES,
+    ),
+    "patch without quotes": (
+        "%patch={spec: {a: b}}", 1, "       ^^^^^^",
+        "'{spec:' is not YAML: expected the node content, but found '<stream end>' at its character 7", IN_QUOTES,
+    ),
+    "patch of a role": (
+        "%worker=2;%patch='nodeSelector: {a: b}'", 1, " " * 17 + "^" * 22,
+        "'nodeSelector: {a: b}' is not a part of a pod template: that has metadata and spec, not 'nodeSelector'",
+        "Write it below spec: {spec: {nodeSelector: ...}}",
     ),
     "with a tab": (
         "%framework=jax\n\t%wroker=2", 2, "\t ^^^^^^", "there is no option 'wroker'", "Did you mean worker?",

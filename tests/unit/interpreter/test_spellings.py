@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ciao.interpreter.grammar import settings_of
 from ciao.interpreter.magics import MagicLine
-from ciao.model import CleanPolicy, JobSpec, Resources, Role, RoleSpec
+from ciao.model import CleanPolicy, Elastic, JobSpec, Resources, Role, RoleSpec, SecretKey
 from ciao.settings import Settings
 
 Read = Callable[..., JobSpec]
@@ -62,6 +62,45 @@ def test_all_that_a_cell_can_ask_for_is_in_its_spec(spec: Read) -> None:
     assert (found.backend, found.name, found.clean_policy) == ("local", "mnist", CleanPolicy.NONE)
     assert (found.timeout, found.retries, dict(found.env)) == (5400.0, 2, {"A": "b"})
     assert (found.background, found.python) == (True, "/usr/bin/python3")
+
+
+def test_all_that_a_cell_can_ask_of_a_cluster_is_in_its_spec(spec: Read) -> None:
+    text = """%framework=pytorch
+%namespace=team-a; %kind=pytorchjob; %image=a/b:1; %ttl=1h
+%queue=research; %priority=low; %nproc=2; %elastic=1:4
+%secret.TOKEN=hub/token
+%volume=data:/data:ro
+%volume=node:/mnt:/mnt
+%patch="{spec: {nodeSelector: {disk: ssd}}}"
+%worker=2;%image=c;%ephemeral-storage=1Gi;%nvidia.com/mig-1g.5gb=1;%patch='{metadata: {labels: {a: b}}}'
+x"""
+    found = spec(text)
+    assert (found.namespace, found.kind, found.image, found.ttl) == ("team-a", "PyTorchJob", "a/b:1", 3600.0)
+    assert (found.queue, found.priority, found.nproc, found.elastic) == ("research", "low", 2, Elastic(least=1, most=4))
+    assert dict(found.secrets) == {"TOKEN": SecretKey(secret="hub", key="token")}
+    assert [(v.kind, v.source, v.path, v.read_only) for v in found.volumes] == [
+        ("claim", "data", "/data", True),
+        ("host", "/mnt", "/mnt", False),
+    ]
+    assert found.patch == {"spec": {"nodeSelector": {"disk": "ssd"}}}
+    (role,) = found.roles
+    assert (role.image, role.patch) == ("c", {"metadata": {"labels": {"a": "b"}}})
+    assert role.resources.other == {"ephemeral-storage": "1Gi", "nvidia.com/mig-1g.5gb": "1"}
+
+
+def test_in_one_line_an_option_of_a_role_has_its_name_before_it(spec: Read) -> None:
+    lines = "%framework=jax\n%image=a\n%worker=1;%image=b;%hugepages-2Mi=2Mi\n%runtime=r\nx"
+    words = "%kubeflow framework=jax image=a worker=1 worker.image=b worker.hugepages-2Mi=2Mi runtime=r\nx"
+    assert meaning(spec(lines)) == meaning(spec(words))
+
+
+@pytest.mark.parametrize("stated", ["", "%worker=1", "%launcher=1", "%launcher.cpu=1", "%worker.cpu=1"])
+def test_mpi_always_has_a_launcher_and_a_worker(stated: str, spec: Read) -> None:
+    assert [str(r) for r in spec(f"%framework=mpi\n{stated}\nx").replicas] == ["launcher-0", "worker-0"]
+
+
+def test_more_replicas_than_a_machine_runs_may_be_asked_for_if_the_backend_is_not_stated(spec: Read) -> None:
+    assert len(spec("%framework=jax\n%worker=2000\nx").replicas) == 2000
 
 
 @pytest.mark.parametrize(
@@ -116,6 +155,10 @@ def test_resources_may_be_given_to_the_default_role_alone(spec: Read) -> None:
         ("%worker=2 ; %cpu = 1 ; # one", {"worker": "2", "worker.cpu": "1"}),
         ("%worker=2;%cpu=1;%ps=1;%cpu=2", {"worker": "2", "worker.cpu": "1", "ps": "1", "ps.cpu": "2"}),
         ("%worker.cpu=1", {"worker.cpu": "1"}),
+        ("%image=a;%worker=2;%image=b", {"image": "a", "worker": "2", "worker.image": "b"}),
+        ("%worker=2;%a.b/c-1.d=1", {"worker": "2", "worker.a.b/c-1.d": "1"}),
+        ("%worker.a.b/c=1", {"worker.a.b/c": "1"}),
+        ("%patch='{a: [b; %c]}'", {"patch": "{a: [b; %c]}"}),
         ("%framework=jax;%worker=2", {"framework": "jax", "worker": "2"}),
         ("%kubeflow worker = 2 ps=1 # three", {"worker": "2", "ps": "1"}),
         ("%kubeflow env.A= env.B=b", {"env.A": "", "env.B": "b"}),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 from ciao import pipeline
@@ -13,7 +14,13 @@ from ciao.model import Created, Event, JobSpec
 from ciao.s2i.base import S2IClient
 from ciao.settings import Settings
 
-__all__ = ["Session"]
+__all__ = ["FOLDERS", "Select", "Session"]
+
+Select = Callable[[AsyncGenerator[Event, None]], AsyncGenerator[Event, None]]
+"""Which of a job's lines are shown, as a filter of its events."""
+
+FOLDERS = {"local": "", "kubeflow": "kubeflow"}
+"""Below ``$CIAO_HOME``: in the ``jobs`` of which folder each backend keeps what was started from here."""
 
 
 class Session:
@@ -36,6 +43,7 @@ class Session:
         self._backends = dict(backends)
         self._s2i = s2i
         self._default = ""
+        self._everywhere: dict[tuple[str, ...], Backend] = {}
 
     def backend(self, name: str | None = None) -> Backend:
         """The backend of this name, or the one that settings choose; else the cluster if one is known here."""
@@ -43,6 +51,27 @@ class Session:
         if wanted not in self._backends:
             self._backends[wanted] = self._make(wanted)
         return self._backends[wanted]
+
+    def everywhere(self) -> Backend:
+        """Wherever jobs were started from here: for what lists jobs, and for what finds one by its name.
+
+        A backend that was never used from here is not asked: whoever only works on this machine waits for no cluster.
+        """
+        first = self.backend()
+        names = (first.name, *(name for name in FOLDERS if name != first.name and self._used(name)))
+        if len(names) == 1:
+            return first
+        if names not in self._everywhere:
+            from ciao.backends.joined import Joined
+
+            self._everywhere[names] = Joined(first, *map(self.backend, names[1:]))
+        return self._everywhere[names]
+
+    def place(self, backend: str | None, namespace: str | None) -> str:
+        """What the first line of a job's output says of where it is."""
+        chosen = self.backend(backend)
+        context, slash, _ = chosen.where.rpartition("/")
+        return f"{context}/{namespace}" if chosen.name == "kubeflow" and namespace and slash else chosen.where
 
     def s2i(self, backend: Backend) -> S2IClient:
         """The strategy by which code reaches this backend's replicas."""
@@ -67,15 +96,24 @@ class Session:
         backend = self.backend(spec.backend)
         return self.engine.run(pipeline.run(spec, s2i=self.s2i(backend), backend=backend), remembering)
 
-    def attach(self, name: str, listener: Listener) -> Run:
-        """Follow a job that exists, from its first line."""
-        return self.engine.run(pipeline.attach(name, backend=self.backend()), listener)
+    def attach(self, name: str, listener: Listener, *, select: Select | None = None) -> Run:
+        """Follow a job that exists, from its first line, or only the lines that ``select`` leaves."""
+        events = pipeline.attach(name, backend=self.everywhere())
+        return self.engine.run(select(events) if select else events, listener)
 
     def _chosen(self) -> str:
         """Asked once, so that one kernel stays where it began. Where tests give backends, they have chosen."""
         if not self._default:
             self._default = next(iter(self._backends), "") or ("kubeflow" if _cluster_known(self.settings) else "local")
         return self._default
+
+    def _used(self, name: str) -> bool:
+        """Whether there is a trace of its jobs; credentials of a cluster may be gone again."""
+        if name in self._backends:
+            return True
+        return _any_in(self.settings.home / FOLDERS[name] / "jobs") and (
+            name == "local" or _cluster_known(self.settings)
+        )
 
     def _make(self, name: str) -> Backend:
         if name == "local":
@@ -94,3 +132,10 @@ def _cluster_known(settings: Settings) -> bool:
     from ciao.k8s import sources
 
     return sources.find(settings) is not None
+
+
+def _any_in(folder: Path) -> bool:
+    try:
+        return any(folder.iterdir())
+    except OSError:
+        return False

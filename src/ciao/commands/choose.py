@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ciao.backends.base import Backend
+from ciao.backends.joined import Listing, listed
 from ciao.errors import CommandError, JobNotFound, did_you_mean
 from ciao.model import Summary
 
@@ -41,7 +42,8 @@ async def named(backend: Backend, name: str, *, running_first: bool = False) -> 
 
     Raises JobNotFound with the nearest name, or CommandError for the beginning of several.
     """
-    known = await backend.jobs()
+    listing = await listed(backend)
+    known = listing.summaries
     for summary in known:
         if summary.job.name == name:
             return Chosen(summary=summary)
@@ -51,7 +53,7 @@ async def named(backend: Backend, name: str, *, running_first: bool = False) -> 
             return Chosen(summary=summary, note=summary.job.name)
         case []:
             hint = did_you_mean(name, [s.job.name for s in known]) or "'ciao jobs' lists them"
-            raise JobNotFound(f"there is no job {name!r} on {backend.where}", hint=hint)
+            raise JobNotFound(f"there is no job {name!r} on {backend.where}{_unasked(listing)}", hint=hint)
         case several:
             raise CommandError(f"{len(several)} jobs begin with {name!r}", hint=f"Write one of {_names(several)}")
 
@@ -60,10 +62,12 @@ async def newest(backend: Backend, name: str | None = None, *, own: Own | None =
     """The job of this name; without one, the job that was created last, the asker's own before others."""
     if name is not None:
         return await named(backend, name)
-    known = await backend.jobs()
-    for group, whose in _groups(known, own):
-        return Chosen(summary=group[0], note=f"{group[0].job.name} (the newest job{whose})")
-    raise JobNotFound(f"there are no jobs on {backend.where} yet", hint="Run a cell that begins with %framework=")
+    listing = await listed(backend)
+    for group, whose in _groups(listing.summaries, own):
+        return Chosen(summary=group[0], note=f"{group[0].job.name} (the newest job{whose}{_unasked(listing)})")
+    raise JobNotFound(
+        f"there are no jobs on {backend.where} yet{_unasked(listing)}", hint="Run a cell that begins with %framework="
+    )
 
 
 async def only_running(backend: Backend, name: str | None = None, *, own: Own | None = None) -> Chosen:
@@ -108,6 +112,11 @@ def _groups(known: Sequence[Summary], own: Own | None) -> Iterator[tuple[Sequenc
             yield same, " of this notebook"
     if known:
         yield known, "" if own is None else "; this kernel has none"
+
+
+def _unasked(listing: Listing) -> str:
+    """Which backends could not be asked, and why."""
+    return "".join(f"; {error.message}" for error in listing.missing)
 
 
 def _running(known: Sequence[Summary]) -> list[Summary]:

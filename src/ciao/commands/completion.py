@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ciao.commands.table import BY_NAME, COMMANDS, Command
@@ -46,7 +46,21 @@ def _candidates(words: Sequence[str], last: str, jobs: Sequence[Summary]) -> Seq
         return ()
     if last.startswith("-"):
         return [o for o in command.options if o not in words]
-    return _positional(command, [w for w in words[1:] if not w.startswith("-")], offered, jobs)
+    if words[-1] in _with_value(command):
+        return ()
+    return _positional(command, list(_places(command, words[1:])), offered, jobs)
+
+
+def _with_value(command: Command) -> frozenset[str]:
+    """The options after which a word belongs to them."""
+    return frozenset(a.name for a in command.arguments if a.is_option and a.value)
+
+
+def _places(command: Command, words: Sequence[str]) -> Iterator[str]:
+    """The words that are no options, nor values of options."""
+    for before, word in zip(("", *words), words, strict=False):
+        if not word.startswith("-") and before not in _with_value(command):
+            yield word
 
 
 def _positional(

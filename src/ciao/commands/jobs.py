@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ciao.backends.base import Backend
+from ciao.backends.joined import listed
+from ciao.errors import CiaoError
 from ciao.model import Summary
 
 __all__ = ["SHOWN", "Jobs", "jobs"]
@@ -15,17 +17,22 @@ SHOWN = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Jobs:
-    """Newest first. ``older`` counts those that were left out; ``where`` is the backend's place."""
+    """Newest first. ``older`` counts those that were left out; ``where`` is the backend's place.
+
+    ``missing`` are the errors of backends that could not be asked.
+    """
 
     summaries: tuple[Summary, ...]
     older: int
     where: str
+    missing: tuple[CiaoError, ...] = ()
 
 
 async def jobs(backend: Backend, *, every: bool = False) -> Jobs:
     """Every job that runs, and the last that ended."""
-    known = tuple(await backend.jobs())
+    listing = await listed(backend)
+    known = tuple(listing.summaries)
     ended = [s for s in known if s.phase.ended]
     left_out = frozenset() if every else frozenset(s.job.name for s in ended[SHOWN:])
     shown = tuple(s for s in known if s.job.name not in left_out)
-    return Jobs(summaries=shown, older=len(left_out), where=backend.where)
+    return Jobs(summaries=shown, older=len(left_out), where=backend.where, missing=listing.missing)

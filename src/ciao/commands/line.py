@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from ciao.commands.table import BY_NAME, COMMANDS, Command
+from ciao.commands.wanted import Wanted
 from ciao.errors import CommandError, did_you_mean
 from ciao.model import Replica
 
@@ -27,6 +28,8 @@ class Request:
     topic: str | None = None
     prefix: str | None = None
     tail: str | None = None
+    since: str | None = None
+    grep: str | None = None
     ended: bool = False
     yes: bool = False
     all: bool = False
@@ -95,9 +98,10 @@ def _request(command: Command, words: Sequence[str], *, in_cell: bool) -> Reques
     if command.name == "help":
         return Request(command="help", topic=values.get("command"))
     request = Request(command=command.name, **values)
+    Wanted.of(tail=request.tail, since=request.since, grep=request.grep)  # mistakes are told before a cluster is asked
     if command.name == "delete":
         _check_delete(request, hint=_usage(command, in_cell=in_cell))
-    return _with_replica(_with_tail(request))
+    return _with_replica(request)
 
 
 def _check_delete(request: Request, *, hint: str) -> None:
@@ -107,15 +111,6 @@ def _check_delete(request: Request, *, hint: str) -> None:
         raise CommandError("--yes is for --ended", hint=hint)
     if not (request.job or request.ended):
         raise CommandError("'delete' needs a JOB, or --ended", hint=hint)
-
-
-def _with_tail(request: Request) -> Request:
-    tail = request.tail
-    if tail is not None and not (tail.isascii() and tail.isdigit() and int(tail) > 0):
-        raise CommandError("--tail takes a whole number, 1 or more", hint="Write for example: --tail 20")
-    if tail is not None and request.follow:
-        raise CommandError("--tail is for the lines so far", hint="Leave out --follow")
-    return request
 
 
 def _with_replica(request: Request) -> Request:

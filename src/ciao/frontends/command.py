@@ -82,7 +82,7 @@ def completions(line: str, cursor: int, session: Session) -> Completions:
     known: Sequence[Summary] = ()
     if wants_jobs(before):
         with suppress(CiaoError, TimeoutError):
-            known = session.engine.call(session.backend().jobs()).result(PATIENCE)
+            known = session.engine.call(session.everywhere().jobs()).result(PATIENCE)
     return complete(before, known)
 
 
@@ -109,7 +109,7 @@ def wait(session: Session, work: Coroutine[Any, Any, T]) -> T:
 def _jobs(ask: Ask) -> Answer:
     from ciao.commands.jobs import jobs
 
-    found = wait(ask.session, jobs(ask.session.backend(), every=ask.request.all))
+    found = wait(ask.session, jobs(ask.session.everywhere(), every=ask.request.all))
     if ask.request.json:
         return _json([_plain(summary) for summary in found.summaries])
     return _page(present.jobs(found, now=time.time(), prefix="%ciao" if ask.in_cell else "ciao"))
@@ -118,7 +118,7 @@ def _jobs(ask: Ask) -> Answer:
 def _describe(ask: Ask) -> Answer:
     from ciao.commands.describe import describe, places
 
-    chosen = wait(ask.session, describe(ask.session.backend(), ask.request.job, own=_own(ask)))
+    chosen = wait(ask.session, describe(ask.session.everywhere(), ask.request.job, own=_own(ask)))
     if ask.request.json:
         return _json(_plain(chosen.summary))
     blocks = _located(present.describe(chosen, now=time.time()), places(ask.session.settings.home, chosen))
@@ -137,10 +137,11 @@ def _located(blocks: page.Page, places: Places) -> page.Page:
 
 def _logs(ask: Ask) -> Answer:
     from ciao.commands.logs import logs
+    from ciao.commands.wanted import Wanted
 
     request = ask.request
-    found = wait(ask.session, logs(ask.session.backend(), request.job, replica=request.replica, own=_own(ask)))
-    found = replace(found, lines=found.lines[-int(request.tail or 0) :])
+    wanted = replace(Wanted.of(tail=request.tail, since=request.since, grep=request.grep), replica=request.replica)
+    found = wait(ask.session, logs(ask.session.everywhere(), request.job, wanted=wanted, own=_own(ask)))
     lines = list(present.log(found, timestamps=request.timestamps, colour=ask.colour or ask.in_cell))
     note = present.log_note(found, prefix="%ciao" if ask.in_cell else "ciao")
     if ask.in_cell and request.job and lines:
@@ -155,7 +156,7 @@ def _logs(ask: Ask) -> Answer:
 def _cancel(ask: Ask) -> Answer:
     from ciao.commands.end import cancel
 
-    done = wait(ask.session, cancel(ask.session.backend(), ask.request.job, own=_own(ask)))
+    done = wait(ask.session, cancel(ask.session.everywhere(), ask.request.job, own=_own(ask)))
     return Answer(text=present.ended(done), note=done.note)
 
 
@@ -164,13 +165,13 @@ def _delete(ask: Ask) -> Answer:
 
     if ask.request.ended:
         return Answer(text=_delete_ended(ask))
-    return Answer(text=present.ended(wait(ask.session, delete(ask.session.backend(), ask.request.job or ""))))
+    return Answer(text=present.ended(wait(ask.session, delete(ask.session.everywhere(), ask.request.job or ""))))
 
 
 def _delete_ended(ask: Ask) -> str:
     from ciao.commands.end import delete_ended
 
-    names = wait(ask.session, delete_ended(ask.session.backend(), confirmed=ask.request.yes))
+    names = wait(ask.session, delete_ended(ask.session.everywhere(), confirmed=ask.request.yes))
     if not names:
         return "No job has ended"
     many = "1 job" if len(names) == 1 else f"{len(names)} jobs"

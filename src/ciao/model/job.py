@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -99,7 +99,11 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """What a list of jobs shows of one. ``kind`` and ``namespace`` are those of its object on a cluster."""
+    """What a list of jobs shows of one. ``kind`` and ``namespace`` are those of its object on a cluster.
+
+    Only when one job is asked for: ``facts`` are more that its backend knows of it, as words for people; ``places``
+    tell where each replica runs, by its name.
+    """
 
     job: Job
     phase: Phase
@@ -108,3 +112,5 @@ class Summary:
     outcome: Outcome | None = None
     kind: str = ""
     namespace: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    places: Mapping[str, str] = field(default_factory=dict)

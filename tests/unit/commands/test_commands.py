@@ -15,6 +15,7 @@ from ciao.commands.line import Request
 from ciao.commands.logs import logs
 from ciao.commands.plan import plan
 from ciao.commands.table import COMMANDS
+from ciao.commands.wanted import Wanted
 from ciao.errors import CommandError, CreateRefused, JobNotFound, OptionError
 from ciao.model import Cell, Line, Lines, Phase
 from ciao.session import Session
@@ -51,7 +52,7 @@ async def test_logs_of_all_replicas_come_in_the_order_of_time() -> None:
 
 async def test_logs_of_one_replica_are_its_own() -> None:
     script = [lines("a"), lines("b", replica="worker-1"), finished()]
-    assert texts((await logs(on(script=script), "jax", replica="worker-1")).lines) == ["b"]
+    assert texts((await logs(on(script=script), "jax", wanted=Wanted(replica="worker-1"))).lines) == ["b"]
 
 
 async def test_logs_of_a_running_job_are_the_lines_so_far() -> None:
@@ -67,7 +68,7 @@ async def test_logs_of_a_running_job_end_with_what_was_written_after_the_questio
 
 async def test_a_replica_that_the_job_does_not_have_is_an_error() -> None:
     with pytest.raises(JobNotFound, match=r"jax-aaaaa has no replica 'worker-7'\. It has worker-0, worker-1"):
-        await logs(on(), replica="worker-7")
+        await logs(on(), wanted=Wanted(replica="worker-7"))
 
 
 async def test_cancel_ends_the_only_running_job() -> None:
@@ -94,7 +95,8 @@ async def test_attach_follows_the_only_running_job_and_logs_the_newest() -> None
     attached = await following(backend, Request(command="attach"))
     assert attached == Following(job="runs", note="runs (the only job that runs)")
     followed = await following(backend, Request(command="logs", replica="worker-1", timestamps=True, follow=True))
-    assert followed == Following(job="new", replica="worker-1", timestamps=True, note="new (the newest job)")
+    wanted = Wanted(replica="worker-1")
+    assert followed == Following(job="new", wanted=wanted, timestamps=True, note="new (the newest job)")
 
 
 async def test_a_plan_is_what_would_be_created_and_creates_nothing() -> None:

@@ -18,7 +18,7 @@ OFFERED = [
     ("logs pytorch-bbbbb ", 19, ("master-0", "worker-0")),
     ("logs --f", 5, ("--follow",)),
     ("logs --follow jax", 14, ("jax-aaaaa",)),
-    ("logs -f -", 8, ("--follow", "--tail", "--timestamps", "-t")),
+    ("logs -f -", 8, ("--follow", "--tail", "--since", "--grep", "--timestamps", "-t")),
     ("cancel ", 7, ("jax-aaaaa",)),
     ("help lo", 5, ("logs",)),
     ("jobs ", 5, ()),

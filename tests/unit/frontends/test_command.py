@@ -156,8 +156,6 @@ def test_the_tail_of_a_log_is_its_last_lines() -> None:
     assert answer("logs jax-aaaaa --tail 1", session()).text.count("\n") == 0
     with pytest.raises(CommandError, match="--tail takes a whole number, 1 or more"):
         answer("logs --tail none", session())
-    with pytest.raises(CommandError, match="--tail is for the lines so far"):
-        parse(["logs", "--tail", "3", "-f"])
 
 
 def test_all_jobs_that_ended_are_listed_first_and_deleted_when_that_is_confirmed() -> None:

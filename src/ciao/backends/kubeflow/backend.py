@@ -112,6 +112,7 @@ class Kubeflow:
             uid=found.uid,
             live=self._settings.live,
             again=lambda number: self._again(found, number),
+            known=lambda manifest: replace(found, manifest=manifest).outcome,
             close=lambda finished: ending.close(api, found, finished.outcome),
         )
         async with aclosing(watching.events()) as events:
@@ -136,6 +137,7 @@ class Kubeflow:
         summary = seen_now(story_of(found, keep.outcome()), await ending.pods_of(api, found)).summary()
         if summary.outcome is not None:
             return summary.outcome
+        await ending.announce(api, found)
         gone = await ending.delete(api, found, grace=self._settings.grace)
         words = "" if gone else "its last pod is still being ended by its node"
         outcome = Outcome(phase=Phase.CANCELLED, ended=time.time(), message=words)
@@ -148,7 +150,9 @@ class Kubeflow:
         if found is None:
             self._kept_job(name, keep)
         else:
-            await ending.delete(self._cluster(found.namespace).api, found, grace=self._settings.grace)
+            api = self._cluster(found.namespace).api
+            await ending.announce(api, found)
+            await ending.delete(api, found, grace=self._settings.grace)
         keep.remove()
 
     async def close(self) -> None:
@@ -192,17 +196,14 @@ class Kubeflow:
         return await creating.create(api, made, attempt=number)
 
     def _cluster(self, namespace: str | None = None) -> Cluster:
-        wanted = namespace or self._settings.namespace or ""
-        if wanted not in self._clusters:
-            self._clusters[wanted] = self._connected(wanted)
-        return self._clusters[wanted]
-
-    def _connected(self, namespace: str) -> Cluster:
         if self._api is None:
             from ciao.k8s.api import connect
 
             self._api = connect(self._settings)
-        return Cluster(self._settings, api=self._api, namespace=namespace or self._api.namespace)
+        wanted = namespace or self._settings.namespace or self._api.namespace
+        if wanted not in self._clusters:
+            self._clusters[wanted] = Cluster(self._settings, api=self._api, namespace=wanted)
+        return self._clusters[wanted]
 
     def _keep(self, name: str) -> Keep:
         try:

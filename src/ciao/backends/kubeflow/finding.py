@@ -12,11 +12,11 @@ from ciao.backends.kubeflow.keeping import read_outcome, told_outcome
 from ciao.backends.kubeflow.kinds import Kind
 from ciao.backends.kubeflow.labels import JOB, OURS, PREFIX, attempt_of, job_of, spec_of
 from ciao.backends.kubeflow.story import SETTLE_SECONDARY, Story
-from ciao.k8s.base import PODS, Api, Manifest
+from ciao.k8s.base import EVENTS, PODS, Api, Manifest
 from ciao.k8s.errors import ApiError
 from ciao.model import Job, JobSpec, Outcome, Summary
 
-__all__ = ["Found", "found_job", "found_jobs", "outcome_note", "seen_now", "story_of"]
+__all__ = ["Found", "events_of", "found_job", "found_jobs", "outcome_note", "seen_now", "story_of"]
 
 OUTCOME = f"{PREFIX}outcome"
 
@@ -88,9 +88,18 @@ def story_of(found: Found, outcome: Outcome | None = None) -> Story:
     return story
 
 
-def seen_now(story: Story, pods: Sequence[Manifest]) -> Story:
+async def events_of(api: Api, found: Found) -> list[Manifest]:
+    """What the cluster says of a job, its pods and what was made for it: all such names begin with the job's."""
+    items = await _items(api, EVENTS.path(namespace=found.namespace), {})
+    return [e for e in items if str((e.get("involvedObject") or {}).get("name")).startswith(found.job.name)]
+
+
+def seen_now(story: Story, pods: Sequence[Manifest], *, events: Sequence[Manifest] = ()) -> Story:
     """With what its pods say, without waiting for more."""
     now = time.time()
+    for event in events:
+        for _ in story.see_event(event, now=now):
+            pass
     for pod in pods:
         for _ in story.see_pod(pod, now=now):
             pass

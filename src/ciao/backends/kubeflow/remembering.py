@@ -38,7 +38,8 @@ def remembered(keep: Keep, job: Job) -> Summary:
     """What a list shows of a job that is no longer on its cluster."""
     outcome = keep.outcome() or Outcome(phase=Phase.LOST, ended=job.created, message="it is no longer on its cluster")
     ended = tuple(ReplicaStatus(replica=r, state=ReplicaState.ENDED, since=outcome.ended) for r in job.replicas)
-    return Summary(job=job, phase=outcome.phase, replicas=ended, outcome=outcome)
+    namespace = str(keep.known().get("namespace") or "")
+    return Summary(job=job, phase=outcome.phase, replicas=ended, outcome=outcome, namespace=namespace)
 
 
 def past(keep: Keep, job: Job) -> Iterator[Event]:

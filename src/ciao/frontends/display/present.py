@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ciao.frontends.display.colour import Prefixes
 from ciao.frontends.display.page import Block, Page, Table
 from ciao.frontends.display.status import duration
 from ciao.frontends.display.traceback import echoes
-from ciao.model import Cell, Failure, Line, Phase, ReplicaState, ReplicaStatus, Summary
+from ciao.model import Cell, Failure, Line, Phase, ReplicaState, Summary
 
 if TYPE_CHECKING:
     from ciao.commands.choose import Chosen
@@ -34,13 +34,13 @@ CHARACTERS_IN_CELL = 500_000
 
 def jobs(found: Jobs, *, now: float, prefix: str = "ciao") -> Page:
     """One row a job, newest first."""
+    unasked = tuple(f"not listed: {error.message}. {error.hint}".rstrip(". ") for error in found.missing)
     if not found.summaries:
-        return (f"No jobs on {found.where} yet",)
-    head = ("JOB", "STATE", "REPLICAS", "CREATED", "TOOK", "FROM")
-    table = Table(head=head, rows=tuple(_job(s, now=now) for s in found.summaries))
-    if not found.older:
-        return (table,)
-    return (table, f"and {found.older} older: {prefix} jobs --all")
+        return (f"No jobs on {found.where} yet", *unasked)
+    columns = [one for one in _COLUMNS if one.always or len({one.text(s, now) for s in found.summaries}) > 1]
+    rows = tuple(tuple(one.text(s, now) for one in columns) for s in found.summaries)
+    older = (f"and {found.older} older: {prefix} jobs --all",) if found.older else ()
+    return (Table(head=tuple(one.head for one in columns), rows=rows), *older, *unasked)
 
 
 def describe(chosen: Chosen, *, now: float) -> Page:
@@ -71,7 +71,8 @@ def line(one: Line, prefixes: Prefixes | None, *, timestamps: bool = False) -> s
 def log_note(found: Log, *, prefix: str) -> str:
     """Which job it is where none was named, and that more lines will come; empty if neither."""
     more = f"{found.job} goes on: {prefix} logs {found.job} --follow" if found.running else ""
-    none = "" if found.lines else f"{found.replica or found.job} has written nothing{' yet' if found.running else ''}"
+    what = "no such line" if found.narrow else "nothing"
+    none = "" if found.lines else f"{found.replica or found.job} has written {what}{' yet' if found.running else ''}"
     return "\n".join(filter(None, (found.note, none, more)))
 
 
@@ -121,18 +122,6 @@ def ago(then: float, *, now: float) -> str:
     return f"{number} {unit} ago" if now - then >= 10.0 else "just now"
 
 
-def _job(summary: Summary, *, now: float) -> tuple[str, ...]:
-    job = summary.job
-    return (
-        job.name,
-        summary.phase.value,
-        _replicas(summary),
-        ago(job.created, now=now),
-        _took(summary, now=now),
-        _origin(job.cell, Path(job.notebook).name),
-    )
-
-
 def _replicas(summary: Summary) -> str:
     """``3 running``, ``1 failed, 2 ended``."""
     states = Counter(r.state for r in summary.replicas)
@@ -154,12 +143,38 @@ def _origin(cell: str, notebook: str) -> str:
     return f"{cell} of {notebook}" if notebook else cell
 
 
+class _Column(NamedTuple):
+    """One of the list of jobs; those that are not ``always`` shown are shown if the jobs differ in them."""
+
+    head: str
+    text: Callable[[Summary, float], str]
+    always: bool = True
+
+
+_COLUMNS = (
+    _Column("JOB", lambda s, _: s.job.name),
+    _Column("STATE", lambda s, _: s.phase.value),
+    _Column("REPLICAS", lambda s, _: _replicas(s)),
+    _Column("CREATED", lambda s, now: ago(s.job.created, now=now)),
+    _Column("TOOK", lambda s, now: _took(s, now=now)),
+    _Column("BACKEND", lambda s, _: s.job.backend, always=False),
+    _Column("KIND", lambda s, _: s.kind or "-", always=False),
+    _Column("NAMESPACE", lambda s, _: s.namespace or "-", always=False),
+    _Column("FROM", lambda s, _: _origin(s.job.cell, Path(s.job.notebook).name)),
+)
+
+
 def _facts(summary: Summary, *, now: float) -> Iterator[tuple[str, str]]:
     job, outcome = summary.job, summary.outcome
     yield "job", job.name
     yield "state", summary.phase.value + (f": {outcome.message}" if outcome and outcome.message else "")
     yield "framework", job.framework
     yield "backend", job.backend
+    if summary.kind:
+        yield "kind", summary.kind
+    if summary.namespace:
+        yield "namespace", summary.namespace
+    yield from summary.facts
     yield "created", f"{_clock(job.created)} ({ago(job.created, now=now)})"
     yield "took", _took(summary, now=now)
     if job.cell or job.notebook:
@@ -171,14 +186,14 @@ def _facts(summary: Summary, *, now: float) -> Iterator[tuple[str, str]]:
 
 
 def _replicas_table(summary: Summary, *, now: float) -> Table:
-    """One row a replica; reasons only if there are any."""
-    reasons = any(r.reason for r in summary.replicas)
-    rows = tuple(_replica(r, now=now)[: 4 if reasons else 3] for r in summary.replicas)
-    return Table(head=("REPLICA", "STATE", "SINCE", "REASON")[: 4 if reasons else 3], rows=rows)
-
-
-def _replica(status: ReplicaStatus, *, now: float) -> tuple[str, ...]:
-    return (status.replica, status.state.value, ago(status.since, now=now), status.reason)
+    """One row a replica; reasons and places only if there are any."""
+    rows = [
+        (r.replica, r.state.value, ago(r.since, now=now), summary.places.get(r.replica, ""), r.reason)
+        for r in summary.replicas
+    ]
+    shown = [i for i in range(5) if i < 3 or any(row[i] for row in rows)]
+    head = ("REPLICA", "STATE", "SINCE", "RUNS IN", "REASON")
+    return Table(head=tuple(head[i] for i in shown), rows=tuple(tuple(row[i] for i in shown) for row in rows))
 
 
 def _failure(failure: Failure) -> str:

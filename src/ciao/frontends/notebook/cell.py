@@ -58,7 +58,7 @@ async def _run(
     from ciao import interpreter
 
     spec = interpreter.read(cell, settings=session.settings)
-    watch = Watch(shell, interrupt, where=session.backend(spec.backend).where)
+    watch = Watch(shell, interrupt, where=session.place(spec.backend, spec.namespace))
     if earlier is not None:
         earlier.add_done_callback(watch.expect)
     for notice in _unknown_names(spec, shell):
@@ -81,14 +81,13 @@ async def _follow(line: str, cell: Cell, shell: InteractiveShell, session: Sessi
     from ciao.commands.follow import following
     from ciao.commands.line import parse, split
 
-    backend = session.backend()
     request = parse(split(line), in_cell=True)
     own = Own(started=tuple(session.started), notebook=cell.notebook)
-    wanted = await asyncio.wrap_future(session.engine.call(following(backend, request, own=own)))
+    wanted = await asyncio.wrap_future(session.engine.call(following(session.everywhere(), request, own=own)))
     interrupt.check()
     raises = request.command == "attach"
-    watch = Watch(shell, interrupt, where=backend.where, only=wanted.replica, fold=raises)
-    watch.run = session.attach(wanted.job, watch.listen)
+    watch = Watch(shell, interrupt, where=session.place(wanted.backend, wanted.namespace), fold=raises)
+    watch.run = session.attach(wanted.job, watch.listen, select=wanted.select)
     await watch.drawn()
     if interrupt.hit:
         watch.run.cancel()

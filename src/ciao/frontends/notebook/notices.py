@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from ciao.errors import CiaoError
@@ -14,12 +15,16 @@ __all__ = ["still_running"]
 
 SHOWN = 5
 
+PATIENCE = 5.0
+"""Seconds for which a cluster may take to answer: later, a notice is of no use."""
+
 
 async def still_running(session: Session, *, before: float) -> Notice | None:
     """One line about jobs that were created before this epoch time and still run. Never an error."""
     try:
-        known = await session.backend().jobs()
-    except CiaoError:
+        async with asyncio.timeout(PATIENCE):
+            known = await session.everywhere().jobs()
+    except (CiaoError, TimeoutError):
         return None  # whoever asks for a job next is told in full
     names = [s.job.name for s in known if not s.phase.ended and s.job.created < before]
     if not names:

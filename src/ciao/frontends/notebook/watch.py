@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ciao.frontends.display import failure
 from ciao.frontends.notebook.outlet import Outlet, wants_colour
-from ciao.model import Created, Event, Finished, Job, Lines, Notice, Outcome, Phase
+from ciao.model import Created, Event, Finished, Job, Notice, Outcome, Phase
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -43,14 +43,12 @@ class Watch:
         interrupt: Interrupt,
         *,
         where: str,
-        only: str | None = None,
         fold: bool = True,
     ) -> None:
         from ciao.frontends.display.screen import Screen
 
         self._shell = shell
         self._interrupt = interrupt
-        self._only = only
         self._colour = wants_colour(shell)
         self._screen = Screen(where=where, colour=self._colour, fold=fold)
         self._outlet = Outlet(shell)
@@ -71,8 +69,6 @@ class Watch:
 
     def listen(self, event: Event) -> None:
         """Take an event."""
-        if self._only and isinstance(event, Lines):
-            event = Lines(lines=tuple(line for line in event.lines if line.replica == self._only))
         self._screen(event)
         if isinstance(event, Created):
             self._job = event.job

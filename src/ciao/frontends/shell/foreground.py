@@ -36,7 +36,7 @@ def run(request: Request, session: Session, *, colour: bool) -> int:
     """Run a file as a job, to its end; Ctrl-C and SIGTERM end it. Raises CiaoError if it could not start."""
     cell = read_cell(request.file or "")
     spec = interpreter.read(cell, settings=session.settings)
-    printer = Printer(where=session.backend(spec.backend).where, colour=colour)
+    printer = Printer(where=session.place(spec.backend, spec.namespace), colour=colour)
     with _stops() as stops:
         job = session.run(spec, printer)
         _until_over(
@@ -55,13 +55,13 @@ def run(request: Request, session: Session, *, colour: bool) -> int:
 
 def follow(request: Request, session: Session, *, colour: bool) -> int:
     """Show a job to its end; Ctrl-C lets go of it. Only ``attach`` fails as the job did. Raises CiaoError."""
-    backend = session.backend()
-    wanted = wait(session, following(backend, request))
+    wanted = wait(session, following(session.everywhere(), request))
     if wanted.note:
         _say(wanted.note)
-    printer = Printer(where=backend.where, colour=colour, only=wanted.replica, timestamps=wanted.timestamps)
+    where = session.place(wanted.backend, wanted.namespace)
+    printer = Printer(where=where, colour=colour, only=wanted.replica, timestamps=wanted.timestamps)
     with _stops() as stops:
-        job = session.attach(wanted.job, printer)
+        job = session.attach(wanted.job, printer, select=wanted.select)
         _until_over(job, printer, stops, at_stop="goes on")
     if request.command == "logs" and not stops:
         return 0

@@ -84,13 +84,14 @@ class Kernel:
         """Execute, and wait only until this was printed."""
         request = self.client.execute(code)
         ran = Ran()
-        self._listen(request, ran, lambda _: until in ran.stdout + ran.status)
+        self._listen(request, ran, lambda m: until in ran.stdout + ran.status or _idle(m))
+        assert until in ran.stdout + ran.status, f"it ended first: {ran}"
         return request, ran
 
     def wait(self, request: str, ran: Ran | None = None) -> Ran:
         """Wait for the end of an execution that was started."""
         ran = ran or Ran()
-        self._listen(request, ran, lambda m: m["content"].get("execution_state") == "idle")
+        self._listen(request, ran, _idle)
         ran.reply = self.answer(request)
         return ran
 
@@ -135,6 +136,10 @@ class Kernel:
                 if enough(message):
                     return
         raise TimeoutError(f"{request}: {ran}")
+
+
+def _idle(message: dict[str, Any]) -> bool:
+    return bool(message["content"].get("execution_state") == "idle")
 
 
 def launched(

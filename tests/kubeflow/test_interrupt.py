@@ -1,0 +1,107 @@
+"""The stop button at every stage of a job on a cluster: the prompt is back, and nothing stays in the namespace."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fakes.rooms import until
+
+if TYPE_CHECKING:
+    from fakes.kernel import Kernel
+    from fakes.rooms import Room
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+
+TIMES = int(os.environ.get("CIAO_SOAK_TIMES", "1"))
+"""Once in `make test`; in `make soak` the clock is looked at as well."""
+
+AT_ONCE = 1.0
+"""Seconds from the interrupt to the reply."""
+
+GRACE = 1.0
+LATE = 5.0
+
+HEAD = "%framework=pytorch\n%worker=2\n"
+FOREVER = "import time\nwhile True:\n    print('line', flush=True)\n    time.sleep(0.05)\n"
+PRINTING = HEAD + FOREVER
+COLLECTIVE = """%framework=pytorch
+%worker=2
+import time, torch, torch.distributed as dist
+dist.init_process_group("gloo")
+print("meets", flush=True)
+if dist.get_rank() == 1:
+    time.sleep(3600)
+dist.all_reduce(torch.ones(1000))
+"""
+STAGES = [
+    pytest.param(PRINTING, "as of", id="being created"),
+    pytest.param(f"%worker.cpu=1000\n{PRINTING}", "nodes has enough cpu free", id="waiting for a node"),
+    pytest.param(PRINTING, "pending", id="starting"),
+    pytest.param(PRINTING, "line", id="printing"),
+    pytest.param(f"%kind=TrainJob\n{PRINTING}", "line", id="printing as a TrainJob"),
+    pytest.param(COLLECTIVE, "meets", id="in a collective"),
+]
+
+
+@pytest.fixture(scope="module")
+def room_images() -> Mapping[str, str]:
+    return {"pytorch": "pytorch"}
+
+
+@pytest.fixture(scope="module")
+def warm(room_kernel: Kernel) -> Kernel:
+    """The connection is there, the image on the node."""
+    room_kernel.run("%framework=pytorch\nprint('warm')")
+    room_kernel.run("%ciao delete --ended --yes")
+    return room_kernel
+
+
+@pytest.mark.parametrize("number", range(TIMES))
+@pytest.mark.parametrize(("cell", "stage"), STAGES)
+def test_the_prompt_is_back_and_nothing_is_left(warm: Kernel, room: Room, cell: str, stage: str, number: int) -> None:
+    request, ran = warm.start(cell, until=stage)
+    began = time.monotonic()
+    warm.interrupt()
+    warm.wait(request, ran)
+    back = time.monotonic()
+    assert ran.error[0] == "KeyboardInterrupt"
+    assert "is being cancelled" in ran.error[1]
+    assert ran.status.startswith("cancelling for ")
+    warm.watch(request, ran, lambda ran: ran.status.startswith("cancelled"))
+    assert room.pods() == []  # as the status says
+    until(lambda: room.left() == [])
+    if TIMES > 1:
+        assert back - began < AT_ONCE
+        assert time.monotonic() - back < GRACE + LATE
+
+
+def test_a_replica_that_ignores_sigterm_is_killed_after_the_grace(warm: Kernel, room: Room) -> None:
+    deaf = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    request, ran = warm.start(HEAD + deaf + FOREVER, until="line")
+    warm.interrupt()
+    warm.wait(request, ran)
+    warm.watch(request, ran, lambda ran: ran.status.startswith("cancelled"))
+    assert room.pods() == []
+
+
+def test_an_interrupt_at_once_leaves_nothing_whether_or_not_the_job_had_a_name(warm: Kernel, room: Room) -> None:
+    request, ran = warm.start(PRINTING, until="")
+    warm.interrupt()
+    assert warm.wait(request, ran).error[0] == "KeyboardInterrupt"
+    warm.watch(request, ran, lambda ran: not ran.displays or ran.status.startswith("cancelled"))
+    until(lambda: room.left() == [])
+
+
+def test_two_interrupts_are_one(warm: Kernel, room: Room) -> None:
+    request, ran = warm.start(PRINTING, until="line")
+    warm.interrupt()
+    time.sleep(0.005)
+    warm.interrupt()
+    assert warm.wait(request, ran).error[0] == "KeyboardInterrupt"
+    assert warm.run("1 + 1").results == ["2"]
+    until(lambda: room.left() == [])

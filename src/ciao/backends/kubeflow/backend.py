@@ -79,18 +79,23 @@ class Kubeflow:
         return as_yaml(made)
 
     async def create(self, spec: JobSpec, job: Job, bundle: Bundle) -> None:
-        """Create the job. Raises CreateRefused or ApiError, and then nothing is left behind."""
+        """Create the job. Raises CreateRefused or ApiError, and then nothing is left behind.
+
+        If it is cancelled, the job may exist: :meth:`cancel` ends it.
+        """
         cluster = self._cluster(spec.namespace)
+        made = await self._made(spec, job, bundle)
         keep = Keep(self._settings.home, job.name)
         keep.open(job, namespace=cluster.namespace)
+        self._ours[job.name] = _Ours(spec=spec, bundle=bundle, began=time.time())
         try:
-            await creating.create(cluster.api, await self._made(spec, job, bundle))
-        except BaseException:
+            await creating.create(cluster.api, made)
+        except Exception:
+            del self._ours[job.name]
             keep.remove()
             raise
         finally:
             keep.close()
-        self._ours[job.name] = _Ours(spec=spec, bundle=bundle, began=time.time())
 
     async def watch(self, name: str) -> AsyncGenerator[Event, None]:
         """What this machine keeps of it, then what the cluster tells."""

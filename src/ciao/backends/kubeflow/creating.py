@@ -22,13 +22,30 @@ FORBIDDEN, MISSING, CONFLICT, INVALID = 403, 404, 409, 422
 
 
 async def create(api: Api, made: Manifests, *, attempt: int = 1) -> str:
-    """Create them; the uid of the job. Raises CreateRefused or another BackendError: then nothing is left behind."""
+    """Create them; the uid of the job. Raises CreateRefused or another BackendError: then nothing is left behind.
+
+    A cancellation is raised once all is created, so that the job is found and can be ended: a request that is given up
+    may arrive all the same, and then after the one that was to undo it.
+    """
+    work, cancelled = asyncio.ensure_future(_create(api, made, attempt=attempt)), False
+    while not work.done():
+        try:
+            await asyncio.wait([work])
+        except asyncio.CancelledError:
+            cancelled = True
+    uid = work.result()
+    if cancelled:
+        raise asyncio.CancelledError
+    return uid
+
+
+async def _create(api: Api, made: Manifests, *, attempt: int) -> str:
     try:
         for resource, manifest in made.in_order:
             created = await _put(api, resource, manifest)
         await _own(api, made, created, attempt=attempt)
     except BaseException:
-        await asyncio.shield(_undo(api, made, attempt=attempt))
+        await _undo(api, made, attempt=attempt)
         raise
     return str(created["metadata"]["uid"])
 

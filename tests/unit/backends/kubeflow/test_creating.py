@@ -1,0 +1,90 @@
+"""A job's objects are created all or none, whatever comes between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from ciao.backends.kubeflow import creating
+from ciao.errors import CreateRefused
+from ciao.k8s.base import Manifest
+from ciao.k8s.errors import ApiError
+from fakes.asked import made, spec
+
+OBJECTS = made(spec("pytorch", worker=1))
+
+
+@dataclass
+class Server:
+    """Takes what is created; ``slow`` is a kind that it answers for once told to, ``refused`` one that it does not."""
+
+    context: str = "fake"
+    namespace: str = "team"
+    slow: str = ""
+    refused: str = ""
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    there: set[str] = field(default_factory=set)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Manifest | None = None,
+        content: str = "",
+    ) -> Manifest:
+        kind = path.rsplit("/", 1 if method == "POST" else 2)[-1 if method == "POST" else -2]
+        if method == "DELETE":
+            self.there.discard(kind)
+        if method == "POST":
+            self.asked.set()
+            if kind == self.slow:
+                await self.go_on.wait()
+            if kind == self.refused:
+                raise ApiError("no", code=422)
+            self.there.add(kind)
+        return {"metadata": {"name": "j", "namespace": "team", "uid": "1", **(body or {}).get("metadata", {})}}
+
+    def stream(self, path: str, *, params: Mapping[str, str] | None = None, idle: float) -> AsyncGenerator[bytes, None]:
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_what_is_refused_leaves_nothing_behind() -> None:
+    server = Server(refused="pytorchjobs")
+    with pytest.raises(CreateRefused):
+        await creating.create(server, OBJECTS)
+    assert server.there == set()
+
+
+@pytest.mark.parametrize("times", [1, 3])
+async def test_a_cancellation_waits_for_the_answer_so_that_the_job_can_be_found(times: int) -> None:
+    server = Server(slow="pytorchjobs")
+    creation: asyncio.Task[Any] = asyncio.create_task(creating.create(server, OBJECTS))
+    await server.asked.wait()
+    for _ in range(times):
+        creation.cancel()
+        await asyncio.sleep(0)
+    server.go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await creation
+    assert "pytorchjobs" in server.there
+
+
+async def test_what_is_refused_after_a_cancellation_is_said() -> None:
+    server = Server(slow="pytorchjobs", refused="pytorchjobs")
+    creation: asyncio.Task[Any] = asyncio.create_task(creating.create(server, OBJECTS))
+    await server.asked.wait()
+    creation.cancel()
+    server.go_on.set()
+    with pytest.raises(CreateRefused):
+        await creation
+    assert server.there == set()

@@ -86,7 +86,7 @@ class Kubeflow:
         cluster = self._cluster(spec.namespace)
         made = await self._made(spec, job, bundle)
         keep = Keep(self._settings.home, job.name)
-        keep.open(job, namespace=cluster.namespace)
+        keep.open(job, namespace=cluster.namespace, kind=made.kind.name)
         self._ours[job.name] = _Ours(spec=spec, bundle=bundle, began=time.time())
         try:
             await creating.create(cluster.api, made)
@@ -107,7 +107,7 @@ class Kubeflow:
         story = story_of(found, keep.outcome())
         ours = self._ours.get(name)
         story.retries = restarts(ours.spec, found.kind) if ours is not None else 0
-        keep.open(found.job, namespace=found.namespace)
+        keep.open(found.job, namespace=found.namespace, kind=found.kind.name)
         api = self._cluster(found.namespace).api
         watching = Watching(
             api,
@@ -217,9 +217,13 @@ class Kubeflow:
             raise JobNotFound(f"there is no job {name!r} on {self.where}", hint="`%ciao jobs` lists them") from None
 
     async def _found(self, name: str) -> Found | None:
-        namespace = self._keep(name).known().get("namespace")
+        """One request for a job whose kind was kept, else one for each kind."""
+        known = self._keep(name).known()
+        namespace, kind = known.get("namespace"), known.get("kind")
         cluster = self._cluster(namespace if isinstance(namespace, str) else None)
-        return await found_job(cluster.api, await cluster.kinds(), name, namespace=cluster.namespace)
+        kinds = await cluster.kinds()
+        asked = [one for one in kinds if one.name == kind] or kinds
+        return await found_job(cluster.api, asked, name, namespace=cluster.namespace)
 
     def _kept_job(self, name: str, keep: Keep) -> Job:
         if keep.folder.job_file.exists():

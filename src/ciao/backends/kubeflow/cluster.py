@@ -52,9 +52,10 @@ class Cluster:
     async def place(self, spec: JobSpec) -> Place:
         """Where a job goes. The runtimes that it may refer to are looked at only if it has a say in them."""
         v1, override = await asyncio.gather(self._v1(), self.discovery.override())
-        own = await self.may(Right(verb="create", group=TRAINER, resource=RUNTIMES.plural)) if override else False
         served = Served(v1=v1, override=override)
-        if self._refers(spec, served, own=own):
+        train = override is not None and kind_of(spec, served).operator is None
+        own = train and await self.may(Right(verb="create", group=TRAINER, resource=RUNTIMES.plural))
+        if train and self._refers(spec, own=own):
             served = replace(served, runtimes=await self._runtimes())
         return Place(
             namespace=self.namespace,
@@ -67,10 +68,8 @@ class Cluster:
             own_runtimes=own,
         )
 
-    def _refers(self, spec: JobSpec, served: Served, *, own: bool) -> bool:
-        """Whether the runtimes that are there matter: for their settings, or for their image."""
-        if served.override is None or kind_of(spec, served).operator is not None:
-            return False
+    def _refers(self, spec: JobSpec, *, own: bool) -> bool:
+        """Whether the runtimes that are there matter to a TrainJob: for their settings, or for their image."""
         image = spec.image or self._settings.images.get(spec.framework)
         return spec.runtime is not None or not own or not image
 

@@ -53,6 +53,7 @@ class Kubeflow:
         self._clusters: dict[str, Cluster] = {}
         self._place = ""
         self._ours: dict[str, _Ours] = {}
+        self._cancelled: dict[str, Outcome] = {}
 
     @property
     def where(self) -> str:
@@ -117,7 +118,7 @@ class Kubeflow:
             uid=found.uid,
             live=self._settings.live,
             again=lambda number: self._again(found, number),
-            known=lambda manifest: replace(found, manifest=manifest).outcome,
+            known=lambda manifest: self._cancelled.get(name) or replace(found, manifest=manifest or {}).outcome,
             close=lambda finished: ending.close(api, found, finished.outcome),
         )
         async with aclosing(watching.events()) as events:
@@ -142,7 +143,7 @@ class Kubeflow:
         summary = seen_now(story_of(found, keep.outcome()), await ending.pods_of(api, found)).summary()
         if summary.outcome is not None:
             return summary.outcome
-        await ending.announce(api, found)
+        self._cancelled[name] = await ending.announce(api, found)
         gone = await ending.delete(api, found, grace=self._settings.grace)
         words = "" if gone else "its last pod is still being ended by its node"
         outcome = Outcome(phase=Phase.CANCELLED, ended=time.time(), message=words)
@@ -156,7 +157,7 @@ class Kubeflow:
             self._kept_job(name, keep)
         else:
             api = self._cluster(found.namespace).api
-            await ending.announce(api, found)
+            self._cancelled[name] = await ending.announce(api, found)
             await ending.delete(api, found, grace=self._settings.grace)
         keep.remove()
 

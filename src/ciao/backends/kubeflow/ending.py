@@ -14,7 +14,7 @@ from ciao.k8s.base import CONFIG_MAPS, MERGE, PODS, Api, Manifest
 from ciao.k8s.errors import ApiError
 from ciao.model import CleanPolicy, Outcome, Phase
 
-__all__ = ["AWAY", "close", "delete", "once_reached", "pods_of", "remove_job"]
+__all__ = ["AWAY", "announce", "close", "delete", "once_reached", "pods_of", "remove_job"]
 
 LATE = 5.0
 """Seconds beyond the grace period in which the last pod must be gone."""
@@ -47,6 +47,15 @@ async def close(api: Api, found: Found, outcome: Outcome) -> None:
     if found.spec.clean_policy is CleanPolicy.ALL:
         with contextlib.suppress(BackendError):
             await api.request("DELETE", PODS.path(namespace=found.namespace), params={"labelSelector": _mine(found)})
+
+
+async def announce(api: Api, found: Found) -> Outcome:
+    """Write on a job that it is cancelled, for those who watch it: else somebody unknown has deleted it."""
+    outcome = Outcome(phase=Phase.CANCELLED, ended=time.time())
+    path = found.kind.resource.path(namespace=found.namespace, name=found.job.name)
+    with contextlib.suppress(ApiError):  # gone, or ours to delete but not to change
+        await api.request("PATCH", path, body=outcome_note(outcome), content=MERGE)
+    return outcome
 
 
 async def remove_job(api: Api, found: Found) -> None:

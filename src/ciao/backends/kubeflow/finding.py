@@ -46,9 +46,8 @@ class Found:
     @property
     def outcome(self) -> Outcome | None:
         """How it ended, if whoever followed it wrote that on it."""
-        annotations = self.manifest["metadata"].get("annotations") or {}
         try:
-            return read_outcome(json.loads(annotations[OUTCOME]))
+            return read_outcome(json.loads(self.manifest["metadata"]["annotations"][OUTCOME]))
         except (ValueError, LookupError, TypeError, RecursionError):
             return None
 

@@ -97,7 +97,7 @@ class Story:
 
     def see_job(self, manifest: Manifest | None, *, now: float) -> Iterator[Event]:
         """The job's object as it is now; None: it was deleted, and not by us."""
-        if self.outcome is not None:
+        if self.outcome is not None or (manifest is None and self.known is not None):
             return
         if manifest is None:
             if not self._succeeded() and not self._failures:

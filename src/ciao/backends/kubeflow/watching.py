@@ -20,14 +20,14 @@ from ciao.backends.kubeflow.keeping import Keep, Life
 from ciao.backends.kubeflow.labels import JOB
 from ciao.backends.kubeflow.story import Story
 from ciao.errors import BackendError
-from ciao.k8s.base import EVENTS, PODS, Api, Resource
+from ciao.k8s.base import EVENTS, PODS, Api, Manifest, Resource
 from ciao.k8s.changes import Change, Fresh, Stale, Synced, Told
 from ciao.k8s.errors import ApiError
 from ciao.k8s.watch import watch as reflect
 from ciao.logs.archive import Tail
 from ciao.logs.lines import parse
 from ciao.logs.merge import Merge
-from ciao.model import Event, Finished, Line, Lines, Notice, Phase
+from ciao.model import Event, Finished, Line, Lines, Notice, Outcome, Phase
 from ciao.runner import FRAME
 
 __all__ = ["Watching"]
@@ -72,7 +72,8 @@ _News = _Written | _Seen | _Broken | Notice
 class Watching:
     """One watcher of one job, whose object has the ``uid``.
 
-    ``again`` makes the job anew for another attempt and gives its uid, ``close`` ends what is left of it.
+    ``again`` makes the job anew for another attempt and gives its uid, ``known`` is how we ended it, if we did: it may
+    be written on its last object, ``close`` ends what is left of it.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Watching:
         uid: str,
         live: int,
         again: Callable[[int], Awaitable[str]],
+        known: Callable[[Manifest | None], Outcome | None],
         close: Callable[[Finished], Awaitable[None]],
     ) -> None:
         self._api = api
@@ -94,6 +96,7 @@ class Watching:
         self._uid = uid
         self._live = live
         self._again = again
+        self._ended_by_us = known
         self._close = close
         self._news: asyncio.Queue[_News] = asyncio.Queue(PENDING_NEWS)
         self._tasks: list[asyncio.Task[None]] = []
@@ -222,6 +225,7 @@ class Watching:
             case "job" if not gone:
                 yield from self._story.see_job(change.object, now=now)
             case "job" if self._retrying is None and change.object["metadata"].get("uid") == self._uid:
+                self._story.known = self._story.known or self._ended_by_us(change.object)
                 yield from self._story.see_job(None, now=now)
             case "event":
                 yield from self._story.see_event(change.object, now=now)
@@ -246,6 +250,7 @@ class Watching:
             yield from self._story.begin_attempt(self._story.attempt + 1, now=now)
             self._retrying = asyncio.create_task(self._start_again(self._story.attempt))
         elif self._retrying is None:
+            self._story.known = self._story.known or self._ended_by_us(None)
             yield from self._told_by(self._story.tick(now))
 
     async def _start_again(self, number: int) -> str:

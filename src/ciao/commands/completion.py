@@ -63,6 +63,14 @@ def _places(command: Command, words: Sequence[str]) -> Iterator[str]:
             yield word
 
 
+def _of_cells() -> Sequence[str]:
+    """What else has a page of help."""
+    from ciao.commands.help import OPTIONS
+    from ciao.interpreter.options import OF_A_ROLE, full_names
+
+    return [OPTIONS, *dict.fromkeys(n for n in (*full_names(), *OF_A_ROLE) if "." not in n)]
+
+
 def _positional(
     command: Command, before: Sequence[str], offered: Sequence[str], jobs: Sequence[Summary]
 ) -> Sequence[str]:
@@ -75,6 +83,6 @@ def _positional(
         case ["REPLICA"]:
             return next((s.job.replicas for s in jobs if s.job.name.startswith(before[0])), ())
         case ["COMMAND"]:
-            return offered
+            return [*offered, *_of_cells()]
         case _:
             return ()

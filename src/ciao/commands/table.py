@@ -139,8 +139,8 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         name="help",
-        summary="Explain Ciao, or one command",
-        arguments=(Argument(name="COMMAND", doc="the command to explain"),),
+        summary="Explain Ciao, a command, or an option of a cell",
+        arguments=(Argument(name="COMMAND", doc="the command, or an option such as worker; options for all of those"),),
     ),
     Command(name="version", summary="Print the version"),
 )

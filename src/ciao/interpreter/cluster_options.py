@@ -9,6 +9,7 @@ from ciao.interpreter import cluster_values as cluster
 from ciao.interpreter import values
 from ciao.interpreter.option import Choice, Option
 from ciao.interpreter.patches import patch
+from ciao.model import Role
 
 __all__ = [
     "CLUSTER",
@@ -26,7 +27,7 @@ __all__ = [
     "VOLUME",
 ]
 
-UNUSED = "it has no meaning there, and a notice says so"
+UNUSED = "it has no meaning, and a notice says so"
 
 NAMESPACE = Option(
     name="namespace",
@@ -116,11 +117,12 @@ NPROC = Option(
     parse=values.count("a number of processes", example="%nproc=4", least=1),
     metavar="COUNT",
     meaning="how many processes each replica runs",
-    help="Such as one for each GPU of the replica. For mpi they are the slots of each worker.",
+    help="Such as one for each GPU of the replica: each has its own rank and LOCAL_RANK. For mpi they are the slots of "
+    "each worker.",
     example="%nproc=4",
     default="1",
     local="refused if above 1: one process is one replica there, so ask for more replicas",
-    frameworks=("pytorch", "mpi"),
+    frameworks=tuple(f.name for f in ON_A_CLUSTER.values() if f.ranks or Role.LAUNCHER in f.always),
 )
 ELASTIC = Option(
     name="elastic",

@@ -66,7 +66,7 @@ def _section(title: str, options: Iterable[Option[object]]) -> list[str]:
         parts += [f"- `{choice.value}`: {choice.meaning}" for choice in option.choices]
         parts += [""] if option.choices else []
         parts += [f"Example: `{option.example}`. Default: {option.default}.", ""]
-        parts += [f"For {listed(option.frameworks)} alone.", ""] if option.frameworks else []
+        parts += [f"For: {listed(option.frameworks)}.", ""] if option.frameworks else []
         parts += [_sentence(f"on the local backend: {option.local}"), ""] if option.local != YES else []
     return parts
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ciao.interpreter.completion import cursor_line
+from ciao.interpreter.nearest import listed
 from ciao.interpreter.option import YES, Option
 from ciao.interpreter.options import OPTIONS, SECTIONS, described
 
@@ -22,7 +23,7 @@ A cell whose first lines are magics such as these becomes a job; every other cel
 
     %%kubeflow framework=pytorch worker=2
 
-The three spellings mean the same. A value is quoted as in a shell."""
+The three spellings mean the same. A value is quoted as in a shell. %ciao help worker explains one option."""
 
 
 def explain(text: str, cursor: int) -> str | None:
@@ -50,6 +51,7 @@ def page(option: Option[object]) -> str:
         "",
         f"Example: {option.example}",
         f"Default: {option.default}",
+        *([f"For: {listed(option.frameworks)}"] if option.frameworks else []),
     ]
     if option.local != YES:
         rows.append(f"On this machine: {option.local}")

@@ -29,8 +29,8 @@ SECTIONS: Mapping[str, tuple[Option[Any], ...]] = MappingProxyType(
     {
         "Options of the job": JOB,
         "Options of a job on a cluster": CLUSTER,
-        "Roles: how many replicas": tuple(COUNTS.values()),
-        "Resources of a role, behind it": (*RESOURCES.values(), *KINDS_OF_RESOURCES),
+        "Roles": tuple(COUNTS.values()),
+        "Resources of a role": (*RESOURCES.values(), *KINDS_OF_RESOURCES),
     }
 )
 """The whole table as pages show it."""

@@ -87,7 +87,7 @@ def _unknown(setting: Setting) -> Exception:
     name = setting.name
     if options.later(name):
         return setting.name_span.option_error(
-            f"the option {name} is not in this version", "Remove it; %ciao help lists the options that are"
+            f"the option {name} is not in this version", "Remove it; %ciao help options lists those that are"
         )
     role, _, rest = name.partition(".")
     if role in COUNTS and rest:

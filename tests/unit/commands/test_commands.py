@@ -145,6 +145,16 @@ def test_help_in_a_cell_offers_what_works_in_a_cell() -> None:
     assert "%ciao run" not in text
 
 
+@pytest.mark.parametrize("asked", ["worker", "%worker=2", "nvidia.com/gpu", "env", "secret.A", "worker.image"])
+def test_help_explains_the_options_of_a_cell(asked: str) -> None:
+    assert help_text(asked).startswith("%")
+
+
+def test_help_lists_the_options_of_a_cell() -> None:
+    assert "%volume=VOLUME" in help_text("options")
+    assert "help options" in help_text()
+
+
 def test_help_of_an_unknown_command_names_the_nearest() -> None:
     with pytest.raises(CommandError, match="Did you mean logs"):
         help_text("log")

@@ -21,6 +21,8 @@ OFFERED = [
     ("logs -f -", 8, ("--follow", "--tail", "--since", "--grep", "--timestamps", "-t")),
     ("cancel ", 7, ("jax-aaaaa",)),
     ("help lo", 5, ("logs",)),
+    ("help opt", 5, ("options",)),
+    ("help wo", 5, ("worker",)),
     ("jobs ", 5, ()),
     ("run ", 4, ()),
     ("zzz a", 4, ()),

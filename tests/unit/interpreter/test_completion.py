@@ -114,5 +114,9 @@ def test_what_is_not_ours_is_not_explained(text: str) -> None:
     assert explain(*at_cursor(text)) is None
 
 
+def test_help_of_an_option_says_which_frameworks_have_it() -> None:
+    assert "For: pytorch" in (explain("%elastic=1:2", 3) or "")
+
+
 def test_help_lists_every_option() -> None:
     assert all(f"%{option.name}={option.metavar}" in help_text() for option in OPTIONS)

@@ -37,11 +37,11 @@ OF_OPTIONS = {
     "spaced": ("%framework=jax\n%wroker = 2", 2, " ^^^^^^", "there is no option 'wroker'", "Did you mean worker?"),
     "later option": (
         "%include=a", 1, " ^^^^^^^", "the option include is not in this version",
-        "Remove it; %ciao help lists the options that are",
+        "Remove it; %ciao help options lists those that are",
     ),
     "later resource": (
         "%worker.include=a", 1, " ^^^^^^^^^^^^^^", "the option worker.include is not in this version",
-        "Remove it; %ciao help lists the options that are",
+        "Remove it; %ciao help options lists those that are",
     ),
     "unknown resource": (
         "%worker.disk=1", 1, " ^^^^^^^^^^^", "a role has no option 'disk'",
@@ -243,7 +243,8 @@ OF_OPTIONS = {
         "%framework=jax\n%kind=tfjob", 2, "      ^^^^^", "jax cannot run as TFJob", "Write JAXJob or TrainJob",
     ),
     "nproc of another framework": (
-        "%framework=jax\n%nproc=2", 2, " ^^^^^", "jax has no nproc", "Remove it: pytorch and mpi have it",
+        "%framework=tensorflow\n%nproc=2", 2, " ^^^^^", "tensorflow has no nproc",
+        "Remove it: pytorch, jax, xgboost and mpi have it",
     ),
     "no process": (
         "%nproc=0", 1, "       ^", "'0' is not a number of processes", "Write a whole number, such as %nproc=4",

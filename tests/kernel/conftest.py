@@ -30,8 +30,8 @@ def launch(home: Path) -> Iterator[Callable[..., Kernel]]:
     """Start a kernel; it ends with the test."""
     kernels: list[Kernel] = []
 
-    def start(name: str = "ciao") -> Kernel:
-        kernels.append(launched(home, name))
+    def start(name: str = "ciao", **environment: str) -> Kernel:
+        kernels.append(launched(home, name, environment=environment))
         return kernels[-1]
 
     yield start

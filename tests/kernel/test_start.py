@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -22,12 +23,19 @@ AT_START = {
     "ciao.frontends.notebook.transform",
 }
 OURS = "import sys\nsorted(m for m in sys.modules if m.partition('.')[0] == 'ciao')"
+OF_A_CLUSTER = "[m for m in ('aiohttp', 'kubernetes_asyncio', 'yaml') if m in sys.modules]"
 
 
 def test_a_kernel_and_its_first_cells_import_no_more_than_this(launch: Callable[..., Kernel]) -> None:
     kernel = launch()
     kernel.run("x = 7 % 3")
     assert kernel.run(OURS).results == [repr(sorted(AT_START)).replace("', '", "',\n '")]
+
+
+def test_a_kernel_loads_nothing_of_a_cluster_that_is_known_here(launch: Callable[..., Kernel], home: Path) -> None:
+    (home / "kubeconfig").write_text("{}")
+    kernel = launch(KUBECONFIG=str(home / "kubeconfig"))
+    assert kernel.run(f"import sys\n{OF_A_CLUSTER}").results == ["[]"]
 
 
 def test_a_restarted_kernel_says_once_which_jobs_still_run(launch: Callable[..., Kernel]) -> None:

@@ -1,0 +1,147 @@
+"""A job on a cluster outlives its kernel, and is found by others: in a notebook and in a shell, here and elsewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import signal
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fakes.rooms import until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fakes.kernel import Kernel, Ran
+    from fakes.rooms import Room
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+
+TIMES = int(os.environ.get("CIAO_SOAK_TIMES", "1"))
+COUNT = 600
+CHATTY = f"""%worker=2
+import time
+for i in range({COUNT}):
+    print("line", i)
+    if i % 20 == 0:
+        time.sleep(0.15)
+"""
+"""About 4.5 seconds of lines, fewer than a cell shows before it leaves some out."""
+
+FOREVER = "%framework=pytorch\nimport time\nprint('up', flush=True)\nwhile True: time.sleep(0.1)\n"
+
+
+def numbers(text: str, replica: str) -> list[int]:
+    """The numbers of the lines that a replica printed, without colours."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    return [int(n) for n in re.findall(rf"^{replica} +\| line (\d+)$", plain, re.MULTILINE)]
+
+
+def job_of(ran: Ran) -> str:
+    """The name in the first line."""
+    return str(re.findall(r"^job (\S+)", ran.stdout, re.MULTILINE)[0])
+
+
+def abandoned(room: Room, *, kind: str = "PyTorchJob", moment: float = 1.5) -> str:
+    """The name of a chatty job whose kernel was killed."""
+    first = room.launch()
+    _, ran = first.start(f"%framework=pytorch\n%kind={kind}\n{CHATTY}", until="line")
+    time.sleep(moment)  # a moment of the job, not a wait for something
+    os.kill(first.pid, signal.SIGKILL)
+    return job_of(ran)
+
+
+@pytest.mark.parametrize(("kind", "where"), [("PyTorchJob", "here"), ("TrainJob", "elsewhere")])
+@pytest.mark.parametrize("moment", [random.Random(n).uniform(0.0, 4.0) for n in range(TIMES)])
+def test_another_kernel_replays_every_line_once_and_follows_to_the_end(
+    room: Room, kind: str, where: str, moment: float
+) -> None:
+    name = abandoned(room, kind=kind, moment=moment)
+    ran = room.launch(room.home if where == "here" else room.elsewhere).run(f"%ciao attach {name}")
+    assert [numbers(ran.stdout, f"worker-{i}") for i in range(2)] == [list(range(COUNT))] * 2
+    assert ran.status.startswith("succeeded")
+
+
+@pytest.fixture(scope="module")
+def job(room: Room) -> str:
+    """A job that has ended without its kernel, which died in the midst of it."""
+    name = abandoned(room)
+    shell = room.ciao("attach", name)
+    assert (shell.code, "succeeded in" in shell.errors) == (0, True), shell.errors
+    assert [numbers(shell.out, f"worker-{i}") for i in range(2)] == [list(range(COUNT))] * 2
+    return name
+
+
+@pytest.fixture(params=["here", "elsewhere"])
+def home(request: pytest.FixtureRequest, room: Room) -> Path:
+    """``$CIAO_HOME`` with the job's archive, and one without."""
+    return room.home if request.param == "here" else room.elsewhere
+
+
+def test_a_shell_shows_its_lines(room: Room, home: Path, job: str) -> None:
+    shell = room.ciao("logs", job, home=home)
+    assert [numbers(shell.out, f"worker-{i}") for i in range(2)] == [list(range(COUNT))] * 2
+    one = room.ciao("logs", job, "worker-1", "--tail", "3", home=home)
+    assert one.out.split("\n")[:3] == [f"line {i}" for i in range(COUNT - 3, COUNT)]
+
+
+def test_a_shell_lists_and_describes_it(room: Room, home: Path, job: str) -> None:
+    listed = {one["job"]["name"]: one for one in json.loads(room.ciao("jobs", "--all", "--json", home=home).out)}
+    assert listed[job]["phase"] == "succeeded"
+    described = json.loads(room.ciao("describe", job, "--json", home=home).out)
+    assert (described["kind"], described["namespace"]) == ("PyTorchJob", room.kubectl.namespace)
+    assert [one["state"] for one in described["replicas"]] == ["succeeded"] * 2
+    assert job in room.ciao("describe", job, home=home).out
+
+
+def test_a_shell_cancels_a_job_that_runs_and_its_kernel_sees_it(room: Room, room_kernel: Kernel, home: Path) -> None:
+    request, ran = room_kernel.start(FOREVER, until="up")
+    name = job_of(ran)
+    shell = room.ciao("cancel", name, home=home)
+    assert (shell.code, "cancelled" in shell.out) == (0, True), shell
+    assert not [pod for pod in room.pods() if pod.startswith(name)]
+    assert room_kernel.wait(request, ran).error[0] == "JobCancelled"
+    assert ran.status.startswith("cancelled")
+
+
+def test_a_shell_deletes_all_of_a_job_that_runs(room: Room, room_kernel: Kernel) -> None:
+    name = job_of(room_kernel.run(f"%background=true\n{FOREVER}"))
+    assert room.ciao("delete", name, home=room.elsewhere).code == 0
+    until(lambda: not [one for one in room.left() if name in one])
+    listed = json.loads(room.ciao("jobs", "--all", "--json", home=room.elsewhere).out)
+    assert name not in [one["job"]["name"] for one in listed]
+
+
+def test_a_restarted_kernel_says_what_still_runs(room: Room) -> None:
+    first = room.launch()
+    name = job_of(first.start(FOREVER, until="up")[1])
+    os.kill(first.pid, signal.SIGKILL)
+    second = room.launch(room.elsewhere)
+    said = second.run("%framework=jax\nprint('another')").stdout
+    assert f"{name} still runs from before" in said
+    assert second.run(f"%ciao cancel {name}").reply["status"] == "ok"
+
+
+def test_letting_go_of_an_attached_job_does_not_end_it(room: Room, room_kernel: Kernel) -> None:
+    name = job_of(room_kernel.run(f"%background=true\n{FOREVER}"))
+    request, ran = room_kernel.start(f"%ciao attach {name}", until="up")
+    room_kernel.interrupt()
+    assert f"{name} goes on" in room_kernel.wait(request, ran).error[1]
+    assert "running" in room_kernel.run("%ciao jobs").displays[""][0]
+    room_kernel.run(f"%ciao cancel {name}")
+
+
+def test_a_job_in_another_namespace_is_listed_and_cancelled(room: Room, room_kernel: Kernel) -> None:
+    other = replace(room.kubectl, namespace=f"{room.kubectl.namespace}-b")
+    other.make_namespace()
+    name = job_of(room_kernel.run(f"%background=true\n%namespace={other.namespace}\n{FOREVER}"))
+    assert name in room_kernel.run("%ciao jobs").displays[""][0]
+    assert "cancelled" in room_kernel.run(f"%ciao cancel {name}").stdout
+    assert other.names("pods") == []
+    other("delete", "namespace", other.namespace, "--wait=false")

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from ciao import pipeline
 from ciao.backends.base import Backend
 from ciao.engine import Engine, Listener, Run
-from ciao.errors import SettingsError
+from ciao.errors import CiaoError, SettingsError
 from ciao.model import Created, Event, JobSpec
 from ciao.s2i.base import S2IClient
 from ciao.settings import Settings
+
+if TYPE_CHECKING:
+    from ciao.backends.kubeflow.backend import Kubeflow
 
 __all__ = ["FOLDERS", "Select", "Session"]
 
 Select = Callable[[AsyncGenerator[Event, None]], AsyncGenerator[Event, None]]
 """Which of a job's lines are shown, as a filter of its events."""
+
+PATIENCE = 1.0
+"""Seconds that the end of the process waits for connections to close."""
 
 FOLDERS = {"local": "", "kubeflow": "kubeflow"}
 """Below ``$CIAO_HOME``: in the ``jobs`` of which folder each backend keeps what was started from here."""
@@ -107,6 +115,11 @@ class Session:
             self._default = next(iter(self._backends), "") or ("kubeflow" if _cluster_known(self.settings) else "local")
         return self._default
 
+    def _let_go(self, cluster: Kubeflow) -> None:
+        """Close its connections while the engine still can: Python complains of those that are open at its end."""
+        with suppress(CiaoError, TimeoutError):
+            self.engine.call(cluster.close()).result(PATIENCE)
+
     def _used(self, name: str) -> bool:
         """Whether there is a trace of its jobs; credentials of a cluster may be gone again."""
         if name in self._backends:
@@ -121,9 +134,13 @@ class Session:
 
             return Local(self.settings)
         if name == "kubeflow":
+            import atexit
+
             from ciao.backends.kubeflow.backend import Kubeflow
 
-            return Kubeflow(self.settings)
+            made = Kubeflow(self.settings)
+            atexit.register(self._let_go, made)
+            return made
         raise SettingsError(f"there is no backend {name!r}", hint="The backends are local and kubeflow")
 
 

@@ -13,11 +13,11 @@ import stat
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from ciao.backends.base import Backend
+from ciao.backends.joined import listed
+from ciao.commands.check import Check
 from ciao.commands.config import strangers
 from ciao.commands.probe import Probe, probe
 from ciao.errors import CiaoError, SettingsError
@@ -34,14 +34,8 @@ SHARED = 64 * 1024**2
 """Bytes of shared memory that data loaders of several processes soon need."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    """One thing that was looked at. ``fix`` is what to do, and empty if all is well."""
-
-    name: str
-    verdict: Literal["ok", "warn", "fail"]
-    words: str
-    fix: str = ""
+PATIENCE = 5.0
+"""Seconds for which the list of jobs is waited for."""
 
 
 async def doctor(
@@ -64,9 +58,21 @@ async def doctor(
         await _python(settings),
         await asyncio.to_thread(_ports),
         _shared_memory(Path("/dev/shm")),  # noqa: S108  # looked at, not written to
-        await _jobs(session.backend()),
     ]
+    cluster = await _cluster(session)
+    found += cluster
+    away = any(c.verdict == "fail" and c.name in ("credentials", "cluster") for c in cluster)
+    found.append(await _jobs(session.backend("local") if away else session.everywhere()))
     return (*found, *more)
+
+
+async def _cluster(session: Session) -> list[Check]:
+    """Nobody waits for a cluster who works without one."""
+    if session.backend().name == "local":
+        return [Check(name="cluster", verdict="ok", words="not asked: jobs run on this machine")]
+    from ciao.commands.cluster_checks import cluster_checks
+
+    return await cluster_checks(session.settings)
 
 
 def _mistaken(error: SettingsError) -> Check:
@@ -157,9 +163,16 @@ def _shared_memory(folder: Path) -> Check:
 
 async def _jobs(backend: Backend) -> Check:
     try:
-        known = await backend.jobs()
+        async with asyncio.timeout(PATIENCE):
+            listing = await listed(backend)
+    except TimeoutError:
+        words = f"{backend.where} did not list its jobs in {PATIENCE:g} s"
+        return Check(name="jobs", verdict="warn", words=words, fix="Try again: it may have too much to do")
     except CiaoError as error:
         return Check(name="jobs", verdict="fail", words=error.message, fix=error.hint)
+    if listing.missing:
+        return Check(name="jobs", verdict="fail", words=listing.missing[0].message, fix=listing.missing[0].hint)
+    known = listing.summaries
     lost = [s.job.name for s in known if s.phase is Phase.LOST]
     running = sum(not s.phase.ended for s in known)
     words = f"{running} running, {len(known)} kept on {backend.where}"

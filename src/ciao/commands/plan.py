@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ciao.errors import BackendUnavailable
 from ciao.model import Cell, Job, JobSpec, Notice
 from ciao.session import Session
 
@@ -22,13 +23,26 @@ class Plan:
 
 
 async def plan(cell: Cell, session: Session) -> Plan:
-    """The pure half of a run. Raises CellError, CreateRefused."""
+    """The pure half of a run, and what a cluster says to it if it can be asked. Raises CellError, CreateRefused."""
     from ciao import interpreter
 
     spec = interpreter.read(cell, settings=session.settings)
     backend = session.backend(spec.backend)
-    notices = await backend.check(spec)
-    return Plan(yaml=await backend.plan(spec, _unnamed(spec, backend=backend.name)), notices=notices)
+    job = _unnamed(spec, backend=backend.name)
+    try:
+        notices = await backend.check(spec)
+        return Plan(yaml=await backend.plan(spec, job), notices=notices)
+    except BackendUnavailable as error:
+        if backend.name != "kubeflow":
+            raise
+        return _unasked(spec, job, session, error)
+
+
+def _unasked(spec: JobSpec, job: Job, session: Session, error: BackendUnavailable) -> Plan:
+    from ciao.backends.kubeflow.offline import planned
+
+    words = f"the cluster was not asked: {error.message}. This is for one that serves every kind"
+    return Plan(yaml=planned(spec, job, session.settings), notices=(Notice(text=words, level="warning"),))
 
 
 def _unnamed(spec: JobSpec, *, backend: str) -> Job:

@@ -7,7 +7,7 @@ import shutil
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from ciao.commands.doctor import Check
+from ciao.commands.check import Check
 
 __all__ = ["jupyter_checks"]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Right", "grant"]
+__all__ = ["Right", "grant", "grant_all"]
 
 ACCOUNT = re.compile(r"system:serviceaccount:([^:]+):(.+)")
 
@@ -29,9 +30,15 @@ class Right:
 
 def grant(right: Right, *, user: str, namespace: str | None) -> str:
     """A shell's line with which an administrator grants it: in one namespace, or (None) everywhere."""
-    name = re.sub("[^a-z0-9.-]+", "-", f"ciao-{right.verb}-{right.name}".lower())
+    return grant_all([right], user=user, namespace=namespace)
+
+
+def grant_all(rights: Sequence[Right], *, user: str, namespace: str | None) -> str:
+    """The same for several verbs on one kind of object."""
+    verbs = [right.verb for right in rights]
+    name = re.sub("[^a-z0-9.-]+", "-", f"ciao-{'-'.join(verbs)}-{rights[0].name}".lower())
     kind, cluster, flag = ("role", "", ["-n", namespace]) if namespace else ("clusterrole", "cluster", [])
-    role = ["kubectl", "create", kind, name, f"--verb={right.verb}", f"--resource={right.name}", *flag]
+    role = ["kubectl", "create", kind, name, f"--verb={','.join(verbs)}", f"--resource={rights[0].name}", *flag]
     binding = ["kubectl", "create", f"{cluster}rolebinding", _binding(name, user), f"--{kind}={name}", _subject(user)]
     return f"{shlex.join(role)} && {shlex.join([*binding, *flag])}"
 

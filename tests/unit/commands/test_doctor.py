@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ciao.commands.doctor import Check, doctor
+from ciao.commands.check import Check
+from ciao.commands.doctor import doctor
 from ciao.commands.probe import probe
 from ciao.errors import BackendUnavailable
 from ciao.model import Phase, Summary

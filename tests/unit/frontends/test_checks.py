@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ciao.commands.doctor import Check
+from ciao.commands.check import Check
 from ciao.frontends import checks, kernelspec
 
 

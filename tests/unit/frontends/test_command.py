@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from ciao import interpreter
-from ciao.commands.line import parse
 from ciao.errors import CiaoError, CommandError, JobNotFound
 from ciao.frontends.command import answer, completions, is_streaming
 from ciao.model import Cell, Event, Finished, Phase

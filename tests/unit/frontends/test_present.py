@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from ciao.commands.check import Check
 from ciao.commands.choose import Chosen
 from ciao.commands.config import Row
-from ciao.commands.doctor import Check
 from ciao.commands.end import Ended
 from ciao.commands.jobs import Jobs
 from ciao.commands.logs import Log

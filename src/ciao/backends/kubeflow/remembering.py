@@ -38,8 +38,15 @@ def remembered(keep: Keep, job: Job) -> Summary:
     """What a list shows of a job that is no longer on its cluster."""
     outcome = keep.outcome() or Outcome(phase=Phase.LOST, ended=job.created, message="it is no longer on its cluster")
     ended = tuple(ReplicaStatus(replica=r, state=ReplicaState.ENDED, since=outcome.ended) for r in job.replicas)
-    namespace = str(keep.known().get("namespace") or "")
-    return Summary(job=job, phase=outcome.phase, replicas=ended, outcome=outcome, namespace=namespace)
+    known = keep.known()
+    return Summary(
+        job=job,
+        phase=outcome.phase,
+        replicas=ended,
+        outcome=outcome,
+        kind=str(known.get("kind") or ""),
+        namespace=str(known.get("namespace") or ""),
+    )
 
 
 def past(keep: Keep, job: Job) -> Iterator[Event]:

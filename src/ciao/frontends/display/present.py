@@ -15,9 +15,9 @@ from ciao.frontends.display.traceback import echoes
 from ciao.model import Cell, Failure, Line, Phase, ReplicaState, Summary
 
 if TYPE_CHECKING:
+    from ciao.commands.check import Check
     from ciao.commands.choose import Chosen
     from ciao.commands.config import Row
-    from ciao.commands.doctor import Check
     from ciao.commands.end import Ended
     from ciao.commands.jobs import Jobs
     from ciao.commands.logs import Log
@@ -27,6 +27,9 @@ __all__ = ["ago", "config", "cut", "describe", "doctor", "ended", "jobs", "line"
 
 LINES_IN_CELL = 2000
 """How many lines of a log a cell shows; a page with many more grows slow."""
+
+LONG = 50
+"""Characters of a reason that makes a table too wide."""
 
 CHARACTERS_IN_CELL = 500_000
 """Half of what a Jupyter server passes on in a second."""
@@ -47,8 +50,7 @@ def describe(chosen: Chosen, *, now: float) -> Page:
     """All that is known of one job."""
     summary = chosen.summary
     facts = Table(rows=tuple(_facts(summary, now=now)))
-    table = _replicas_table(summary, now=now)
-    blocks: list[Block] = [facts, "", table]
+    blocks: list[Block] = [facts, "", _replicas_table(summary, now=now), *_long_reasons(summary)]
     if summary.outcome and summary.outcome.failure:
         blocks += ["", _failure(summary.outcome.failure), *echoes(summary.outcome)]
     if summary.outcome and summary.outcome.hint:
@@ -188,12 +190,27 @@ def _facts(summary: Summary, *, now: float) -> Iterator[tuple[str, str]]:
 def _replicas_table(summary: Summary, *, now: float) -> Table:
     """One row a replica; reasons and places only if there are any."""
     rows = [
-        (r.replica, r.state.value, ago(r.since, now=now), summary.places.get(r.replica, ""), r.reason)
+        (r.replica, r.state.value, ago(r.since, now=now), summary.places.get(r.replica, ""), _short(r.reason))
         for r in summary.replicas
     ]
     shown = [i for i in range(5) if i < 3 or any(row[i] for row in rows)]
     head = ("REPLICA", "STATE", "SINCE", "RUNS IN", "REASON")
     return Table(head=tuple(head[i] for i in shown), rows=tuple(tuple(row[i] for i in shown) for row in rows))
+
+
+def _short(reason: str) -> str:
+    return reason if len(reason) <= LONG else ""
+
+
+def _long_reasons(summary: Summary) -> Iterator[str]:
+    """Below the table, each with all to whom it applies."""
+    whose: dict[str, list[str]] = {}
+    for status in summary.replicas:
+        if len(status.reason) > LONG:
+            whose.setdefault(status.reason, []).append(status.replica)
+    for reason, names in whose.items():
+        few = ", ".join(names) if len(names) <= 8 else f"{names[0]} and {len(names) - 1} others"
+        yield f"\n{few}: {reason}"
 
 
 def _failure(failure: Failure) -> str:

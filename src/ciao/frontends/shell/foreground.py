@@ -23,7 +23,20 @@ from ciao.frontends.display.status import duration
 from ciao.frontends.display.traceback import CellSource, printable
 from ciao.frontends.shell import streams
 from ciao.frontends.shell.file import read_cell
-from ciao.model import Attempt, Created, Event, Job, Line, Lines, Notice, Outcome, Phase, ReplicaChanged, ReplicaState
+from ciao.model import (
+    Attempt,
+    Created,
+    Event,
+    Job,
+    Line,
+    Lines,
+    Notice,
+    Outcome,
+    Phase,
+    ReplicaChanged,
+    ReplicaState,
+    ReplicaStatus,
+)
 from ciao.session import Session
 
 __all__ = ["Printer", "follow", "run"]
@@ -78,6 +91,7 @@ class Printer:
         self._timestamps = timestamps
         self._job: Job | None = None
         self._prefixes = Prefixes((), colour=colour)
+        self._reasons: set[str] = set()
         self.gone: BrokenPipeError | CiaoError | None = None
 
     @property
@@ -119,8 +133,14 @@ class Printer:
                 _say(f"{'note' if level == 'info' else level}: {text}")
             case Attempt(number=number, of=of, failure=cause):
                 _say(f"{cause.replica} failed: {cause.ename}: {cause.evalue}; attempt {number} of {of} begins")
-            case ReplicaChanged(status=status) if status.state is ReplicaState.WAITING and status.reason:
-                _say(f"{status.replica} waits: {status.reason}")
+            case ReplicaChanged(status=status) if status.state is ReplicaState.WAITING:
+                self._wait(status)
+
+    def _wait(self, status: ReplicaStatus) -> None:
+        """Why, and once: all replicas of a job may wait for the same."""
+        if status.reason and status.reason not in self._reasons:
+            self._reasons.add(status.reason)
+            _say(f"{status.replica} waits: {status.reason}")
 
     def _print(self, lines: tuple[Line, ...]) -> None:
         if self.gone is not None:

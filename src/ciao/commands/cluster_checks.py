@@ -1,0 +1,301 @@
+"""What ``ciao doctor`` asks of a cluster. Every question has a time limit; no answer is told as one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Collection, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ciao.commands.check import Check
+from ciao.errors import CiaoError
+from ciao.frameworks import ON_A_CLUSTER
+
+if TYPE_CHECKING:
+    from ciao.backends.kubeflow.cluster import Cluster
+    from ciao.backends.kubeflow.rights import Need
+    from ciao.k8s.base import Manifest
+    from ciao.k8s.sources import Source
+    from ciao.model import JobSpec
+    from ciao.settings import Settings
+
+__all__ = ["cluster_checks"]
+
+LIMIT = 5.0
+"""Seconds for each of the two rounds of questions."""
+
+TINY = {"pytorch": "worker", "jax": "worker", "tensorflow": "worker", "paddle": "worker", "xgboost": "master"}
+"""Cells of one replica that every namespace should take."""
+
+LEVEL = "pod-security.kubernetes.io/enforce"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Visit:
+    """One cluster, asked as one user. ``served`` are the names of objects by group."""
+
+    settings: Settings
+    cluster: Cluster
+    user: str
+    served: Mapping[str, Collection[str]]
+    limit: float
+
+
+async def cluster_checks(settings: Settings, *, limit: float = LIMIT) -> list[Check]:
+    """Every check of the cluster that settings and environment name."""
+    from ciao.k8s import sources
+    from ciao.k8s.api import connect
+
+    source = sources.find(settings)
+    if source is None:
+        fix = "Set CIAO_KUBECONFIG or KUBECONFIG, or put the kubeconfig into ~/.kube/config; or set CIAO_BACKEND=local"
+        return [Check(name="credentials", verdict="fail", words="no cluster is known here", fix=fix)]
+    try:
+        connection = connect(settings)
+    except CiaoError as error:
+        return [_failed("credentials", error)]
+    async with connection as api:
+        from ciao.backends.kubeflow.cluster import Cluster
+
+        cluster = Cluster(settings, api=api, namespace=settings.namespace or api.namespace)
+        found = [_credentials(source, cluster)]
+        found += [Check(name="credentials", verdict="warn", words=words) for words in api.notices]
+        try:
+            async with asyncio.timeout(limit):
+                visit, reached = await _reached(settings, cluster, limit=limit)
+        except TimeoutError:
+            words = f"{api.context} gave no answer in {limit:g} s"
+            fix = "See that the network (a VPN?) is there, and that the kubeconfig's server is right"
+            return [*found, Check(name="cluster", verdict="fail", words=words, fix=fix)]
+        except CiaoError as error:
+            return [*found, _failed("cluster", error)]
+        return [*found, *reached, *await _all(visit)]
+
+
+async def _reached(settings: Settings, cluster: Cluster, *, limit: float) -> tuple[_Visit, list[Check]]:
+    """The first round: is it there, and who are we."""
+    from ciao.backends.kubeflow.kinds import KUBEFLOW
+    from ciao.backends.kubeflow.rights import KUEUE
+    from ciao.k8s import permissions
+    from ciao.k8s.discovery import TRAINER
+
+    version = await cluster.discovery.version()
+    began = time.monotonic()  # with a connection that is open, as most requests find it
+    user = await permissions.user(cluster.api)
+    took = time.monotonic() - began
+    groups = (KUBEFLOW, TRAINER, KUEUE)
+    served = await asyncio.gather(*map(cluster.discovery.served, groups))
+    names = {group: frozenset(r.plural for r in of_it.values()) for group, of_it in zip(groups, served, strict=True)}
+    visit = _Visit(settings=settings, cluster=cluster, user=user, served=names, limit=limit)
+    words = f"{cluster.api.context} answers in {took * 1000:.0f} ms: Kubernetes {version}"
+    who = f"the cluster knows you as {user}" if user else "the cluster does not tell who you are"
+    return visit, [
+        Check(name="cluster", verdict="ok", words=words),
+        Check(name="user", verdict="ok", words=who),
+    ]
+
+
+async def _all(visit: _Visit) -> list[Check]:
+    """The second round, all questions at once."""
+    asked = {
+        "namespace": _namespace(visit),
+        "kinds": _kinds(visit),
+        "runtimes": _runtimes(visit),
+        "rights": _rights(visit),
+        "images": _images(visit),
+        "quotas": _quotas(visit),
+        "queues": _queues(visit),
+        "trial": _trial(visit),
+    }
+    found = await asyncio.gather(*(_within(visit.limit, name, work) for name, work in asked.items()))
+    return [check for of_one in found for check in of_one]
+
+
+async def _within(limit: float, name: str, work: Coroutine[None, None, Sequence[Check]]) -> Sequence[Check]:
+    try:
+        async with asyncio.timeout(limit):
+            return await work
+    except TimeoutError:
+        words = f"the cluster gave no answer in {limit:g} s"
+        return [Check(name=name, verdict="fail", words=words, fix="Try again: it may have too much to do")]
+    except CiaoError as error:
+        return [_failed(name, error)]
+
+
+def _failed(name: str, error: CiaoError) -> Check:
+    return Check(name=name, verdict="fail", words=error.message, fix=error.hint)
+
+
+def _credentials(source: Source, cluster: Cluster) -> Check:
+    from ciao.k8s.sources import Kubeconfig
+
+    files = ", ".join(map(str, source.files)) if isinstance(source, Kubeconfig) else "this pod's service account"
+    words = f"{files}: context {cluster.api.context}, namespace {cluster.namespace}"
+    return Check(name="credentials", verdict="ok", words=words)
+
+
+async def _namespace(visit: _Visit) -> list[Check]:
+    from ciao.k8s.base import NAMESPACES
+    from ciao.k8s.errors import ApiError
+
+    name = visit.cluster.namespace
+    try:
+        there = await visit.cluster.api.request("GET", NAMESPACES.path(name=name))
+    except ApiError as error:
+        if error.code == 403:
+            return [Check(name="namespace", verdict="ok", words=f"{name}; you may not read its pod security level")]
+        if error.code != 404:
+            raise
+        fix = f"kubectl create namespace {name}; or choose another with CIAO_NAMESPACE or %namespace="
+        return [Check(name="namespace", verdict="fail", words=f"there is no namespace {name}", fix=fix)]
+    level = (there["metadata"].get("labels") or {}).get(LEVEL)
+    words = f"{name}, pod security level {level}" if level else f"{name}, without a pod security level"
+    return [Check(name="namespace", verdict="ok", words=words)]
+
+
+async def _kinds(visit: _Visit) -> list[Check]:
+    kinds = await visit.cluster.kinds()
+    if not kinds:
+        fix = "Have Kubeflow's Training Operator or Trainer installed"
+        return [Check(name="kinds", verdict="fail", words="the cluster serves no kind of training job", fix=fix)]
+    override = await visit.cluster.discovery.override()
+    v1 = [kind.name for kind in kinds if kind.operator is not None]
+    parts = [f"{', '.join(v1)} (v1)"] if v1 else []
+    parts += [f"TrainJob (its pods are changed by {override})"] if override else []
+    return [Check(name="kinds", verdict="ok", words="; ".join(parts))]
+
+
+async def _runtimes(visit: _Visit) -> list[Check]:
+    from ciao.backends.kubeflow.kinds import CLUSTER_RUNTIMES
+    from ciao.k8s.errors import ApiError
+
+    if CLUSTER_RUNTIMES.plural not in visit.served[CLUSTER_RUNTIMES.group]:
+        return []
+    try:
+        answer = await visit.cluster.api.request("GET", CLUSTER_RUNTIMES.path())
+    except ApiError as error:
+        if error.code == 403:
+            return []  # the rights tell it
+        raise
+    names = [item["metadata"]["name"] for item in answer.get("items") or ()]
+    return [Check(name="runtimes", verdict="ok", words=", ".join(names) or "Trainer's own are not installed")]
+
+
+async def _rights(visit: _Visit) -> list[Check]:
+    """Each that is missing, with the line that grants it."""
+    from ciao.backends.kubeflow.rights import NEEDS
+    from ciao.k8s.permissions import review
+
+    needs = [n for n in NEEDS if not n.group or n.resource in visit.served[n.group]]
+    here = [right for need in needs if not need.everywhere for right in need.rights]
+    everywhere = [right for need in needs if need.everywhere for right in need.rights]
+    api, namespace = visit.cluster.api, visit.cluster.namespace
+    of_namespace, of_all = await asyncio.gather(
+        review(api, here, namespace=namespace), review(api, everywhere, namespace=None)
+    )
+    missing = {
+        need: [r for r in need.rights if not (of_all if need.everywhere else of_namespace)[r].allowed] for need in needs
+    }
+    if not any(missing.values()):
+        return [Check(name="rights", verdict="ok", words=f"you may do all that Ciao does in {namespace}")]
+    jobs = [need for need in needs if need.is_of_jobs]
+    some = any(not missing[need] for need in jobs)
+    return [_missing(visit, need, verbs=missing[need], jobs=some) for need in needs if missing[need]]
+
+
+def _missing(visit: _Visit, need: Need, *, verbs: Sequence[object], jobs: bool) -> Check:
+    """Not to be able to run one kind of job is no failure for who can run another."""
+    from ciao.k8s.rights import Right, grant_all
+
+    rights = [right for right in verbs if isinstance(right, Right)]
+    namespace = None if need.everywhere else visit.cluster.namespace
+    optional = need.without or (need.is_of_jobs and jobs)
+    words = f"you may not {', '.join(r.verb for r in rights)} {rights[0].name}, to {need.feature}"
+    return Check(
+        name="rights",
+        verdict="warn" if optional else "fail",
+        words=f"{words}; without: {need.without}" if need.without else words,
+        fix=grant_all(rights, user=visit.user or "YOU", namespace=namespace),
+    )
+
+
+async def _images(visit: _Visit) -> list[Check]:
+    given = visit.settings.images
+    if given:
+        return [Check(name="images", verdict="ok", words=", ".join(f"{f}: {i}" for f, i in sorted(given.items())))]
+    words = "no framework has an image: every cell must name one with %image="
+    fix = "Set for example images.pytorch in ~/.ciao/config.yaml, or CIAO_IMAGES_PYTORCH"
+    return [Check(name="images", verdict="warn", words=words, fix=fix)]
+
+
+async def _quotas(visit: _Visit) -> list[Check]:
+    from ciao.k8s.base import Resource
+
+    quotas = Resource(kind="ResourceQuota", plural="resourcequotas")
+    items = await _unless_forbidden(visit, quotas.path(namespace=visit.cluster.namespace))
+    return [_quota(item) for item in items]
+
+
+def _quota(item: Manifest) -> Check:
+    hard, used = item["status"].get("hard") or {}, item["status"].get("used") or {}
+    told = ", ".join(f"{name} {used.get(name, '0')} of {most}" for name, most in hard.items())
+    words = f"{item['metadata']['name']}: {told}"
+    full = [name for name, most in hard.items() if used.get(name, "0") == most]
+    if not full:
+        return Check(name="quota", verdict="ok", words=words)
+    fix = f"{', '.join(full)}: end other jobs, or have the quota raised"
+    return Check(name="quota", verdict="warn", words=words, fix=fix)
+
+
+async def _queues(visit: _Visit) -> list[Check]:
+    from ciao.backends.kubeflow.rights import KUEUE
+
+    if "localqueues" not in visit.served[KUEUE]:
+        return []
+    queues = next(r for r in (await visit.cluster.discovery.served(KUEUE)).values() if r.plural == "localqueues")
+    names = [
+        item["metadata"]["name"]
+        for item in await _unless_forbidden(visit, queues.path(namespace=visit.cluster.namespace))
+    ]
+    words = f"%queue= may be {', '.join(names)}" if names else f"Kueue has no LocalQueue in {visit.cluster.namespace}"
+    return [Check(name="queues", verdict="ok", words=words)]
+
+
+async def _unless_forbidden(visit: _Visit, path: str) -> list[Manifest]:
+    from ciao.k8s.errors import ApiError
+
+    try:
+        return list((await visit.cluster.api.request("GET", path)).get("items") or ())
+    except ApiError as error:
+        if error.code == 403:  # the rights tell it
+            return []
+        raise
+
+
+async def _trial(visit: _Visit) -> list[Check]:
+    """The server is asked whether it would take a tiny cell's job, and a pod of it."""
+    from ciao.backends.kubeflow.rights import TRY_A_POD
+    from ciao.backends.kubeflow.trying import try_job, try_pod
+
+    spec = await _tiny(visit)
+    if spec is None:
+        return []  # no kind, or no image: told above
+    await try_job(visit.cluster, spec)
+    if not await visit.cluster.may(TRY_A_POD):
+        return [Check(name="trial", verdict="ok", words=f"the cluster takes a job of {spec.framework}")]
+    await try_pod(visit.cluster, spec)
+    return [Check(name="trial", verdict="ok", words=f"the cluster takes a job of {spec.framework}, and its pods")]
+
+
+async def _tiny(visit: _Visit) -> JobSpec | None:
+    """A cell of the first framework that can run there."""
+    from ciao import interpreter
+    from ciao.model import Cell
+
+    served = await visit.cluster.kinds()
+    for framework, role in TINY.items():
+        kinds = {ON_A_CLUSTER[framework].operator.kind} | ({"TrainJob"} if ON_A_CLUSTER[framework].runtime else set())
+        if framework in visit.settings.images and any(kind.name in kinds for kind in served):
+            return interpreter.read(Cell(text=f"%framework={framework}\n%{role}=1\npass"), settings=visit.settings)
+    return None

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cluster.cut import Proxy
     from cluster.kubectl import Kubectl
     from cluster.outside import Cluster
+    from clusters import Images
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
 
@@ -42,9 +43,10 @@ def proxy(cluster: Cluster) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def settings(settings: Settings, proxy: Proxy, kubectl: Kubectl, tmp_path: Path) -> Settings:
+def settings(settings: Settings, proxy: Proxy, kubectl: Kubectl, image: Images, tmp_path: Path) -> Settings:
     """The cluster is reached through the proxy."""
-    return replace(settings, kubeconfig=proxy.kubeconfig(tmp_path / "kubeconfig", like=kubectl.kubeconfig))
+    file = proxy.kubeconfig(tmp_path / "kubeconfig", like=kubectl.kubeconfig)
+    return replace(settings, kubeconfig=file, images={"pytorch": image("python")})
 
 
 @pytest.fixture

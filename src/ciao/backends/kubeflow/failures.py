@@ -17,7 +17,7 @@ from ciao.backends.records import exception_failure, exit_failure, signal_failur
 from ciao.k8s.base import Manifest
 from ciao.model import Failure, FailureKind
 
-__all__ = ["STOPPED", "failure_of", "gone", "job_failure", "last_words", "refused", "verdict_failure"]
+__all__ = ["STOPPED", "abandoned", "failure_of", "gone", "job_failure", "last_words", "refused", "verdict_failure"]
 
 STOPPED = 128 + signal.SIGTERM
 """What the runner exits with when it was told to end: somebody ended the replica, whatever the code made of it."""
@@ -25,7 +25,7 @@ STOPPED = 128 + signal.SIGTERM
 _MEMORY = re.compile(r"\d+(\.\d+)?([kKMGTPE]i?)?")
 
 _DISRUPTIONS = {
-    "PreemptionByScheduler": ("Preempted", "a pod of higher priority took its place"),
+    "PreemptionByScheduler": ("Preempted", "a pod of higher priority took its place on its node"),
     "DeletionByTaintManager": ("NodeLost", "its node stopped answering, or was drained"),
     "EvictionByEvictionAPI": ("Evicted", "its node was being drained"),
     "DeletionByPodGC": ("NodeLost", "its node is gone"),
@@ -77,6 +77,13 @@ def gone(replica: str, pod: Manifest, *, now: float) -> Failure:
     name = pod["metadata"]["name"]
     words = f"its pod {name} was deleted by somebody else"
     return Failure(replica=replica, kind="lost", time=now, ename="PodDeleted", evalue=words)
+
+
+def abandoned(pod: Manifest) -> bool:
+    """It is deleted because its node does not answer: nobody will tell how its container ends."""
+    leaves = (pod.get("metadata") or {}).get("deletionTimestamp") is not None
+    disrupted = _disruption(pod)
+    return leaves and disrupted is not None and disrupted[0] == "NodeLost" and container_of(pod).terminated is None
 
 
 def refused(replica: str, code: str, words: str, *, now: float) -> Failure:
@@ -147,10 +154,10 @@ def _start_error(message: str) -> str:
 
 def _ended_by_node(replica: str, pod: Manifest, reason: str, message: str, now: float) -> Failure:
     ename = "NodeLost" if reason == "NodeLost" else "Preempted" if reason.startswith("Preempt") else "Evicted"
-    node = pod.get("spec", {}).get("nodeName")
-    where = f" on node {node}" if node else ""
-    words = " ".join(message.split())[:500] or "its node ended it"
-    return Failure(replica=replica, kind="lost", time=now, ename=ename, evalue=f"{words.rstrip('. ')}{where}")
+    words = (" ".join(message.split())[:500] or "its node ended it").rstrip(". ")
+    if node := pod.get("spec", {}).get("nodeName"):
+        words = words.replace("its node", f"its node {node}") if "its node" in words else f"{words} (node {node})"
+    return Failure(replica=replica, kind="lost", time=now, ename=ename, evalue=words)
 
 
 def _disruption(pod: Manifest) -> tuple[str, str] | None:

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from ciao.backends.kubeflow.keeping import Keep, Life
-from ciao.backends.kubeflow.replicas import Container, container_of, replica_of
+from ciao.backends.kubeflow.replicas import Container, container_of, moment, replica_of
 from ciao.backends.kubeflow.story import Story
 from ciao.errors import BackendError
 from ciao.k8s.base import Api, Manifest
@@ -17,8 +17,12 @@ from ciao.k8s.errors import ApiError
 from ciao.k8s.logs import IDLE, Chunk, Cursor, Gap, NotReady, follow
 from ciao.logs.resume import Mark
 from ciao.model import Notice
+from ciao.runner import FRAME
 
 __all__ = ["Logs"]
+
+STARTS = 5.0
+"""Seconds that the runner has for its first record, which comes before all that the code writes."""
 
 EARLY = 0.2
 """Seconds after which a log is asked for again that its node does not have yet."""
@@ -34,6 +38,7 @@ class _Log:
     life: Life
     pod: str
     container: str
+    began: float = 0.0
     failed: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
@@ -92,7 +97,8 @@ class Logs:
     def _log(self, replica: str, metadata: Manifest, container: Container, restart: int) -> _Log:
         life = Life(replica=replica, uid=str(metadata.get("uid")), restart=restart)
         if life not in self._logs:
-            self._logs[life] = _Log(life=life, pod=str(metadata["name"]), container=container.name)
+            began = _began(container) if restart == container.restarts else 0.0
+            self._logs[life] = _Log(life=life, pod=str(metadata["name"]), container=container.name, began=began)
         return self._logs[life]
 
     def _wanted(self, log: _Log) -> bool:
@@ -121,12 +127,17 @@ class Logs:
         with contextlib.suppress(NotReady):
             async with aclosing(told):
                 async for one in told:
-                    await self._pass_on(log.life, one)
+                    await self._pass_on(log, one)
             return True
         return False
 
-    async def _pass_on(self, life: Life, one: Chunk | Gap) -> None:
+    async def _pass_on(self, log: _Log, one: Chunk | Gap) -> None:
+        life = log.life
         if isinstance(one, Chunk):
+            if life not in self._kept and (stamp := _headless(one.data, log.began)):
+                words = f"the first lines of {life.replica} are missing, before {stamp}"
+                notice = Notice(level="warning", text=f"{words}: its node keeps only the newest part of a long log")
+                await self._say(notice)
             self._kept.add(life)
             await self._write(life, one.data)
             return
@@ -138,3 +149,15 @@ class Logs:
         """Behind the last line that is kept."""
         mark = self._keep.tail(life) if life in self._kept else Mark()
         return Cursor(uid=life.uid, restarts=life.restart, mark=mark)
+
+
+def _began(container: Container) -> float:
+    state = container.running or container.terminated or {}
+    return moment(state.get("startedAt"), otherwise=0.0)
+
+
+def _headless(data: bytes, began: float) -> str:
+    """The stamp of the first line of a log of which the beginning is gone; empty if nothing speaks for that."""
+    stamp = data[:30].decode(errors="replace")
+    late = began and moment(stamp, otherwise=0.0) > began + STARTS
+    return stamp if late and FRAME.encode() not in data.partition(b"\n")[0] else ""

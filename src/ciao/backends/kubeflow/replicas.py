@@ -10,7 +10,7 @@ from typing import Any
 
 from ciao.k8s.base import Manifest
 
-__all__ = ["Container", "container_of", "index_of", "moment", "replica_of"]
+__all__ = ["Container", "container_of", "forsaken", "index_of", "moment", "replica_of"]
 
 REPLICA_TYPE, REPLICA_INDEX = "training.kubeflow.org/replica-type", "training.kubeflow.org/replica-index"
 COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index"
@@ -75,6 +75,13 @@ def container_of(pod: Manifest) -> Container:
         terminated=state.get("terminated"),
         last=(status.get("lastState") or {}).get("terminated"),
     )
+
+
+def forsaken(pod: Manifest) -> bool:
+    """Its node does not answer: then the cluster takes back that the pod is ready, and leaves its containers so."""
+    conditions = {one.get("type"): one.get("status") for one in pod.get("status", {}).get("conditions") or []}
+    runs = container_of(pod).running is not None
+    return runs and conditions.get("ContainersReady") == "True" and conditions.get("Ready") == "False"
 
 
 def moment(text: object, *, otherwise: float) -> float:

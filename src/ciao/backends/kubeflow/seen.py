@@ -47,6 +47,10 @@ class Replicas:
         """Where it stands."""
         return self._all[name].status.state
 
+    def waits(self, name: str, uid: str) -> bool:
+        """This pod is the replica now, and does not run yet."""
+        return self._all[name].uid == uid and self.state(name) is ReplicaState.WAITING
+
     def open(self) -> list[str]:
         """Those that have not ended."""
         return [name for name, one in self._all.items() if one.status.state in _OPEN]
@@ -75,9 +79,16 @@ class Replicas:
         one = self._all[name]
         if (why.code if why else None) != (one.waiting.code if one.waiting else None):
             one.waiting_since = now
-        words = "" if why is None else why.words if not why.fix else f"{why.words}. {why.fix}"
+        silent = why is None or now < one.waiting_since + why.quiet
+        words = "" if why is None or silent else why.words if not why.fix else f"{why.words}. {why.fix}"
         yield from self.become(name, ReplicaState.WAITING, since=now, reason=words)
         one.waiting = why
+
+    def still(self, now: float) -> Iterator[Event]:
+        """Waits that have become long enough to be told."""
+        for name, one in self._all.items():
+            if one.waiting is not None and one.waiting.quiet and one.status.state is ReplicaState.WAITING:
+                yield from self.wait(name, one.waiting, now=now)
 
     def restart(self, *, now: float) -> Iterator[Event]:
         """All wait for new pods."""
@@ -93,6 +104,13 @@ class Replicas:
         return None
 
     def patience_ends(self) -> float:
-        """The next moment at which a wait becomes hopeless; infinite if there is none."""
-        ends = (one.waiting_since + one.waiting.patience for one in self._all.values() if one.waiting is not None)
-        return min(ends, default=math.inf)
+        """The next moment at which a wait is to be told, or becomes hopeless; infinite if there is none."""
+        return min((end for one in self._all.values() for end in _ends(one)), default=math.inf)
+
+
+def _ends(one: _Replica) -> Iterator[float]:
+    """When it must be told that it waits, and when it has waited for too long."""
+    if one.waiting is not None:
+        yield one.waiting_since + one.waiting.patience
+        if one.waiting.quiet and not one.status.reason:
+            yield one.waiting_since + one.waiting.quiet

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ciao.backends.cause import first_by_cause
-from ciao.backends.kubeflow.failures import STOPPED, failure_of, gone, job_failure, refused, verdict_failure
+from ciao.backends.kubeflow.failures import STOPPED, abandoned, failure_of, gone, job_failure, refused, verdict_failure
 from ciao.backends.kubeflow.held import condition, held, suspended
 from ciao.backends.kubeflow.hints import hint
-from ciao.backends.kubeflow.replicas import Container, container_of, moment, replica_of
+from ciao.backends.kubeflow.replicas import Container, container_of, forsaken, moment, replica_of
 from ciao.backends.kubeflow.seen import Replicas
 from ciao.backends.kubeflow.waiting import Waiting, why_not_created, why_waiting
 from ciao.backends.records import exception_failure, reason_of, traced
@@ -26,6 +26,7 @@ from ciao.model import (
     Failure,
     Finished,
     Job,
+    Notice,
     Outcome,
     Phase,
     Replica,
@@ -69,6 +70,8 @@ class Story:
     _events: list[Manifest] = field(default_factory=list)
     _verdict_at: float | None = None
     _leaving: dict[str, Failure] = field(default_factory=dict)
+    _forsaken: set[str] = field(default_factory=set)
+    _pending: dict[str, tuple[str, Manifest]] = field(default_factory=dict)
     _past: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -116,6 +119,7 @@ class Story:
         del self._events[:-200]
         if self.outcome is None:
             yield from self._reasons(now)
+            yield from self._waits(event, now)
 
     def see_record(self, replica: str, record: Mapping[str, Any], *, now: float) -> Iterator[Event]:
         """What the runner wrote into a replica's log."""
@@ -170,6 +174,8 @@ class Story:
             yield from self._end(Phase.FAILED, now)
         elif self._verdict_at is not None and now >= self._verdict_at + SETTLE_SECONDARY:
             yield from self._operators_word(now)
+        else:
+            yield from self.replicas.still(now)
 
     def due(self, now: float) -> float:
         """Seconds until the next tick is worth its while; infinite if only news can change anything."""
@@ -209,6 +215,9 @@ class Story:
             self._leaving.setdefault(name, gone(name, pod, now=now))
         if failure is not None and leaves and failure.ename in ("SIGTERM", "SIGKILL"):
             failure = self._leaving.get(name, failure)
+        elif failure is None and abandoned(pod):
+            failure = self._leaving.get(name)
+        yield from self._heard(name, pod)
         if failure is not None and self._ended_by_others(leaves, container.terminated):
             yield from self.replicas.become(name, ReplicaState.ENDED, since=now)
         elif failure is not None:
@@ -222,7 +231,28 @@ class Story:
             since = moment(container.running.get("startedAt"), otherwise=now)
             yield from self.replicas.become(name, ReplicaState.RUNNING, since=since)
         else:
+            self._pending[pod["metadata"]["name"]] = name, pod
             yield from self.replicas.wait(name, why_waiting(pod, self._of_pod(pod)) or self._held(), now=now)
+
+    def _waits(self, event: Manifest, now: float) -> Iterator[Event]:
+        """An event of a pod that waits may say why; the pod itself need not change any more."""
+        name, pod = self._pending.get(_about(event, "Pod") or "", ("", {}))
+        if name and self.replicas.waits(name, str(pod["metadata"].get("uid"))):
+            yield from self.replicas.wait(name, why_waiting(pod, self._of_pod(pod)) or self._held(), now=now)
+
+    def _heard(self, name: str, pod: Manifest) -> Iterator[Event]:
+        """Tell of a node that does not answer, and when it does again; until it is given up the replica may run on."""
+        silent = forsaken(pod)
+        if silent == (name in self._forsaken):
+            return
+        if silent:
+            self._forsaken.add(name)
+            node = pod.get("spec", {}).get("nodeName")
+            yield Notice(text=f"{name} is not heard of: its node {node} does not answer the cluster", level="warning")
+        else:
+            self._forsaken.discard(name)
+            if container_of(pod).running is not None:
+                yield Notice(text=f"{name} is heard of again")
 
     def _start(self, container: Container, now: float) -> None:
         """The job began with its first container; one may be too short to be seen running."""

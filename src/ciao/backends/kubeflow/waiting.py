@@ -18,18 +18,23 @@ __all__ = ["Waiting", "created_words", "why_not_created", "why_waiting"]
 MOMENT = 30.0
 """Seconds for what heals by itself in a young namespace or on a busy node."""
 
+SHORT = 5.0
+"""Seconds of a pull that nobody needs to be told of: the image is there, and the registry is only asked about it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Waiting:
     """Why a replica waits. ``code`` is Kubernetes' word, ``fix`` what to do.
 
-    ``patience`` is after how many seconds it counts as what cannot heal; infinite for what can.
+    ``patience`` is after how many seconds it counts as what cannot heal; infinite for what can. ``quiet`` are seconds
+    for which it is not worth a word.
     """
 
     code: str
     words: str
     fix: str = ""
     patience: float = math.inf
+    quiet: float = 0.0
 
 
 def why_waiting(pod: Manifest, events: Sequence[Manifest] = ()) -> Waiting | None:
@@ -43,7 +48,7 @@ def why_waiting(pod: Manifest, events: Sequence[Manifest] = ()) -> Waiting | Non
     for status in (pod.get("status") or {}).get("containerStatuses") or []:
         if status.get("name") == name and (found := _container(status, role="")) is not None:
             return found
-    return _unscheduled(pod) or _mount(events)
+    return _unscheduled(pod) or _mount(events) or _pulling(events)
 
 
 def why_not_created(events: Sequence[Manifest]) -> Waiting | None:
@@ -170,6 +175,18 @@ def _mount(events: Sequence[Manifest]) -> Waiting | None:
                 code="FailedMount", words=words, fix="Create it, or correct %volume= or %patch=", patience=MOMENT
             )
         return Waiting(code="FailedMount", words=f"a volume cannot be mounted: {_cut(message)}")
+    return None
+
+
+def _pulling(events: Sequence[Manifest]) -> Waiting | None:
+    """The last that its node says of an image is that it is pulled."""
+    for event in reversed(events):
+        if event.get("reason") in ("Pulled", "Failed", "BackOff", "Started", "Killing"):
+            return None
+        if event.get("reason") == "Pulling":
+            found = re.search(r'"([^"]+)"', str(event.get("message") or ""))
+            words = f"its node pulls the image {found[1]}" if found else "its node pulls its image"
+            return Waiting(code="Pulling", words=words, quiet=SHORT)
     return None
 
 

@@ -15,6 +15,7 @@ from ciao.model import (
     Failure,
     Finished,
     Job,
+    Notice,
     Outcome,
     Phase,
     ReplicaChanged,
@@ -167,7 +168,7 @@ def test_an_evicted_pod_says_what_its_node_said() -> None:
     message = "The node was low on resource: ephemeral-storage. "
     told(known.see_pod(pod("worker-0", reason="Evicted", message=message, phase="Failed"), now=200))
     found = failure(known)
-    assert (found.ename, found.evalue) == ("Evicted", "The node was low on resource: ephemeral-storage on node n1")
+    assert (found.ename, found.evalue) == ("Evicted", "The node was low on resource: ephemeral-storage (node n1)")
 
 
 def test_a_pod_that_somebody_deletes_is_the_cause_if_nothing_else_failed() -> None:
@@ -176,6 +177,43 @@ def test_a_pod_that_somebody_deletes_is_the_cause_if_nothing_else_failed() -> No
     told(known.see_pod(pod("worker-0", RUNS), now=200, deleted=True))
     assert told(known.tick(201)) == []
     assert failure(known).ename == "PodDeleted"
+
+
+LOST = [{"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager", "message": "Taint manager"}]
+SILENT = [{"type": "ContainersReady", "status": "True"}, {"type": "Ready", "status": "False"}]
+
+
+def test_a_node_that_does_not_answer_is_told_and_that_it_answers_again() -> None:
+    known = story()
+    told(known.see_pod(pod("worker-0", RUNS), now=100))
+    words = "worker-0 is not heard of: its node n1 does not answer the cluster"
+    assert told(known.see_pod(pod("worker-0", RUNS, conditions=SILENT), now=150)) == [
+        Notice(text=words, level="warning")
+    ]
+    assert told(known.see_pod(pod("worker-0", RUNS, conditions=SILENT), now=151)) == []
+    assert told(known.see_pod(pod("worker-0", RUNS), now=160)) == [Notice(text="worker-0 is heard of again")]
+    assert told(known.tick(1000)) == []
+
+
+def test_a_pod_of_a_lost_node_has_failed_though_nobody_tells_how_its_container_ended() -> None:
+    known = story()
+    leaves = {"deletionTimestamp": "1970-01-01T00:03:21Z"}
+    told(known.see_pod(pod("worker-0", RUNS), now=100))
+    told(known.see_pod(pod("worker-0", RUNS, conditions=LOST, metadata=leaves), now=200))
+    found = failure(known, now=202)
+    assert (found.ename, found.evalue) == ("NodeLost", "its node n1 stopped answering, or was drained")
+
+
+def test_an_image_that_is_pulled_for_long_is_told() -> None:
+    known = story("worker-0")
+    about = {"kind": "Pod", "name": "j-worker-0"}
+    told(known.see_pod(pod("worker-0", {"waiting": {"reason": "ContainerCreating"}}), now=99))
+    told(known.see_event({"involvedObject": about, "reason": "Pulling", "message": 'Pulling image "a/b:1"'}, now=100))
+    assert known.replicas.statuses()[0].reason == ""
+    assert known.due(101) == 4
+    (waits,) = told(known.tick(105))
+    assert isinstance(waits, ReplicaChanged)
+    assert waits.status.reason == "its node pulls the image a/b:1"
 
 
 def test_replicas_that_the_operator_ends_after_the_master_are_not_failures() -> None:

@@ -23,7 +23,10 @@ _NAME = re.compile(r"[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?")
 _KEY = re.compile(r"[-._A-Za-z0-9]{1,253}")
 _PART = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
 _HOST = r"(?:[A-Za-z0-9](?:[-A-Za-z0-9.]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?"
-_IMAGE = re.compile(rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*(?::[\w][\w.-]{{0,127}})?(?:@sha256:[0-9a-f]{{64}})?", re.ASCII)
+_IMAGE = re.compile(
+    rf"(?:(?=[^/]*[.:]|localhost/){_HOST}/)?{_PART}(?:/{_PART})*(?::[\w][\w.-]{{0,127}})?(?:@sha256:[0-9a-f]{{64}})?",
+    re.ASCII,
+)
 _ELASTIC = re.compile(r"([0-9]{1,5}):([0-9]{1,5})")
 
 

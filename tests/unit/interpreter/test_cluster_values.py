@@ -57,6 +57,7 @@ def test_an_image_is_named_as_a_registry_does(name: str) -> None:
     [
         (values.image, "registry.example/Team/train", "Did you mean registry.example/team/train?"),
         (values.image, "https://registry.example/a", "Write it as registry.example/team/train:1"),
+        (values.image, "Team/train", "Did you mean team/train?"),
         (values.image, "a:", "Write it as registry.example/team/train:1"),
         (values.image, "a@sha256:12", "Write it as registry.example/team/train:1"),
         (values.image, "a" * 501, "Write it as registry.example/team/train:1"),

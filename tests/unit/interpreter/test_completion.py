@@ -66,6 +66,11 @@ def test_completion_offers_what_fits(text: str, expected: list[str]) -> None:
     assert completed(text)[: len(expected) or None] == expected
 
 
+@pytest.mark.parametrize("text", ["%|", "%worker=1;%|", "%kubeflow worker=1 |"])
+def test_nothing_is_offered_twice(text: str) -> None:
+    assert len(completed(text)) == len(set(completed(text)))
+
+
 def test_every_candidate_says_what_it_means() -> None:
     assert all(c.meaning for c in complete("%", 1).candidates)
 

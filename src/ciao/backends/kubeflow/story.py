@@ -42,6 +42,9 @@ SETTLE = 1.5
 SETTLE_SECONDARY = 4.0
 """The same while all failures look like the loss of a peer, whose own end has not been seen yet."""
 
+MANY = 200
+"""Events that are remembered of a job."""
+
 RESTART = "jobset.sigs.k8s.io/restart-attempt"
 
 
@@ -115,8 +118,8 @@ class Story:
 
     def see_event(self, event: Manifest, *, now: float) -> Iterator[Event]:
         """An event of the job, or of what belongs to it."""
-        self._events.append(event)
-        del self._events[:-200]
+        others = (known for known in self._events if _uid(known) != _uid(event))
+        self._events = sorted([*others, event], key=_told_at)[-MANY:]
         if self.outcome is None:
             yield from self._reasons(now)
             yield from self._waits(event, now)
@@ -336,6 +339,19 @@ class Story:
     def _of_pod(self, pod: Manifest) -> Sequence[Manifest]:
         name = pod["metadata"]["name"]
         return [event for event in self._events if _about(event, "Pod") == name]
+
+
+def _uid(event: Manifest) -> object:
+    """An event that happens again is the same object with a later time."""
+    return (event.get("metadata") or {}).get("uid", id(event))
+
+
+def _told_at(event: Manifest) -> float:
+    """Lists are in the order of names, and the newer API leaves the older one's times empty."""
+    series = (event.get("series") or {}).get("lastObservedTime")
+    created = (event.get("metadata") or {}).get("creationTimestamp")
+    times = (series, event.get("lastTimestamp"), event.get("eventTime"), event.get("firstTimestamp"), created)
+    return moment(next(filter(None, times), None), otherwise=0.0)
 
 
 def _about(event: Manifest, kind: str) -> str | None:

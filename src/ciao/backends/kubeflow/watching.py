@@ -233,8 +233,14 @@ class Watching:
     def _broke(self, broken: _Broken) -> Iterator[Event]:
         """Without its events a job can be followed, without its pods it cannot."""
         if broken.which != "event" or not isinstance(broken.error, ApiError):
-            raise broken.error
+            raise self._lost_sight(broken.error)
         yield Notice(text=f"why a replica waits is not known: {broken.error}", level="warning")
+
+    def _lost_sight(self, error: BackendError) -> BackendError:
+        name = self._story.job.name
+        hint = f"{error.hint}. " if error.hint else ""
+        words = f"the job {name} goes on, but cannot be followed: {error.message}"
+        return BackendError(words, hint=f"{hint}`%ciao cancel {name}` ends it")
 
     def _once(self, notice: Notice) -> Iterator[Event]:
         if notice.text not in self._told:

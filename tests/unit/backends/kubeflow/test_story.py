@@ -216,6 +216,16 @@ def test_an_image_that_is_pulled_for_long_is_told() -> None:
     assert waits.status.reason == "its node pulls the image a/b:1"
 
 
+def test_what_was_said_last_counts_whatever_the_order_in_which_it_is_listed() -> None:
+    known = story("worker-0")
+    labels = {"kueue.x-k8s.io/queue-name": "team"}
+    told(known.see_job({"metadata": {"labels": labels}, "spec": {"runPolicy": {"suspend": True}}}, now=100))
+    about = {"involvedObject": {"kind": "Workload"}, "reason": "Pending", "lastTimestamp": None}
+    told(known.see_event({**about, "message": "later", "eventTime": "1970-01-01T00:01:42.5Z"}, now=103))
+    told(known.see_event({**about, "message": "sooner", "eventTime": "1970-01-01T00:01:42.25Z"}, now=103))
+    assert known.replicas.statuses()[0].reason == "it waits in the queue team: later"
+
+
 def test_replicas_that_the_operator_ends_after_the_master_are_not_failures() -> None:
     known = story()
     told(known.see_pod(pod("worker-0", RUNS), now=100), known.see_pod(pod("master-0", DONE), now=200))

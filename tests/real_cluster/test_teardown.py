@@ -68,8 +68,10 @@ def _run_a_pod(cluster: outside.Cluster) -> None:
 
 
 def _starter(stage: str) -> subprocess.Popen[str]:
-    """A process that starts a cluster, and has told so much."""
-    command = [sys.executable, "-m", "cluster", "up", "--name", NAME]
+    """A process that starts a cluster, and has told so much. It heeds Ctrl-C also where these tests run unattended."""
+    heed = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    up = f"from cluster.__main__ import main; sys.exit(main(['up', '--name', {NAME!r}]))"
+    command = [sys.executable, "-c", f"{heed}; {up}"]
     starter = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert starter.stderr
     assert any(stage in line for line in starter.stderr)

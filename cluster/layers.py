@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import inspect
 import json
@@ -28,6 +29,12 @@ KEPT = 2
 """Of one name that stay in the cache: another branch of this repository may need the second."""
 
 
+@functools.cache
+def _code(recipe: type) -> str:
+    """Without comments and layout. Read once: a file that is edited while this process runs is another recipe."""
+    return ast.unparse(ast.parse(textwrap.dedent(inspect.getsource(recipe))))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Packed:
     """A layer in the cache: its file, the digest of that, and the digest of what is in it."""
@@ -48,8 +55,7 @@ class Layer:
     @property
     def hash(self) -> str:
         """Of the recipe, its own class's code without comments and layout, and of what is below; of nothing else."""
-        code = ast.unparse(ast.parse(textwrap.dedent(inspect.getsource(type(self.recipe)))))
-        parts = [self.recipe.says(), code, self.below.hash if self.below else ""]
+        parts = [self.recipe.says(), _code(type(self.recipe)), self.below.hash if self.below else ""]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
     @property

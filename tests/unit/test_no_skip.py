@@ -27,7 +27,7 @@ def test_is_expected_to_fail():
 def run(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     shutil.copy(CONFTEST, folder)
     (folder / "test_one.py").write_text(SKIPS)
-    (folder / "pytest.ini").write_text("[pytest]\n")
+    (folder / "pytest.ini").write_text(f"[pytest]\npythonpath = {CONFTEST.parent} {CONFTEST.parent.parent}\n")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("CIAO_TEST", "PYTEST"))} | variables
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)

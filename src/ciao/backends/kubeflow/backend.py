@@ -17,7 +17,7 @@ from ciao.backends.kubeflow.manifests import Manifests, manifests, restarts
 from ciao.backends.kubeflow.printing import as_yaml
 from ciao.backends.kubeflow.remembering import kept, past, remembered
 from ciao.backends.kubeflow.watching import Watching
-from ciao.errors import BackendUnavailable, JobNotFound, did_you_mean
+from ciao.errors import BackendUnavailable, CreateRefused, JobNotFound, did_you_mean
 from ciao.k8s import sources
 from ciao.k8s.access import Access
 from ciao.k8s.base import Api
@@ -66,6 +66,11 @@ class Kubeflow:
 
     async def check(self, spec: JobSpec) -> tuple[Notice, ...]:
         """Raises CreateRefused for what this cluster cannot do, BackendUnavailable if it cannot be reached."""
+        if (count := len(spec.replicas)) > (most := self._settings.cluster_replicas):
+            raise CreateRefused(
+                f"{count} replicas are more than the {most} that one job may have",
+                hint="Ask for fewer, or set CIAO_CLUSTER_REPLICAS, or cluster.replicas in config.yaml",
+            )
         job = Job.named(spec, backend=self.name, now=time.time())
         made = await self._made(spec, job, _only_the_cell(spec))
         notices = [Notice(text="%python has no meaning on a cluster: the image decides")] if spec.python else []

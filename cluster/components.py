@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -108,7 +109,16 @@ def run(*command: str, init: int) -> None:
 
 def named(pid: int, *, cluster: Layout) -> str | None:
     """Which component this process is, by its id inside; none if it was ended by `kill`."""
-    return next((file.name for file in _pids(cluster).iterdir() if file.read_text().strip() == str(pid)), None)
+    return identities(cluster).get(str(pid))
+
+
+def identities(cluster: Layout) -> dict[str, str]:
+    """The name of each component by its id inside. One that is killed meanwhile takes its file away."""
+    found = {}
+    for file in _pids(cluster).iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found[file.read_text().strip()] = file.name
+    return found
 
 
 def _pids(cluster: Layout) -> Path:

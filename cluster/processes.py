@@ -6,6 +6,8 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cluster import components
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -15,10 +17,18 @@ PROC = Path("/proc")
 REST = "pods, and what holds them"
 
 
+def any_named(name: str) -> bool:
+    """Whether a program of that name runs on this machine, in whichever cluster."""
+    for file in PROC.glob("[0-9]*/comm"):
+        with contextlib.suppress(OSError):  # it has ended
+            if file.read_text().strip() == name:
+                return True
+    return False
+
+
 def memory(cluster: Cluster) -> dict[str, int]:
     """Resident bytes of each component by its name, then those of all other processes in there, then their sum."""
-    pids = cluster.layout.state / "pids"
-    names = {file.read_text().strip(): file.name for file in pids.iterdir()}
+    names = components.identities(cluster.layout)
     found = dict.fromkeys(sorted(names.values()), 0) | {REST: 0}
     for inner, size in _inside(cluster.init):
         found[names.get(inner, REST)] += size

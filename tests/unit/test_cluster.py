@@ -48,6 +48,14 @@ def test_a_ready_component_is_told_with_its_time(here: Layout) -> None:
     assert told[0].startswith("thing ready after ")
 
 
+def test_a_component_that_is_killed_meanwhile_is_not_named(here: Layout) -> None:
+    (here.state / "pids").mkdir()
+    (here.state / "pids/etcd").write_text("7\n")
+    (here.state / "pids/gone").symlink_to("nowhere")  # listed, and not there when it is read
+    assert components.named(7, cluster=here) == "etcd"
+    assert components.named(8, cluster=here) is None
+
+
 def test_what_does_not_come_is_said_with_its_time() -> None:
     with pytest.raises(ClusterError, match="The moon is blue within 0 s"):
         readiness.until(lambda: False, what="The moon is blue", seconds=0)

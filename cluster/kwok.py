@@ -11,23 +11,24 @@ all of them. Started in a running cluster when a test needs it:
     kwok.remove(cluster, kubectl)
 
 A pod of a batch Job runs too until it is ended (kwok's own example ends it at once). A log that is followed never
-ends, not even after its pod. kwok holds one inotify instance for each: `start` raises the machine's limit.
+ends, not even after its pod. kwok holds one inotify instance for each: `start`
+raises the machine's limit, and the last `remove` sets it back.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from cluster import builds, readiness
+from cluster import builds, processes, readiness, sysctls
 from cluster.components import Component
 from cluster.readiness import https_ok
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+    from pathlib import Path
 
     from cluster.kubectl import Kubectl, Manifest
     from cluster.layout import Layout
@@ -41,6 +42,7 @@ PLACEMENT: dict[str, Any] = {"nodeSelector": NODE, "tolerations": [{"key": TAINT
 """For the spec of a pod that is to run on them."""
 EXIT_CODE, MESSAGE = "ciao.test/exit-code", "ciao.test/message"
 FOLLOWS = 4096
+"""So many logs can be followed at once on this machine: at the limit kwok writes an error into the log and ends it."""
 STAGES = (
     "node/fast/node-initialize.yaml",
     "node/heartbeat-with-lease/node-heartbeat-with-lease.yaml",
@@ -83,9 +85,10 @@ def start(cluster: Cluster, progress: Callable[[str], None] = print) -> None:
         ComponentFailed: it ended, or its time is over; with the end of its log.
     """
     builds.require(builds.KWOK, progress)
-    _allow_follows()
     _log(cluster.layout).write_text("")
-    cluster.add(component(cluster.layout), progress)
+    with sysctls.alone():
+        sysctls.allow_follows(FOLLOWS)
+        cluster.add(component(cluster.layout), progress)
 
 
 def component(cluster: Layout) -> Component:
@@ -188,6 +191,9 @@ def remove(cluster: Cluster, kubectl: Kubectl) -> None:
 
     readiness.until(empty, what="The fake nodes are empty")
     cluster.kill("kwok")
+    with sysctls.alone():
+        if not processes.any_named("kwok"):
+            sysctls.restore_follows()
     if fakes:
         kubectl("delete", "nodes", *fakes)
         kubectl("delete", "leases", "--namespace=kube-node-lease", "--ignore-not-found", *fakes)
@@ -206,13 +212,3 @@ def _selector() -> str:
 
 def _log(cluster: Layout) -> Path:
     return cluster.state / "kwok-pods.log"
-
-
-def _allow_follows() -> None:
-    """One inotify instance for each log that is followed; at the limit kwok writes an error into the log and ends it.
-
-    The limit is the machine's, for all that root runs, and stays raised.
-    """
-    limit = Path("/proc/sys/fs/inotify/max_user_instances")
-    if int(limit.read_text()) < FOLLOWS:
-        limit.write_text(str(FOLLOWS))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import shutil
 import sys
 import time
 from typing import TYPE_CHECKING
 
-from cluster import images, outside, processes
+from cluster import builds, images, outside, processes
 from cluster.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def _prepare(given: argparse.Namespace) -> int:
 def _up(given: argparse.Namespace) -> int:
     progress = _timed()
     cluster = outside.up(given.name, progress)
-    progress(f'ready at {cluster.layout.api}; use it with: eval "$(python -m cluster env --name {given.name})"')
+    progress(f'ready at {cluster.layout.api}; use it with: eval "$(make -s cluster-env NAME={given.name})"')
     return 0
 
 
@@ -62,7 +63,7 @@ def _clean(_: argparse.Namespace) -> int:
 
 def _status(given: argparse.Namespace) -> int:
     if not (cluster := outside.find(given.name)):
-        _print(f"{given.name}: not running")
+        _print(f"{given.name}: not running; `make cluster-up NAME={given.name}` starts it")
         return 1
     ended = cluster.ended()
     _print(f"{given.name}: API {cluster.layout.api}, registry {cluster.layout.registry}, logs in {cluster.layout.logs}")
@@ -92,8 +93,10 @@ def _running(name: str) -> Cluster:
 
 
 def _variables(cluster: Cluster) -> dict[str, str]:
-    """The image is made when it is first asked for, which is now."""
+    """The image is made when it is first asked for, which is now. Who has no kubectl gets ours, behind all else."""
+    path = f"{os.environ.get('PATH', os.defpath)}:{builds.KUBERNETES.folder}"
     return {
+        **({} if shutil.which("kubectl") else {"PATH": path}),
         "KUBECONFIG": str(cluster.layout.kubeconfig),
         "CIAO_TEST_REGISTRY": cluster.layout.registry,
         "CIAO_TEST_IMAGE": cluster.image(images.PYTORCH, _tell),

@@ -20,7 +20,7 @@ def program() -> str:
     ours = builds.program("kubectl")
     if found := ours if Path(ours).exists() else shutil.which("kubectl"):
         return found
-    raise ClusterError("No kubectl is on the PATH, and none was built: `python -m cluster prepare` does so.")
+    raise ClusterError("No kubectl is on the PATH, and none was built: `make cluster-up` does so; any other will do.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from cluster import __main__ as command
-from cluster import images, outside, processes
+from cluster import builds, images, outside, processes
 from cluster.errors import ClusterError
 from cluster.images import Image
 from cluster.layout import Layout
@@ -26,6 +27,7 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cluster:
 
     monkeypatch.setattr(outside, "find", lambda name: cluster if name == "here" else None)
     monkeypatch.setattr(Cluster, "image", image)
+    monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/kubectl")
     return cluster
 
 
@@ -38,6 +40,22 @@ def test_env_prints_nothing_but_lines_for_eval(running: Cluster, capsys: pytest.
         f"export CIAO_TEST_IMAGE=10.244.0.1:5000/{images.PYTORCH.name}:latest",
     ]
     assert told.err == "making it\n"
+
+
+def test_env_brings_kubectl_to_who_has_none(
+    running: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.setenv("PATH", "/bin:/a b")
+    assert command.main(["env", "--name", "here"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == f"export PATH='/bin:/a b:{builds.KUBERNETES.folder}'"
+
+
+def test_status_of_a_cluster_that_does_not_run_says_how_to_start_it(
+    running: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(["status", "--name", "other"]) == 1
+    assert capsys.readouterr().out == "other: not running; `make cluster-up NAME=other` starts it\n"
 
 
 def test_env_of_a_cluster_that_does_not_run_says_how_to_start_it(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -89,8 +90,6 @@ def _sign(
 
 def _kubeconfig(cluster: Layout, user: str, path: Path) -> None:
     def data(name: str) -> str:
-        import base64
-
         return base64.b64encode((cluster.pki / name).read_bytes()).decode()
 
     server = {"server": cluster.api, "certificate-authority-data": data("ca.crt")}

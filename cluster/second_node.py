@@ -40,7 +40,7 @@ class Settings:
     gates: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({"ImageVolume": True}))
 
 
-def layout(cluster: Layout) -> Node:
+def second(cluster: Layout) -> Node:
     """Its names and addresses."""
     run = node.RUN / NAME
     return Node(
@@ -63,13 +63,14 @@ def add(cluster: Cluster, settings: Settings | None = None, progress: Callable[[
     Raises:
         ClusterError: a program could not be built, or did not become ready; with the reason.
     """
-    one = layout(cluster.layout)
+    one = second(cluster.layout)
     builds.require(builds.CONTAINERD, progress)
     if not one.containerd.exists():
         _prepare(cluster, one, settings or Settings())
-    for component in (_containerd(one), kubelet(cluster.layout, settings)):
-        if not cluster.runs(component.name):
-            cluster.add(component, progress)
+    if not cluster.runs(CONTAINERD):
+        cluster.add(_containerd(one), progress)
+    if not cluster.runs(KUBELET):
+        cluster.add(kubelet(cluster.layout, settings), progress)
 
 
 def change(cluster: Cluster, settings: Settings, progress: Callable[[str], None] = print) -> None:
@@ -99,7 +100,7 @@ def placed(spec: dict[str, Any], *, leaves_after: int = 1) -> dict[str, Any]:
 
 def kubelet(cluster: Layout, settings: Settings | None = None) -> Component:
     """Ready once it answers and its node is Ready."""
-    return node.kubelet_of(layout(cluster), _kubelet_settings(cluster, settings or Settings()))
+    return node.kubelet_of(second(cluster), _kubelet_settings(cluster, settings or Settings()))
 
 
 def _kubelet_settings(cluster: Layout, settings: Settings) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def granted(scope: str, actions: tuple[str, ...]) -> dict[str, object]:
 
 
 def load(folder: Path) -> Issuer:
-    """As `save` wrote it."""
+    """As `cluster.registries` has saved it there."""
     saved = json.loads((folder / "tokens.json").read_text())
     accounts = {
         user: Account(password=one["password"], actions=tuple(one["actions"]))

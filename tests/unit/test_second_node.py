@@ -25,12 +25,12 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
 def written(cluster: Layout, settings: Settings | None = None) -> dict[str, object]:
     """The configuration that the second node's kubelet starts with."""
     second_node.kubelet(cluster, settings)
-    found: dict[str, object] = yaml.safe_load((second_node.layout(cluster).kubelet / "config.yaml").read_text())
+    found: dict[str, object] = yaml.safe_load((second_node.second(cluster).kubelet / "config.yaml").read_text())
     return found
 
 
 def test_two_nodes_share_no_name_address_port_or_folder(here: Layout) -> None:
-    one, two = node.first(here), second_node.layout(here)
+    one, two = node.first(here), second_node.second(here)
     for part in ("name", "address", "pods", "bridge", "run", "root", "port", "health", "socket", "images"):
         assert getattr(one, part) != getattr(two, part), part
     assert not {one.containerd, one.kubelet} & {two.containerd, two.kubelet}
@@ -66,7 +66,7 @@ def test_only_a_placed_pod_runs_there_and_leaves_soon_after_its_loss() -> None:
 
 
 def test_containerd_reads_where_this_node_has_its_things(here: Layout) -> None:
-    two = second_node.layout(here)
+    two = second_node.second(here)
     config = tomllib.loads(second_node._containerd_config(two))
     assert config["grpc"]["address"] == str(two.socket)
     network = config["plugins"]["io.containerd.cri.v1.runtime"]["cni"]

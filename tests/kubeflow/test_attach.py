@@ -145,3 +145,23 @@ def test_a_job_in_another_namespace_is_listed_and_cancelled(room: Room, room_ker
     assert "cancelled" in room_kernel.run(f"%ciao cancel {name}").stdout
     assert other.names("pods") == []
     other("delete", "namespace", other.namespace, "--wait=false")
+
+
+AGAIN = """%background=true
+%framework=pytorch
+%worker=1
+%retries=1
+import os, time
+print("attempt", os.environ["CIAO_ATTEMPT"], flush=True)
+time.sleep(3)
+if os.environ["CIAO_ATTEMPT"] == "1":
+    raise ValueError("no luck")
+"""
+
+
+def test_who_attaches_in_the_same_kernel_sees_the_next_attempt_which_is_made_once(room_kernel: Kernel) -> None:
+    request, first = room_kernel.start(AGAIN, until="in the background")
+    room_kernel.wait(request, first)
+    ran = room_kernel.run(f"%ciao attach {job_of(first)}")
+    assert [ran.stdout.count(f"attempt {number}\n") for number in (1, 2)] == [1, 1]
+    assert ran.status.startswith("succeeded")

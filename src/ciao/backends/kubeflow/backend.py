@@ -9,6 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from ciao.backends.kubeflow import creating, ending
+from ciao.backends.kubeflow.attempts import Attempts
 from ciao.backends.kubeflow.cluster import Cluster
 from ciao.backends.kubeflow.describing import facts, places
 from ciao.backends.kubeflow.finding import Found, events_of, found_job, found_jobs, seen_now, story_of
@@ -53,6 +54,7 @@ class Kubeflow:
         self._clusters: dict[str, Cluster] = {}
         self._place = ""
         self._ours: dict[str, _Ours] = {}
+        self._attempts = Attempts()
         self._cancelled: dict[str, Outcome] = {}
 
     @property
@@ -105,6 +107,7 @@ class Kubeflow:
 
     async def watch(self, name: str) -> AsyncGenerator[Event, None]:
         """What this machine keeps of it, then what the cluster tells."""
+        await self._attempts.made(name)
         keep, found = self._keep(name), await self._found(name)
         if found is None:
             for event in past(keep, self._kept_job(name, keep)):
@@ -122,7 +125,7 @@ class Kubeflow:
             resource=found.kind.resource,
             uid=found.uid,
             live=self._settings.live,
-            again=lambda number: self._again(found, number),
+            again=lambda number: self._attempts.make(name, number, lambda: self._again(found, number)),
             known=lambda manifest: self._cancelled.get(name) or replace(found, manifest=manifest or {}).outcome,
             close=lambda finished: ending.close(api, found, finished.outcome),
         )
@@ -140,6 +143,7 @@ class Kubeflow:
         return await ending.once_reached(lambda: self._cancel(name), name=name, patience=patience)
 
     async def _cancel(self, name: str) -> Outcome:
+        await self._attempts.give_up(name)
         found, keep = await self._found(name), self._keep(name)
         if found is None:
             self._kept_job(name, keep)
@@ -157,6 +161,7 @@ class Kubeflow:
 
     async def delete(self, name: str) -> None:
         """Cancel the job if it runs, and remove all that is known of it."""
+        await self._attempts.give_up(name)
         found, keep = await self._found(name), self._keep(name)
         if found is None:
             self._kept_job(name, keep)
@@ -183,6 +188,7 @@ class Kubeflow:
 
     async def job(self, name: str) -> Summary:
         """From the cluster, else from what this machine keeps."""
+        await self._attempts.made(name)
         found, keep = await self._found(name), self._keep(name)
         if found is None:
             return remembered(keep, self._kept_job(name, keep))

@@ -15,6 +15,8 @@ SERVICES = "10.96.0.0/16"
 API_SERVICE = "10.96.0.1"
 NETWORKS = 64
 """So many clusters can run side by side: each has a /24 for its pods."""
+PARTS = (244, 245, 246)
+"""The networks of a cluster's pods, of its cable, and of its second node's pods: 10.PART.NUMBER."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +108,7 @@ def free(name: str) -> Layout:
     )
     for number in range(NETWORKS):
         layout = Layout(name=name, number=number)
-        if f"10.244.{number}." not in listed.stdout and f"10.245.{number}." not in listed.stdout:
+        if not any(f"10.{part}.{number}." in listed.stdout for part in PARTS):
             return layout
     raise ClusterError(
         f"All of 10.244.0.0 to 10.244.{NETWORKS - 1}.0 are in use: end a cluster with `make cluster-down`."

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from cluster import builds, components, readiness
+from cluster import builds, components, layout, readiness
 from cluster.components import Component
 from cluster.errors import ClusterError, ComponentFailed
 from cluster.layout import Layout
@@ -74,6 +76,12 @@ def test_two_clusters_share_no_address_and_no_folder() -> None:
     one, two = Layout(name="one", number=0), Layout(name="two", number=1)
     for part in ("state", "kept", "pods", "node", "outer", "inner", "cable", "api", "registry", "cgroup"):
         assert getattr(one, part) != getattr(two, part), part
+
+
+def test_a_network_that_the_machine_routes_for_anything_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    routes = "".join(f"10.{part}.{part - 244}.0/24 dev other\n" for part in layout.PARTS)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: SimpleNamespace(stdout=routes))
+    assert layout.free("here").number == len(layout.PARTS)
 
 
 def test_a_name_that_cannot_be_a_folder_is_refused() -> None:

@@ -13,7 +13,7 @@ import sys
 import threading
 from pathlib import Path
 
-from cluster import control_plane, controllers, dns, images, mounts, node, proxy, registry, sysctls
+from cluster import control_plane, controllers, dns, images, kube_proxy, mounts, node, registry, sysctls
 from cluster.components import Component, Running, named, start
 from cluster.errors import ClusterError
 from cluster.layout import Layout
@@ -71,8 +71,8 @@ def _network(cluster: Layout) -> None:
     _run("ip", "link", "set", "ciao0", "up")
     _run("ip", "route", "add", "default", "via", cluster.outer)
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
-    if proxy.BRIDGED.exists():
-        proxy.BRIDGED.write_text("1")
+    if kube_proxy.BRIDGED.exists():
+        kube_proxy.BRIDGED.write_text("1")
 
 
 def _start(cluster: Layout) -> None:
@@ -90,7 +90,7 @@ def _start(cluster: Layout) -> None:
         control_plane.scheduler(cluster),
         node.kubelet(cluster),
         dns.coredns(cluster),
-        proxy.kube_proxy(cluster),
+        kube_proxy.component(cluster),
     )
     controllers.prepare(cluster)
     _tell("CRDs and webhooks are registered")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster import proxy
+from cluster import kube_proxy
 from cluster.layout import Layout
 
 
@@ -21,7 +21,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
 
 
 def told(cluster: Layout) -> dict[str, Any]:
-    proxy.kube_proxy(cluster)
+    kube_proxy.component(cluster)
     found: dict[str, Any] = yaml.safe_load((cluster.state / "kube-proxy.yaml").read_text())
     return found
 
@@ -35,5 +35,5 @@ def test_it_leaves_the_machines_connection_tracking_alone(here: Layout) -> None:
 def test_it_stands_in_for_who_asks_where_rules_do_not_see_the_bridge(
     *, bridged: bool, here: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(proxy, "BRIDGED", tmp_path if bridged else tmp_path / "none")
+    monkeypatch.setattr(kube_proxy, "BRIDGED", tmp_path if bridged else tmp_path / "none")
     assert told(here)["iptables"]["masqueradeAll"] is not bridged

@@ -15,7 +15,7 @@ BRIDGED = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
 """Whether the rules see what goes from pod to pod over the bridge; missing where the kernel cannot do that."""
 
 
-def kube_proxy(cluster: Layout) -> Component:
+def component(cluster: Layout) -> Component:
     """Ready once it has written the rules of the services that are there."""
     config = cluster.state / "kube-proxy.yaml"
     config.write_text(yaml.safe_dump(_config(cluster)))

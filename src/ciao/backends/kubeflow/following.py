@@ -12,6 +12,7 @@ from ciao.backends.kubeflow.keeping import Keep, Life
 from ciao.backends.kubeflow.replicas import Container, container_of, moment, replica_of
 from ciao.backends.kubeflow.story import Story
 from ciao.errors import BackendError
+from ciao.k8s.backoff import Pace
 from ciao.k8s.base import Api, Manifest
 from ciao.k8s.errors import ApiError
 from ciao.k8s.logs import IDLE, Chunk, Cursor, Gap, NotReady, follow
@@ -47,13 +48,24 @@ class _Log:
 class Logs:
     """Follows at most ``live`` replicas, those of the lowest ranks first; besides them, all that fail."""
 
-    def __init__(self, api: Api, story: Story, keep: Keep, *, live: int, write: Write, say: Say) -> None:
+    def __init__(
+        self,
+        api: Api,
+        story: Story,
+        keep: Keep,
+        *,
+        live: int,
+        write: Write,
+        say: Say,
+        pace: Pace = Pace(),  # noqa: B008 - frozen
+    ) -> None:
         self._api = api
         self._story = story
         self._keep = keep
         self._live = live
         self._write = write
         self._say = say
+        self._pace = pace
         self._logs: dict[Life, _Log] = {}
         self._kept: set[Life] = set()
         self._ranks = {name: rank for rank, name in enumerate(story.ranked)}
@@ -123,6 +135,7 @@ class Logs:
             ended=log.ended,
             cursor=self._cursor(log.life),
             idle=IDLE,
+            pace=self._pace,
         )
         with contextlib.suppress(NotReady):
             async with aclosing(told):

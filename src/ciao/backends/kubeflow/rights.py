@@ -65,7 +65,7 @@ NEEDS: tuple[Need, ...] = (
         resource=CONFIG_MAPS.plural,
         verbs=("create", "delete", "deletecollection", "get", "patch"),
     ),
-    Need(feature="follow the replicas", resource=PODS.plural, verbs=("list", "watch")),
+    Need(feature="follow the replicas", resource=PODS.plural, verbs=("get", "list", "watch")),
     Need(feature="read their logs", resource=PODS.plural, subresource="log", verbs=("get",)),
     Need(
         feature="say why a replica waits",

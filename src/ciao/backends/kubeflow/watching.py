@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ciao.backends.kubeflow.following import Logs
@@ -20,6 +21,7 @@ from ciao.backends.kubeflow.keeping import Keep, Life
 from ciao.backends.kubeflow.labels import JOB
 from ciao.backends.kubeflow.story import Story
 from ciao.errors import BackendError
+from ciao.k8s.backoff import Pace
 from ciao.k8s.base import EVENTS, PODS, Api, Manifest, Resource
 from ciao.k8s.changes import Change, Fresh, Stale, Synced, Told
 from ciao.k8s.errors import ApiError
@@ -27,7 +29,7 @@ from ciao.k8s.watch import watch as reflect
 from ciao.logs.archive import Tail
 from ciao.logs.lines import parse
 from ciao.logs.merge import Merge
-from ciao.model import Event, Finished, Line, Lines, Notice, Outcome, Phase
+from ciao.model import Event, Finished, Line, Lines, Notice, Outcome, Phase, ReplicaChanged
 from ciao.runner import FRAME
 
 __all__ = ["Watching"]
@@ -88,6 +90,7 @@ class Watching:
         again: Callable[[int], Awaitable[str]],
         known: Callable[[Manifest | None], Outcome | None],
         close: Callable[[Finished], Awaitable[None]],
+        pace: Pace = Pace(),  # noqa: B008 - frozen
     ) -> None:
         self._api = api
         self._story = story
@@ -98,9 +101,10 @@ class Watching:
         self._again = again
         self._ended_by_us = known
         self._close = close
+        self._pace = pace
         self._news: asyncio.Queue[_News] = asyncio.Queue(PENDING_NEWS)
         self._tasks: list[asyncio.Task[None]] = []
-        self._logs = Logs(api, story, keep, live=live, write=self._wrote, say=self._news.put)
+        self._logs = Logs(api, story, keep, live=live, write=self._wrote, say=self._news.put, pace=pace)
         self._synced: set[str] = set()
         self._told: set[str] = set()
         self._finished: Finished | None = None
@@ -111,11 +115,8 @@ class Watching:
     async def events(self) -> AsyncGenerator[Event, None]:
         """From the first line to Finished. Close it with ``aclosing``."""
         try:
-            for event in self._kept():
+            for event in (*self._kept(), *self._found()):
                 yield event
-            if (few := len(self._story.ranked) - self._live) > 0:
-                words = f"lines of {few} replicas are shown only if they fail; logs.live in config.yaml says how many"
-                yield Notice(text=words)
             self._watch()
             while not self._over():
                 for event in self._ordered(await self._take()):
@@ -131,14 +132,24 @@ class Watching:
             await asyncio.gather(*tasks, return_exceptions=True)
             self._keep.close()
 
+    def _found(self) -> Iterator[Event]:
+        """What is known before anything is watched: how many are not followed, and who waits already."""
+        if (few := len(self._story.ranked) - self._live) > 0:
+            words = f"lines of {few} replicas are shown only if they fail; logs.live in config.yaml says how many"
+            yield Notice(text=words)
+        for status in self._story.replicas.statuses():
+            if status.reason:
+                yield ReplicaChanged(status=status)
+
     # News comes in.
 
     def _watch(self) -> None:
-        name, namespace = self._story.job.name, self._story.namespace
+        name = self._story.job.name
+        told = partial(reflect, self._api, namespace=self._story.namespace, pace=self._pace)
         watches = {
-            "job": reflect(self._api, self._resource, namespace=namespace, field_selector=f"metadata.name={name}"),
-            "pod": reflect(self._api, PODS, namespace=namespace, label_selector=f"{JOB}={name}"),
-            "event": reflect(self._api, EVENTS, namespace=namespace),
+            "job": told(self._resource, field_selector=f"metadata.name={name}"),
+            "pod": told(PODS, label_selector=f"{JOB}={name}"),
+            "event": told(EVENTS),
         }
         self._tasks = [asyncio.create_task(self._pass_on(which, told)) for which, told in watches.items()]
 
@@ -208,7 +219,8 @@ class Watching:
             case Synced():
                 self._synced.add(seen.which)
             case Stale(since=since, reason=reason) if seen.which == "pod":
-                words = f"the cluster has not been heard for {now - since:.0f} s: {reason}; it is tried again"
+                silence = self._pace.now() - since
+                words = f"the cluster has not been heard for {silence:.0f} s: {reason}; it is tried again"
                 yield Notice(text=words, level="warning")
             case Fresh() if seen.which == "pod":
                 yield Notice(text="the cluster is heard again")

@@ -1,0 +1,180 @@
+"""A job is followed through all that a scripted API server does to its streams."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from ciao.backends.kubeflow.keeping import Keep
+from ciao.backends.kubeflow.story import Story
+from ciao.backends.kubeflow.watching import Watching
+from ciao.k8s.backoff import Pace
+from ciao.k8s.base import Resource
+from ciao.model import Event, Finished, Job, Lines, Notice, Outcome, Phase
+from fakes.apiserver import CUT, Answer, ApiServer, Asked, Feed, Reply, answer, connected, event, status, stream, text
+
+Manifest = dict[str, Any]
+
+SPEED = 100
+BEGAN = time.time()
+PACE = Pace(sleep=lambda seconds: asyncio.sleep(seconds / SPEED), now=lambda: BEGAN + (time.time() - BEGAN) * SPEED)
+JOBS = Resource(kind="PyTorchJob", plural="pytorchjobs", group="kubeflow.org")
+SPACE = "/api/v1/namespaces/ns"
+LOG = f"GET {SPACE}/pods/j-worker-0/log"
+PODS = f"GET {SPACE}/pods"
+RUNS = {"running": {"startedAt": "2026-11-23T05:00:00Z"}}
+DONE = {"terminated": {"exitCode": 0, "startedAt": "2026-11-23T05:00:00Z", "finishedAt": "2026-11-23T05:00:10Z"}}
+TOO_MANY = b"failed to create fsnotify watcher: too many open files"
+EXPIRED = event("ERROR", {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"})
+
+
+def pod(state: Manifest, version: int) -> Manifest:
+    labels = {"training.kubeflow.org/replica-type": "worker", "training.kubeflow.org/replica-index": "0"}
+    metadata = {"name": "j-worker-0", "namespace": "ns", "uid": "u", "labels": labels, "resourceVersion": str(version)}
+    spec = {"containers": [{"name": "c", "env": [{"name": "CIAO_JOB"}]}]}
+    return {"metadata": metadata, "spec": spec, "status": {"containerStatuses": [{"name": "c", "state": state}]}}
+
+
+def page(*items: Manifest) -> Answer:
+    return answer({"metadata": {"resourceVersion": "1"}, "items": list(items)})
+
+
+def lines(first: int, last: int) -> bytes:
+    return b"".join(b"2026-11-23T05:00:%02d.000000000Z %d\n" % (n, n) for n in range(first, last + 1))
+
+
+def either(lists: list[Answer], watches: list[Answer]) -> Callable[[Asked], Answer]:
+    """The next answer to a list or to a watch, and the last one again and again."""
+
+    def reply(asked: Asked) -> Answer:
+        mine = watches if asked.query.get("watch") else lists
+        return mine.pop(0) if len(mine) > 1 else mine[0]
+
+    return reply
+
+
+class Seen:
+    """What was told so far."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    @property
+    def texts(self) -> list[str]:
+        return [line.text for one in self.events if isinstance(one, Lines) for line in one.lines]
+
+    @property
+    def notices(self) -> list[str]:
+        return [one.text for one in self.events if isinstance(one, Notice)]
+
+    async def until(self, wanted: Callable[[], object]) -> None:
+        async with asyncio.timeout(20):
+            while not wanted():  # noqa: ASYNC110 - whatever the test waits for
+                await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def watching(home: Path, *, log: list[Reply], pods: Callable[[Asked], Answer]) -> AsyncIterator[Seen]:
+    """A job of one worker that runs, on a server with these answers."""
+    job = Job(name="j", backend="kubeflow", framework="pytorch", replicas=("worker-0",), created=1.0)
+    silent = either([page()], [Answer(stream=Feed())])
+    metadata = {"name": "j", "namespace": "ns", "uid": "j", "resourceVersion": "1"}
+    jobs = either([page({"metadata": metadata, "spec": {}})], [Answer(stream=Feed())])
+    script: dict[str, Any] = {LOG: log, PODS: pods, f"GET {SPACE}/events": silent}
+    script[f"GET {JOBS.path(namespace='ns')}"] = jobs
+    script[f"{PODS}/j-worker-0"] = [answer(pod(RUNS, 2))]
+    seen = Seen()
+    async with ApiServer(script) as server, connected(server) as api:
+        one = Watching(
+            api, Story(job=job, namespace="ns"), Keep(home, "j"), resource=JOBS, uid="j", live=9, again=_never,
+            known=_nothing, close=_closed, pace=PACE,
+        )  # fmt: skip
+
+        async def follow() -> None:
+            async with aclosing(one.events()) as events:
+                async for told in events:
+                    seen.events.append(told)
+
+        following = asyncio.create_task(follow())
+        try:
+            yield seen
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+
+async def _never(_number: int) -> str:
+    raise AssertionError("no attempt was left")
+
+
+def _nothing(_manifest: Manifest | None) -> Outcome | None:
+    return None
+
+
+async def _closed(_finished: Finished) -> None:
+    """Nothing is left to end."""
+
+
+async def test_refusals_cuts_and_too_many_followers_lose_no_line_and_double_none(tmp_path: Path) -> None:
+    log: list[Reply] = [
+        status(429, "TooManyRequests", "later", headers={"Retry-After": "1"}),
+        stream(lines(0, 5), CUT),
+        status(500, "InternalError", "broken"),
+        status(401, "Unauthorized", "Unauthorized"),
+        status(401, "Unauthorized", "Unauthorized"),
+        stream(lines(3, 8) + TOO_MANY, content="text/plain"),
+        stream(lines(6, 20), content="text/plain"),
+    ]
+    ends = Feed()
+    refused = [stream(EXPIRED), status(410, "Expired", "too old"), status(500, "InternalError", "broken"), stream(CUT)]
+    pods = either([page(pod(RUNS, 2))], [*refused, Answer(stream=ends)])
+    async with watching(tmp_path, log=log, pods=pods) as seen:
+        await seen.until(lambda: len(seen.texts) > 20)
+        ends.send(event("MODIFIED", pod(DONE, 3)))
+        await seen.until(lambda: seen.events and isinstance(seen.events[-1], Finished))
+    assert seen.texts == [str(n) for n in range(21)]
+    assert seen.notices == []
+    assert isinstance(last := seen.events[-1], Finished)
+    assert last.outcome.phase is Phase.SUCCEEDED
+
+
+async def test_a_silent_cluster_is_told_once_and_that_it_is_heard_again(tmp_path: Path) -> None:
+    back = asyncio.Event()
+
+    def pods(asked: Asked) -> Answer:
+        if back.is_set():
+            return Answer(stream=Feed()) if asked.query.get("watch") else page(pod(DONE, 3))
+        failed = asked.query.get("watch") or seen.events
+        return status(500, "InternalError", "etcd has no leader") if failed else page(pod(RUNS, 2))
+
+    async with watching(tmp_path, log=[stream(lines(0, 3))], pods=pods) as seen:
+        await seen.until(lambda: seen.notices)
+        back.set()
+        await seen.until(lambda: seen.events and isinstance(seen.events[-1], Finished))
+    silent, heard = seen.notices
+    words = (
+        r"the cluster has not been heard for \d+ s: the cluster failed \(500\): etcd has no leader; it is tried again"
+    )
+    assert re.fullmatch(words, silent)
+    assert heard == "the cluster is heard again"
+
+
+async def test_a_page_instead_of_a_log_is_no_line(tmp_path: Path) -> None:
+    log: list[Reply] = [text("<html>log in</html>", content="text/html"), stream(lines(0, 3))]
+    pods = either([page(pod(DONE, 3))], [Answer(stream=Feed())])
+    async with watching(tmp_path, log=log, pods=pods) as seen:
+        await seen.until(lambda: seen.events and isinstance(seen.events[-1], Finished))
+    assert seen.texts == ["0", "1", "2", "3"]
+
+
+async def test_the_lines_that_a_node_has_thrown_away_are_told(tmp_path: Path) -> None:
+    pods = either([page(pod(DONE, 3))], [Answer(stream=Feed())])
+    async with watching(tmp_path, log=[stream(lines(8, 9))], pods=pods) as seen:
+        await seen.until(lambda: seen.events and isinstance(seen.events[-1], Finished))
+    (notice,) = seen.notices
+    assert notice.startswith("the first lines of worker-0 are missing, before 2026-11-23T05:00:08.000000000Z: ")

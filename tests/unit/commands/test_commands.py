@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ciao.commands.config import config, page, strangers
 from ciao.commands.end import Ended, cancel, delete
@@ -16,7 +17,7 @@ from ciao.commands.logs import logs
 from ciao.commands.plan import plan
 from ciao.commands.table import COMMANDS
 from ciao.commands.wanted import Wanted
-from ciao.errors import CommandError, CreateRefused, JobNotFound, OptionError
+from ciao.errors import BackendUnavailable, CommandError, CreateRefused, JobNotFound, OptionError
 from ciao.model import Cell, Line, Lines, Phase
 from ciao.session import Session
 from ciao.settings import Settings, load
@@ -113,6 +114,18 @@ async def test_a_plan_names_what_is_wrong_with_the_cell_or_the_job() -> None:
     refusing = Scripted(refuses=CreateRefused("not here"))
     with pytest.raises(CreateRefused, match="not here"):
         await plan(Cell(text="%framework=jax\npass"), Session(NOWHERE, backends={"local": refusing}))
+
+
+async def test_a_plan_for_a_cluster_that_cannot_be_asked_is_made_and_says_so() -> None:
+    away = Scripted(name="kubeflow", refuses=BackendUnavailable("the cluster ctx gave no answer in time"))
+    settings = Settings(home=NOWHERE.home, images={"pytorch": "torch:1"}, namespace="team")
+    planned = await plan(
+        Cell(text="%framework=pytorch\n%worker=2\npass"), Session(settings, backends={"kubeflow": away})
+    )
+    assert [document["kind"] for document in yaml.safe_load_all(planned.yaml)] == ["ConfigMap", "PyTorchJob"]
+    assert planned.notices[0].text == (
+        "the cluster was not asked: the cluster ctx gave no answer in time. This is for one that serves every kind"
+    )
 
 
 def test_config_shows_each_value_where_it_comes_from_and_no_secret() -> None:

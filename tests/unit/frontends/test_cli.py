@@ -294,3 +294,23 @@ def test_a_notebook_is_no_file_to_run_and_what_runs_one_is_said(ciao: Said, tmp_
     status, _, err = ciao("run", str(path))
     assert (status, err[: len(said)]) == (2, said)
     assert f"jupyter nbconvert --to notebook --execute {path}" in err
+
+
+def test_a_reason_for_which_many_replicas_wait_is_said_once(ciao: Said) -> None:
+    waits = [
+        ReplicaChanged(
+            status=ReplicaStatus(replica=f"worker-{i}", state=ReplicaState.WAITING, since=NOON, reason="no room")
+        )
+        for i in range(3)
+    ]
+    _, _, err = ciao("attach", backend=one_job(script=[*waits, finished()]))
+    assert err.count("no room") == 1
+
+
+def test_a_followed_log_is_chosen_by_expression_and_number(ciao: Said) -> None:
+    backend = one_job(script=[lines("loss 3", "up", "loss 2", "loss 1"), finished()])
+    assert (
+        ciao("logs", "jax-aaaaa", "worker-0", "-f", "--grep", "loss", "--tail", "2", backend=backend)[1]
+        == "loss 2\nloss 1\n"
+    )
+    assert ciao("logs", "--since", "soon")[0] == 2

@@ -14,9 +14,10 @@ from ciao.commands.end import Ended
 from ciao.commands.jobs import Jobs
 from ciao.commands.logs import Log
 from ciao.commands.plan import Plan
+from ciao.errors import BackendUnavailable
 from ciao.frontends.display import page, present
 from ciao.frontends.display.page import Page
-from ciao.model import Failure, Notice, Outcome, Phase
+from ciao.model import Failure, Notice, Outcome, Phase, ReplicaState, Summary
 from fakes.jobs import BOOM, NOON, lines, summary
 
 MIXED = replace(
@@ -44,6 +45,45 @@ def test_jobs_are_a_table_with_the_newest_first() -> None:
         tf-ccccc   pending  2                    1 h ago  -
         and 12 older: ciao jobs --all
     """)
+
+
+def far(name: str, phase: Phase = Phase.RUNNING, **more: object) -> Summary:
+    found = summary(name, phase)
+    job = replace(found.job, backend="kubeflow")
+    return replace(found, **{"job": job, "kind": "PyTorchJob", "namespace": "team", **more})  # type: ignore[arg-type]
+
+
+def test_columns_in_which_no_jobs_differ_are_left_out() -> None:
+    def head(*summaries: Summary) -> list[str]:
+        return shown(present.jobs(Jobs(summaries=summaries, older=0, where="x"), now=NOON)).split("\n")[0].split()
+
+    plain = ["JOB", "STATE", "REPLICAS", "CREATED", "TOOK", "FROM"]
+    assert head(far("a"), far("b")) == plain
+    assert head(far("a"), replace(far("b"), namespace="other")) == [*plain[:5], "NAMESPACE", "FROM"]
+    assert head(far("a"), summary("b")) == [*plain[:5], "BACKEND", "KIND", "NAMESPACE", "FROM"]
+
+
+def test_a_backend_that_could_not_be_asked_is_told_below_the_list() -> None:
+    missing = (BackendUnavailable("the cluster ctx gave no answer in time", hint="See the network"),)
+    for summaries in ((summary("a"),), ()):
+        text = shown(present.jobs(Jobs(summaries=summaries, older=0, where="local", missing=missing), now=NOON))
+        assert text.endswith("\nnot listed: the cluster ctx gave no answer in time. See the network")
+
+
+def test_describe_of_a_job_on_a_cluster_tells_its_object_pods_and_why_they_wait() -> None:
+    reason = "none of 3 nodes has enough cpu free (3 Insufficient cpu). It starts when others end; or ask for less"
+    waiting = tuple(replace(r, state=ReplicaState.WAITING, reason=reason) for r in summary("a").replicas)
+    job = far(
+        "jax-aaaaa",
+        Phase.PENDING,
+        replicas=waiting,
+        facts=(("object", "pytorchjobs.kubeflow.org/jax-aaaaa"),),
+        places={"worker-0": "jax-aaaaa-worker-0, no node yet"},
+    )
+    text = shown(present.describe(Chosen(summary=job), now=NOON + 20))
+    assert "kind       PyTorchJob\nnamespace  team\nobject     pytorchjobs.kubeflow.org/jax-aaaaa\n" in text
+    assert "worker-0  waiting  18 s ago  jax-aaaaa-worker-0, no node yet\n" in text
+    assert text.endswith(f"\nworker-0, worker-1: {reason}")
 
 
 def test_no_jobs_are_said_in_words() -> None:

@@ -114,6 +114,16 @@ def test_a_long_error_is_cut_to_one_line() -> None:
     assert len(text) < 200
 
 
+def test_a_wait_says_why_and_what_to_do_even_if_that_is_long() -> None:
+    words = "the namespace's quota few is used up: asked pods=1, used pods=0 of pods=0. It starts when others end; " * 2
+    waiting = {
+        name: ReplicaStatus(replica=name, state=ReplicaState.WAITING, since=0, reason=why)
+        for name, why in (("a", "no room"), ("b", words), ("c", words), ("d", ""))
+    }
+    text = status(view(started=None, replicas=waiting)).text
+    assert text.endswith(f"4 waiting: {words.strip()} (and 1 other reason)")
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [

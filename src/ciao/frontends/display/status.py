@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import html
 import time
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, assert_never
 
@@ -19,6 +20,8 @@ from ciao.model import Failure, Outcome, Phase, ReplicaState, ReplicaStatus
 __all__ = ["Stage", "Status", "View", "duration", "failed", "short", "status"]
 
 _LONGEST = 120
+_WAIT = 300
+"""Characters of an error, and of a reason to wait, which is all that there is to read."""
 
 _COLOURS = {  # legible on white and on black
     "succeeded": "#2e9e44",
@@ -160,15 +163,25 @@ def _replicas(statuses: Iterable[ReplicaStatus]) -> list[str]:
         found[one.state].append(one.reason)
     parts = []
     for state, reasons in found.items():
-        why = next((plain(r) for r in reasons if r), "") if state in (ReplicaState.WAITING, ReplicaState.FAILED) else ""
+        why = _why(reasons) if state in (ReplicaState.WAITING, ReplicaState.FAILED) else ""
         if reasons:
-            parts.append(f"{len(reasons)} {state.value}" + (f": {short(why)}" if why else ""))
+            parts.append(f"{len(reasons)} {state.value}" + (f": {why}" if why else ""))
     return parts
 
 
-def short(words: str) -> str:
+def _why(reasons: Sequence[str]) -> str:
+    """The reason that most have. A wait's may be long, for it says what to do."""
+    known = Counter(plain(reason) for reason in reasons if reason)
+    if not known:
+        return ""
+    [(most, _)] = known.most_common(1)
+    others = len(known) - 1
+    return short(most, _WAIT) + (f" (and {others} other {'reason' if others == 1 else 'reasons'})" if others else "")
+
+
+def short(words: str, longest: int = _LONGEST) -> str:
     """The words, or as many as fit in a line that others stand in as well."""
-    return words if len(words) <= _LONGEST else words[: _LONGEST - 1] + "…"
+    return words if len(words) <= longest else words[: longest - 1] + "…"
 
 
 def _html(state: str, words: str, body: str) -> str:

@@ -67,10 +67,16 @@ def add(component: Component, *, init: int, environment: Mapping[str, str], clus
     """Start it, from the host, in the namespaces of a running cluster, whose first process adopts it.
 
     Its probe is asked on the host: it must name an address that holds there, not the cluster's own loopback.
+
+    Raises:
+        ComponentFailed: the cluster has ended; with what was said.
     """
     file = _pid_file(cluster, component.name)
     detached = ("sh", "-c", '"$@" & echo $! >"$0"', str(file))  # the id that it has inside
-    _popen(component, (*_enter(init), *detached, *component.command), environment=environment, cluster=cluster).wait()
+    command = (*_enter(init), *detached, *component.command)
+    if code := _popen(component, command, environment=environment, cluster=cluster).wait():
+        what = f"could not be started in the cluster {cluster.name}: nsenter ended with {code}"
+        raise ComponentFailed(component.name, what, log=_log(component, cluster))
     pid = file.read_text().strip()
     return _running(component, lambda: None if _signal(init, "-0", pid) else "an error", cluster=cluster)
 

@@ -50,6 +50,13 @@ def test_a_ready_component_is_told_with_its_time(here: Layout) -> None:
     assert told[0].startswith("thing ready after ")
 
 
+def test_a_component_cannot_be_added_to_a_cluster_that_has_ended(here: Layout) -> None:
+    with subprocess.Popen("true") as ended:
+        ended.wait()
+    with pytest.raises(ComponentFailed, match="thing could not be started in the cluster here: nsenter ended with 1"):
+        components.add(shell("true"), init=ended.pid, environment=os.environ, cluster=here)
+
+
 def test_a_component_that_is_killed_meanwhile_is_not_named(here: Layout) -> None:
     (here.state / "pids").mkdir()
     (here.state / "pids/etcd").write_text("7\n")

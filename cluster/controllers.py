@@ -51,10 +51,7 @@ def prepare(cluster: Layout) -> None:
     ours.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": documents}))
     apply(cluster, [ours])
     _kubectl(cluster, "wait", "crd", "--all", "--for=condition=Established", "--timeout=60s")
-    served = CERTIFICATES / "serving-certs"
-    served.mkdir()
-    for kind, name in (("crt", "tls.crt"), ("key", "tls.key")):
-        shutil.copy(cluster.pki / f"{pki.WEBHOOKS}.{kind}", served / name)
+    _certificate(cluster)
 
 
 def training_operator(cluster: Layout) -> Component:
@@ -134,6 +131,14 @@ def _operator_secret(cluster: Layout) -> dict[str, Any]:
     files = {"ca.crt": "ca.crt", "ca.key": "ca.key", "tls.crt": f"{pki.WEBHOOKS}.crt", "tls.key": f"{pki.WEBHOOKS}.key"}
     data = {key: base64.b64encode((cluster.pki / name).read_bytes()).decode() for key, name in files.items()}
     return {**_named("Secret", "training-operator-webhook-cert", namespace="kubeflow"), "data": data}
+
+
+def _certificate(cluster: Layout) -> None:
+    """Where the programs look for it."""
+    served = CERTIFICATES / "serving-certs"
+    served.mkdir()
+    for kind, name in (("crt", "tls.crt"), ("key", "tls.key")):
+        shutil.copy(cluster.pki / f"{pki.WEBHOOKS}.{kind}", served / name)
 
 
 def _webhooks(cluster: Layout, path: Path, program: str, port: int) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cluster import layers, layout, locks
-from cluster.layers import Layer
+from cluster.layers import Layer, Packed
 from cluster.recipes import Busybox, Dash, Debian, Packages, Programs, Wheels
 
 if TYPE_CHECKING:
@@ -57,24 +57,26 @@ class Image:
         packed = [layer.packed() for layer in self.layer.stack()]
         for one in packed:
             os.link(one.file, unfinished / one.digest)
-        config = {
+        config = json.dumps(self._config(packed)).encode()
+        digest = hashlib.sha256(config).hexdigest()
+        (unfinished / digest).write_bytes(config)
+        manifest = _manifest(_descriptor("config.v1+json", digest, len(config)), packed)
+        (unfinished / "manifest.json").write_text(json.dumps(manifest))
+        unfinished.rename(self.folder)
+
+    def _config(self, packed: list[Packed]) -> dict[str, object]:
+        return {
             "architecture": "amd64",
             "os": "linux",
             "config": {"Env": [PATH], "Entrypoint": list(self.entrypoint), "Cmd": list(self.command)},
             "rootfs": {"type": "layers", "diff_ids": [f"sha256:{one.content}" for one in packed]},
             "history": [{"created_by": "ciao-cluster"} for _ in packed],
         }
-        data = json.dumps(config).encode()
-        digest = hashlib.sha256(data).hexdigest()
-        (unfinished / digest).write_bytes(data)
-        manifest = {
-            "schemaVersion": 2,
-            "mediaType": f"{OCI}.manifest.v1+json",
-            "config": _descriptor("config.v1+json", digest, len(data)),
-            "layers": [_descriptor("layer.v1.tar+gzip", one.digest, one.file.stat().st_size) for one in packed],
-        }
-        (unfinished / "manifest.json").write_text(json.dumps(manifest))
-        unfinished.rename(self.folder)
+
+
+def _manifest(config: dict[str, object], packed: list[Packed]) -> dict[str, object]:
+    found = [_descriptor("layer.v1.tar+gzip", one.digest, one.file.stat().st_size) for one in packed]
+    return {"schemaVersion": 2, "mediaType": f"{OCI}.manifest.v1+json", "config": config, "layers": found}
 
 
 def _descriptor(kind: str, digest: str, size: int) -> dict[str, object]:

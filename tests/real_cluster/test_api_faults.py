@@ -57,10 +57,12 @@ def watch(kubectl: Kubectl) -> Iterator[subprocess.Popen[str]]:
     bound = (f"--kubeconfig={kubectl.kubeconfig}", f"--namespace={kubectl.namespace}")
     command = [builds.program("kubectl"), *bound, "get", "configmaps", "--output=name", "--watch"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "configmap/kube-root-ca.crt\n"
-        yield process
-        process.kill()
+        try:
+            assert process.stdout
+            assert process.stdout.readline() == "configmap/kube-root-ca.crt\n"
+            yield process
+        finally:
+            process.kill()
 
 
 def test_the_api_server_stops_and_comes_back_with_its_objects_and_other_gates(

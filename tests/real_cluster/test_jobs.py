@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cluster import readiness
-from real_cluster.manifests import Images, pod, template, v1_job
+from real_cluster.manifests import Images, pod, template, train_job, v1_job
 
 if TYPE_CHECKING:
     from cluster.kubectl import Kubectl
@@ -71,3 +71,7 @@ def test_a_quota_refuses_a_pod(kubectl: Kubectl, image: Images) -> None:
 def test_the_webhook_refuses_a_job_whose_container_has_the_wrong_name(kubectl: Kubectl, image: Images) -> None:
     body = template(image("tiny"), "true", name="wrong")
     assert "denied the request" in kubectl.refused(v1_job("PyTorchJob", {"Master": (1, body)}))
+
+
+def test_the_webhook_refuses_a_trainjob_whose_runtime_does_not_exist(kubectl: Kubectl) -> None:
+    assert "denied the request" in kubectl.refused(train_job("none", "any", ""))

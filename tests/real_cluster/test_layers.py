@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from cluster.trees import Tree
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900), pytest.mark.usefixtures("prepared")]
 
 
 @dataclass(frozen=True, kw_only=True)

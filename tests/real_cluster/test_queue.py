@@ -10,12 +10,11 @@ import pytest
 from cluster import kueue, readiness
 from cluster.errors import ClusterError
 from cluster.kubectl import Kubectl
+from real_cluster.manifests import Images
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
-
-    Images = Callable[[str], str]
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 

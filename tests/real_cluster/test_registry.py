@@ -15,15 +15,12 @@ from urllib.parse import urlencode
 import pytest
 
 from cluster import readiness, registries
+from real_cluster.manifests import Images
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from cluster.kubectl import Kubectl, Manifest
     from cluster.outside import Cluster
     from cluster.registries import Registry
-
-    Images = Callable[[str], str]
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 

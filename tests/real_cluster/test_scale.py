@@ -27,9 +27,11 @@ WORKERS, MASTER = (f"{ALL},training.kubeflow.org/replica-type={role}" for role i
 def fakes(cluster: Cluster, kubectl: Kubectl) -> Iterator[None]:
     """Ten fake nodes."""
     kwok.start(cluster)
-    kwok.nodes(kubectl, 10)
-    yield
-    kwok.remove(cluster, kubectl)
+    try:
+        kwok.nodes(kubectl, 10)
+        yield
+    finally:
+        kwok.remove(cluster, kubectl)
 
 
 def job(workers: int) -> dict[str, Any]:
@@ -114,7 +116,7 @@ def test_one_replica_that_ends_badly_fails_the_job(kubectl: Kubectl, fakes: None
 
 
 def test_nothing_is_left_of_fake_nodes(cluster: Cluster, kubectl: Kubectl) -> None:
-    before = present(kubectl)
+    before, ended = present(kubectl), cluster.ended()
     kwok.start(cluster)
     kwok.nodes(kubectl, 2)
     pod = {"containers": [{"name": "main", "image": "nowhere.invalid/never-pulled"}], **kwok.PLACEMENT}
@@ -123,4 +125,4 @@ def test_nothing_is_left_of_fake_nodes(cluster: Cluster, kubectl: Kubectl) -> No
     kwok.remove(cluster, kubectl)
     assert present(kubectl) == before
     assert not kubectl.names("pods")
-    assert not cluster.ended()
+    assert cluster.ended() == ended

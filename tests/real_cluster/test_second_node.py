@@ -15,16 +15,13 @@ from cluster.kubectl import Kubectl
 from cluster.layers import Layer
 from cluster.recipes import Texts
 from cluster.second_node import NAME, Settings, placed
+from real_cluster.manifests import Images
 from real_cluster.test_teardown import HERE, _present
 from real_cluster.test_teardown import NAME as NAMED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from cluster.components import Component
     from cluster.outside import Cluster
-
-    Images = Callable[[str], str]
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
@@ -108,12 +105,15 @@ def test_a_rotated_log_is_whole_for_who_follows_and_short_for_who_comes_late(
     kubectl.until("pod/one", "{.status.phase}", "Running")
     command = [builds.program("kubectl"), f"--kubeconfig={kubectl.kubeconfig}", f"--namespace={kubectl.namespace}"]
     with subprocess.Popen([*command, "logs", "one", "--follow"], stdout=subprocess.PIPE, text=True) as follow:
-        assert follow.stdout
-        assert follow.stdout.readline() == "0\n"
-        kubectl("exec", "one", "--", "touch", "/tmp/go")
-        readiness.until(lambda: not kubectl("logs", "one").startswith("0\n"), what="The log is rotated")
-        kubectl("exec", "one", "--", "touch", "/tmp/stop")
-        followed = [int(line) for line in follow.communicate(timeout=60)[0].split()]
+        try:
+            assert follow.stdout
+            assert follow.stdout.readline() == "0\n"
+            kubectl("exec", "one", "--", "touch", "/tmp/go")
+            readiness.until(lambda: not kubectl("logs", "one").startswith("0\n"), what="The log is rotated")
+            kubectl("exec", "one", "--", "touch", "/tmp/stop")
+            followed = [int(line) for line in follow.communicate(timeout=60)[0].split()]
+        finally:
+            follow.kill()
     late = [int(line) for line in kubectl("logs", "one").split()]
     assert followed == list(range(1, len(followed) + 1))
     assert late == followed[-len(late) :]

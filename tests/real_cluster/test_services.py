@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from real_cluster.manifests import Images
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from cluster.kubectl import Kubectl
-
-    Images = Callable[[str], str]
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 

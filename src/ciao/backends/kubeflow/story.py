@@ -111,6 +111,8 @@ class Story:
                 yield from self._end(Phase.FAILED, now)
             return
         self._object = manifest
+        if suspended(manifest):
+            self._forgive()
         verdict = condition(manifest, "Failed") or condition(manifest, "Succeeded") or condition(manifest, "Complete")
         if verdict is not None and self._verdict_at is None:
             self._verdict_at = now
@@ -222,7 +224,7 @@ class Story:
             failure = self._leaving.get(name)
         yield from self._heard(name, pod)
         if failure is not None and self._ended_by_others(leaves, container.terminated):
-            yield from self.replicas.become(name, ReplicaState.ENDED, since=now)
+            yield from self._let_go(name, now)
         elif failure is not None:
             self._fail(failure, now)
             yield from self.replicas.become(
@@ -264,11 +266,11 @@ class Story:
             self.started = moment(state.get("startedAt"), otherwise=now)
 
     def _deleted(self, name: str, pod: Manifest, now: float) -> Iterator[Event]:
-        if name not in self.replicas.open():
-            return
         if suspended(self._object):
             self.replicas.take(name, "")
-            yield from self.replicas.wait(name, self._held(), now=now)
+            yield from self._let_go(name, now)
+            return
+        if name not in self.replicas.open():
             return
         if not self._over():
             lost = gone(name, pod, now=now)
@@ -276,6 +278,21 @@ class Story:
             yield from self.replicas.become(name, ReplicaState.FAILED, since=now, reason=reason_of(lost))
         else:
             yield from self.replicas.become(name, ReplicaState.ENDED, since=now)
+
+    def _let_go(self, name: str, now: float) -> Iterator[Event]:
+        """Its end was not its own: it is done, or waits for another pod if the job is held back."""
+        if suspended(self._object):
+            yield from self.replicas.wait(name, self._held(), now=now)
+        else:
+            yield from self.replicas.become(name, ReplicaState.ENDED, since=now)
+
+    def _forgive(self) -> None:
+        """The job is held back: what looked like the loss of pods is the work of who holds it back."""
+        self._leaving.clear()
+        stopped = {name for name, f in self._failures.items() if f.kind == "lost" or f.ename in ("SIGTERM", "SIGKILL")}
+        self._failures = {name: f for name, f in self._failures.items() if name not in stopped}
+        if not self._failures:
+            self._failed_at = None
 
     def _ended_by_others(self, leaves: bool, terminated: Manifest | None) -> bool:  # noqa: FBT001 - of the pod
         """A replica that was told to end: by the operator after another's end, or by a suspension."""

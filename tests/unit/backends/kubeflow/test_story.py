@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -214,6 +214,31 @@ def test_an_image_that_is_pulled_for_long_is_told() -> None:
     (waits,) = told(known.tick(105))
     assert isinstance(waits, ReplicaChanged)
     assert waits.status.reason == "its node pulls the image a/b:1"
+
+
+HELD = {
+    "metadata": {"labels": {"kueue.x-k8s.io/queue-name": "team"}},
+    "spec": {"runPolicy": {"suspend": True}},
+}
+LEAVES = {"deletionTimestamp": "1970-01-01T00:03:21Z"}
+
+
+@pytest.mark.parametrize("told_first", ["the job", "the pod"])
+def test_a_pod_that_is_ended_because_its_job_is_held_back_waits_and_runs_again(told_first: str) -> None:
+    known = story("worker-0")
+    told(known.see_pod(pod("worker-0", RUNS), now=100))
+    steps: list[Callable[[], Iterable[Event]]] = [
+        lambda: known.see_job(HELD, now=200),
+        lambda: known.see_pod(pod("worker-0", ended(143), metadata=LEAVES), now=200),
+    ]
+    for step in steps if told_first == "the job" else reversed(steps):
+        told(step())
+    told(known.see_pod(pod("worker-0", ended(143), metadata=LEAVES), now=201, deleted=True))
+    assert told(known.tick(300)) == []
+    (status,) = known.replicas.statuses()
+    assert (status.state, status.reason) == (ReplicaState.WAITING, "it waits in the queue team")
+    told(known.see_job({"metadata": {}, "spec": {}}, now=400))
+    assert states(told(known.see_pod(pod("worker-0", RUNS, uid="new"), now=401))) == {"worker-0": ReplicaState.RUNNING}
 
 
 def test_what_was_said_last_counts_whatever_the_order_in_which_it_is_listed() -> None:

@@ -1,6 +1,12 @@
 """A TCP proxy on the host, before the API server, that a test cuts, stalls, slows and heals.
 
 TLS passes through it untouched: the API server's certificate holds for 127.0.0.1 too.
+
+    with cut.before_api(cluster.layout) as proxy:
+        path = proxy.kubeconfig(tmp_path / "kubeconfig", like=cluster.layout.kubeconfig)
+        ... a client that has read `path` ...
+        proxy.cut()           # or stall(), or slow(50_000), in bytes a second
+        proxy.heal()
 """
 
 from __future__ import annotations

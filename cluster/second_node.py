@@ -2,6 +2,12 @@
 
 Only pods that are `placed` run there. It is a machine in name only, with its own bridge, cgroups and disk: an end of
 it, by `lose`, is seen by the cluster as that of a machine.
+
+    second_node.add(cluster)                                                    # or with Settings(...)
+    ... a pod whose spec is `second_node.placed(spec)` ...
+    second_node.change(cluster, Settings(evict={"memory.available": "99%"}))    # and back: Settings()
+    second_node.lose(cluster)
+    second_node.add(cluster)
 """
 
 from __future__ import annotations

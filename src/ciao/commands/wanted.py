@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from ciao.errors import CommandError
 from ciao.logs.lines import stamp
+from ciao.logs.merge import Merge
 from ciao.model import Event, Finished, Line, Lines, Phase, Summary
 
 __all__ = ["HERE", "Pace", "Wanted", "marked", "pace_of"]
@@ -68,7 +69,7 @@ class Wanted:
 
     async def select(self, events: AsyncGenerator[Event, None], *, pace: Pace) -> AsyncGenerator[Event, None]:
         """A job's events with the lines that are asked for: the last of those so far, and all that follow."""
-        shown = self._narrowed(events) if self.tail is None else self._tailed(events, deque(maxlen=self.tail), pace)
+        shown = self._narrowed(events) if self.tail is None else self._tailed(events, _Last(self.tail), pace)
         async with aclosing(shown) as stream:
             async for event in stream:
                 yield event
@@ -82,28 +83,46 @@ class Wanted:
                     yield Lines(lines=lines)
 
     async def _tailed(
-        self, events: AsyncGenerator[Event, None], held: deque[Line], pace: Pace
+        self, events: AsyncGenerator[Event, None], last: _Last, pace: Pace
     ) -> AsyncGenerator[Event, None]:
         holding = True
         async with aclosing(marked(events, pace)) as stream:
             async for event in stream:
+                if holding and (event is None or isinstance(event, Finished)):
+                    holding = False
+                    if lines := last.lines():
+                        yield Lines(lines=lines)
                 if isinstance(event, Lines):
-                    held.extend(self.of_them(event.lines))
-                if holding and event is not None and not isinstance(event, Finished):
-                    if not isinstance(event, Lines):
-                        yield event
-                    continue
-                holding = False
-                if held:
-                    yield Lines(lines=tuple(held))
-                    held = deque()
-                if event is not None and not isinstance(event, Lines):
+                    lines = self.of_them(event.lines)
+                    if holding:
+                        last.add(lines)
+                    elif lines:
+                        yield Lines(lines=lines)
+                elif event is not None:
                     yield event
 
     def _matches(self, line: Line) -> bool:
         if self.replica not in (None, line.replica) or line.stamp < self.since:
             return False
         return self.pattern is None or self.pattern.search(line.text) is not None
+
+
+class _Last:
+    """The last lines of all replicas by their time; those of one replica come before those of another."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._of: dict[str, deque[Line]] = {}
+
+    def add(self, lines: Iterable[Line]) -> None:
+        for line in lines:
+            self._of.setdefault(line.replica, deque(maxlen=self._number)).append(line)
+
+    def lines(self) -> tuple[Line, ...]:
+        merge = Merge()
+        for replica, lines in self._of.items():
+            merge.add(replica, list(lines))
+        return tuple(merge.take()[-self._number :])
 
 
 async def marked(events: AsyncGenerator[Event, None], pace: Pace) -> AsyncGenerator[Event | None, None]:

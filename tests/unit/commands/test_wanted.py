@@ -73,6 +73,11 @@ async def test_the_tail_of_a_job_that_ended_is_its_last_lines_before_its_end() -
         assert [type(event) for event in [e async for e in selected]] == [Lines, Finished]
 
 
+async def test_the_tail_is_by_time_whichever_replica_is_told_first() -> None:
+    events = (lines("a", "d", second=3), lines("b", "c", replica="worker-1", second=2), finished())
+    assert await shown(Wanted.of(tail="2"), *events) == [["c", "d"]]
+
+
 async def test_the_tail_of_a_job_that_runs_comes_when_it_is_quiet_and_then_all_that_follows() -> None:
     more = asyncio.Event()
 

@@ -66,7 +66,7 @@ class Session:
         A backend that was never used from here is not asked: whoever only works on this machine waits for no cluster.
         """
         first = self.backend()
-        names = (first.name, *(name for name in FOLDERS if name != first.name and self._used(name)))
+        names = (first.name, *(name for name in FOLDERS if name != first.name and self.uses(name)))
         if len(names) == 1:
             return first
         if names not in self._everywhere:
@@ -74,6 +74,14 @@ class Session:
 
             self._everywhere[names] = Joined(first, *map(self.backend, names[1:]))
         return self._everywhere[names]
+
+    def uses(self, name: str) -> bool:
+        """Whether jobs run there, or a trace of one is here and it can still be reached as far as credentials tell."""
+        if name in self._backends or name == self.backend().name:
+            return True
+        return _any_in(self.settings.home / FOLDERS[name] / "jobs") and (
+            name == "local" or _cluster_known(self.settings)
+        )
 
     def place(self, backend: str | None, namespace: str | None) -> str:
         """What the first line of a job's output says of where it is."""
@@ -119,14 +127,6 @@ class Session:
         """Close its connections while the engine still can: Python complains of those that are open at its end."""
         with suppress(CiaoError, TimeoutError):
             self.engine.call(cluster.close()).result(PATIENCE)
-
-    def _used(self, name: str) -> bool:
-        """Whether there is a trace of its jobs; credentials of a cluster may be gone again."""
-        if name in self._backends:
-            return True
-        return _any_in(self.settings.home / FOLDERS[name] / "jobs") and (
-            name == "local" or _cluster_known(self.settings)
-        )
 
     def _make(self, name: str) -> Backend:
         if name == "local":

@@ -30,8 +30,13 @@ def config(settings: Settings) -> tuple[Row, ...]:
 def strangers(environ: Mapping[str, str]) -> tuple[str, ...]:
     """CIAO_* variables that are none of ours but nearly: most likely mistyped. Each with what was meant."""
     known = {s.variable for s in SETTINGS}
-    found = ((v, did_you_mean(v, known)) for v in sorted(environ) if v.startswith("CIAO_") and v not in known)
+    found = ((v, did_you_mean(v, known)) for v in sorted(environ) if _may_be_ours(v) and v not in known)
     return tuple(f"{variable}: {meant}" for variable, meant in found if meant)
+
+
+def _may_be_ours(variable: str) -> bool:
+    """``CIAO_TEST_...`` is for the tests of Ciao."""
+    return variable.startswith("CIAO_") and not variable.startswith("CIAO_TEST_")
 
 
 def page() -> str:

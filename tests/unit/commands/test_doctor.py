@@ -134,3 +134,14 @@ async def test_a_backend_that_cannot_be_reached_is_a_failure(home: Path) -> None
 
     found = (await checks(settings(home), Away()))["jobs"]
     assert (found.verdict, found.words, found.fix) == ("fail", "nobody answers", "Look at the cable")
+
+
+async def test_a_cluster_is_looked_at_by_who_uses_one(home: Path) -> None:
+    file = home / "kubeconfig"
+    file.write_text("no: kubeconfig")
+    alone = Session(Settings(home=home, kubeconfig=file, backend="local"))
+    assert {c.name: c for c in await doctor(alone, environ={})}["cluster"].words.startswith("not asked")
+    (home / "kubeflow" / "jobs" / "jax-aaaaa").mkdir(parents=True)
+    found = {c.name: c for c in await doctor(alone, environ={})}
+    assert found["credentials"].verdict == "fail"
+    assert found["jobs"].words == "0 running, 0 kept on local"

@@ -24,6 +24,8 @@ STOPPED = 128 + signal.SIGTERM
 
 _MEMORY = re.compile(r"\d+(\.\d+)?([kKMGTPE]i?)?")
 
+_TOO_LONG = "it ran longer than its timeout, and nobody watched it: the cluster has ended it"
+
 _DISRUPTIONS = {
     "PreemptionByScheduler": ("Preempted", "a pod of higher priority took its place on its node"),
     "DeletionByTaintManager": ("NodeLost", "its node stopped answering, or was drained"),
@@ -40,6 +42,8 @@ def failure_of(replica: str, pod: Manifest, *, now: float) -> Failure | None:
     """
     container = container_of(pod)
     status = pod.get("status") or {}
+    if status.get("reason") == "DeadlineExceeded":
+        return Failure(replica=replica, kind="timeout", time=now, ename="DeadlineExceeded", evalue=_TOO_LONG)
     if status.get("reason") in (
         "Evicted",
         "Preempting",

@@ -6,7 +6,7 @@ in their logs, and how their pods went away.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from ciao.backends.kubeflow.failures import STOPPED, abandoned, failure_of, gone
 from ciao.backends.kubeflow.held import condition, held, suspended
 from ciao.backends.kubeflow.hints import hint
 from ciao.backends.kubeflow.replicas import Container, container_of, forsaken, moment, replica_of
+from ciao.backends.kubeflow.said import Said, about
 from ciao.backends.kubeflow.seen import Replicas
 from ciao.backends.kubeflow.waiting import Waiting, why_not_created, why_waiting
 from ciao.backends.records import exception_failure, reason_of, traced
@@ -42,9 +43,6 @@ SETTLE = 1.5
 SETTLE_SECONDARY = 4.0
 """The same while all failures look like the loss of a peer, whose own end has not been seen yet."""
 
-MANY = 200
-"""Events that are remembered of a job."""
-
 RESTART = "jobset.sigs.k8s.io/restart-attempt"
 
 
@@ -70,7 +68,7 @@ class Story:
     _previous: list[Failure] = field(default_factory=list)
     _failed_at: float | None = None
     _object: Manifest = field(default_factory=dict)
-    _events: list[Manifest] = field(default_factory=list)
+    _said: Said = field(default_factory=Said)
     _verdict_at: float | None = None
     _leaving: dict[str, Failure] = field(default_factory=dict)
     _forsaken: set[str] = field(default_factory=set)
@@ -112,7 +110,7 @@ class Story:
             return
         self._object = manifest
         if suspended(manifest):
-            self._forgive()
+            yield from self._hold_back(now)
         verdict = condition(manifest, "Failed") or condition(manifest, "Succeeded") or condition(manifest, "Complete")
         if verdict is not None and self._verdict_at is None:
             self._verdict_at = now
@@ -120,8 +118,7 @@ class Story:
 
     def see_event(self, event: Manifest, *, now: float) -> Iterator[Event]:
         """An event of the job, or of what belongs to it."""
-        others = (known for known in self._events if _uid(known) != _uid(event))
-        self._events = sorted([*others, event], key=_told_at)[-MANY:]
+        self._said.add(event)
         if self.outcome is None:
             yield from self._reasons(now)
             yield from self._waits(event, now)
@@ -146,7 +143,7 @@ class Story:
         self.attempt, self._failures, self._failed_at, self._verdict_at = number, {}, None, None
         self._leaving = {}
         self._past.update(filter(None, map(self.replicas.uid, self.ranked)))
-        self._events = []
+        self._said = Said()
         yield from self.replicas.restart(now=now)
 
     # What follows from it.
@@ -213,6 +210,7 @@ class Story:
 
     def _changed(self, name: str, pod: Manifest, now: float) -> Iterator[Event]:
         container = container_of(pod)
+        self._pending.pop(pod["metadata"]["name"], None)
         self._start(container, now)
         failure = failure_of(name, pod, now=now)
         leaves = (pod.get("metadata") or {}).get("deletionTimestamp") is not None
@@ -237,13 +235,13 @@ class Story:
             yield from self.replicas.become(name, ReplicaState.RUNNING, since=since)
         else:
             self._pending[pod["metadata"]["name"]] = name, pod
-            yield from self.replicas.wait(name, why_waiting(pod, self._of_pod(pod)) or self._held(), now=now)
+            yield from self.replicas.wait(name, self._why(pod), now=now)
 
     def _waits(self, event: Manifest, now: float) -> Iterator[Event]:
         """An event of a pod that waits may say why; the pod itself need not change any more."""
-        name, pod = self._pending.get(_about(event, "Pod") or "", ("", {}))
+        name, pod = self._pending.get(about(event, "Pod"), ("", {}))
         if name and self.replicas.waits(name, str(pod["metadata"].get("uid"))):
-            yield from self.replicas.wait(name, why_waiting(pod, self._of_pod(pod)) or self._held(), now=now)
+            yield from self.replicas.wait(name, self._why(pod), now=now)
 
     def _heard(self, name: str, pod: Manifest) -> Iterator[Event]:
         """Tell of a node that does not answer, and when it does again; until it is given up the replica may run on."""
@@ -270,7 +268,7 @@ class Story:
             self.replicas.take(name, "")
             yield from self._let_go(name, now)
             return
-        if name not in self.replicas.open():
+        if not self.replicas.is_open(name):
             return
         if not self._over():
             lost = gone(name, pod, now=now)
@@ -286,13 +284,18 @@ class Story:
         else:
             yield from self.replicas.become(name, ReplicaState.ENDED, since=now)
 
-    def _forgive(self) -> None:
-        """The job is held back: what looked like the loss of pods is the work of who holds it back."""
+    def _hold_back(self, now: float) -> Iterator[Event]:
+        """Its pods are being ended, or what looked like their loss was that; whatever they still tell is past."""
         self._leaving.clear()
         stopped = {name for name, f in self._failures.items() if f.kind == "lost" or f.ename in ("SIGTERM", "SIGKILL")}
         self._failures = {name: f for name, f in self._failures.items() if name not in stopped}
         if not self._failures:
             self._failed_at = None
+        for name in {*stopped, *self.replicas.open()}:
+            if uid := self.replicas.uid(name):
+                self._past.add(uid)
+                self.replicas.take(name, "")
+                yield from self.replicas.wait(name, self._held(), now=now)
 
     def _ended_by_others(self, leaves: bool, terminated: Manifest | None) -> bool:  # noqa: FBT001 - of the pod
         """A replica that was told to end: by the operator after another's end, or by a suspension."""
@@ -306,12 +309,14 @@ class Story:
 
     def _reasons(self, now: float) -> Iterator[Event]:
         """Why replicas that have no pod wait: what concerns the job as a whole."""
-        why = self._held() or why_not_created(self._events)
-        for name in self.replicas.unmade():
-            yield from self.replicas.wait(name, why, now=now)
+        why = self._held() or why_not_created(self._said.of_job())
+        yield from self.replicas.wait_for_pods(why, now=now)
 
     def _held(self) -> Waiting | None:
-        return held(self._object, [e for e in self._events if _about(e, "Pod") is None])
+        return held(self._object, self._said.of_job())
+
+    def _why(self, pod: Manifest) -> Waiting | None:
+        return why_waiting(pod, self._said.of_pod(pod["metadata"]["name"])) or self._held()
 
     def _fail(self, failure: Failure, now: float) -> None:
         known = self._failures.get(failure.replica)
@@ -352,28 +357,6 @@ class Story:
             hint=self.hint or (hint(first) if first is not None else ""),
         )
         yield Finished(outcome=self.outcome)
-
-    def _of_pod(self, pod: Manifest) -> Sequence[Manifest]:
-        name = pod["metadata"]["name"]
-        return [event for event in self._events if _about(event, "Pod") == name]
-
-
-def _uid(event: Manifest) -> object:
-    """An event that happens again is the same object with a later time."""
-    return (event.get("metadata") or {}).get("uid", id(event))
-
-
-def _told_at(event: Manifest) -> float:
-    """Lists are in the order of names, and the newer API leaves the older one's times empty."""
-    series = (event.get("series") or {}).get("lastObservedTime")
-    created = (event.get("metadata") or {}).get("creationTimestamp")
-    times = (series, event.get("lastTimestamp"), event.get("eventTime"), event.get("firstTimestamp"), created)
-    return moment(next(filter(None, times), None), otherwise=0.0)
-
-
-def _about(event: Manifest, kind: str) -> str | None:
-    about = event.get("involvedObject") or {}
-    return str(about.get("name")) if about.get("kind") == kind else None
 
 
 def _ranked(job: Job) -> tuple[str, ...]:

@@ -38,7 +38,13 @@ def replica(pods: Pods, role: RoleSpec, *, told: str, words: tuple[str, ...]) ->
 
 
 def finished(pods: Pods, role: RoleSpec, template: Manifest) -> dict[str, Any]:
-    """With the patches merged into the template: the job's, then the role's."""
+    """With the patches merged into the template: the job's, then the role's.
+
+    A deadline is on the pods too: the operator looks at its own only when something else happens to the job.
+    """
+    if pods.spec.timeout is not None:
+        deadline = math.ceil(pods.spec.timeout) + BACKSTOP
+        template = {**template, "spec": {**template["spec"], "activeDeadlineSeconds": deadline}}
     for patch in (pods.spec.patch, role.patch):
         template = patched(template, patch, container=pods.kind.container)
     return {"replicas": role.count, "restartPolicy": "Never", "template": template}

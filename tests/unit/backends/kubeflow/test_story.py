@@ -233,11 +233,12 @@ def test_a_pod_that_is_ended_because_its_job_is_held_back_waits_and_runs_again(t
     ]
     for step in steps if told_first == "the job" else reversed(steps):
         told(step())
-    told(known.see_pod(pod("worker-0", ended(143), metadata=LEAVES), now=201, deleted=True))
-    assert told(known.tick(300)) == []
     (status,) = known.replicas.statuses()
     assert (status.state, status.reason) == (ReplicaState.WAITING, "it waits in the queue team")
-    told(known.see_job({"metadata": {}, "spec": {}}, now=400))
+    told(known.see_job({"metadata": {}, "spec": {}}, now=250))
+    told(known.see_pod(pod("worker-0", ended(143), metadata=LEAVES), now=251))
+    told(known.see_pod(pod("worker-0", ended(143), metadata=LEAVES), now=252, deleted=True))
+    assert told(known.tick(400)) == []
     assert states(told(known.see_pod(pod("worker-0", RUNS, uid="new"), now=401))) == {"worker-0": ReplicaState.RUNNING}
 
 
@@ -270,8 +271,8 @@ def test_a_job_that_is_suspended_while_it_runs_waits_again() -> None:
     known = story()
     told(known.see_pod(pod("worker-0", RUNS), now=100))
     labels = {"kueue.x-k8s.io/queue-name": "team"}
-    told(known.see_job({"metadata": {"labels": labels}, "spec": {"runPolicy": {"suspend": True}}}, now=200))
-    changed = told(known.see_pod(pod("worker-0", RUNS), now=201, deleted=True))
+    changed = told(known.see_job({"metadata": {"labels": labels}, "spec": {"runPolicy": {"suspend": True}}}, now=200))
+    told(known.see_pod(pod("worker-0", RUNS), now=201, deleted=True))
     assert [(e.status.state, e.status.reason) for e in changed if isinstance(e, ReplicaChanged)] == [
         (ReplicaState.WAITING, "it waits in the queue team")
     ]

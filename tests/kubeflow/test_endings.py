@@ -1,0 +1,98 @@
+"""Ends that others bring about: containers that are started again, pods that are made anew, deadlines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ciao.backends.kubeflow import trainjob, v1
+from ciao.backends.kubeflow.backend import Kubeflow
+from ciao.model import Phase, Resources, Role, RoleSpec
+from ciao.settings import Settings
+from cluster import readiness
+from fakes.followed import Follow, followed
+from fakes.told import Create, Run, Spec
+
+if TYPE_CHECKING:
+    from cluster.kubectl import Kubectl
+    from clusters import Images
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
+
+KINDS = pytest.mark.parametrize("kind", ["PyTorchJob", "TrainJob"])
+UP = "print('up', flush=True)\nimport time; time.sleep(600)"
+
+
+@pytest.fixture
+def settings(settings: Settings, image: Images) -> Settings:
+    return replace(settings, images={"pytorch": image("python")})
+
+
+@pytest.fixture
+async def follow(backend: Kubeflow) -> AsyncIterator[Follow]:
+    async with followed(backend) as follow:
+        yield follow
+
+
+def gone(kubectl: Kubectl) -> None:
+    """No pod of the namespace runs any more."""
+    running = ("get", "pods", "--field-selector=status.phase=Running", "-o=name")
+    readiness.until(lambda: not kubectl(*running), what="No pod runs")
+
+
+async def test_the_first_end_of_a_container_that_is_started_again_is_the_error(
+    run: Run, spec: Spec, image: Images, kubectl: Kubectl
+) -> None:
+    code = "print('before', flush=True)\nraise ValueError('the first')"
+    ran = await run(spec(code, workers=1, runtime="torch-distributed", image=image("python")))
+    assert (ran.outcome.phase, ran.failure.ename, ran.failure.evalue) == (Phase.FAILED, "ValueError", "the first")
+    assert ran.lines("worker-0").count("before") == 1
+    gone(kubectl)
+
+
+async def test_the_first_end_of_a_pod_that_is_made_anew_is_the_error(
+    job: Create, spec: Spec, follow: Follow, kubectl: Kubectl
+) -> None:
+    code = "import os\nprint('up', flush=True)\nos.kill(os.getpid(), 9)"
+    roles = (RoleSpec(role=Role.WORKER, count=1, resources=Resources(cpu="10m", memory="64Mi")),)
+    seen = follow(name := await job(spec(code, roles=roles, queue="none")))
+    replica = {"Worker": {"restartPolicy": "ExitCode"}}  # the operator makes a pod anew after an end by a signal
+    body = {"spec": {"pytorchReplicaSpecs": replica, "runPolicy": {"suspend": False}}}
+    kubectl("patch", "pytorchjob", name, "--type=merge", f"--patch={json.dumps(body)}")
+    ran = await seen.end()
+    assert (ran.failure.replica, ran.failure.ename) == ("worker-0", "SIGKILL")
+    assert ran.lines("worker-0").count("up") == 1
+    gone(kubectl)
+
+
+@KINDS
+async def test_a_job_that_runs_too_long_is_ended_with_all_of_its_pods(
+    kind: str, run: Run, spec: Spec, kubectl: Kubectl
+) -> None:
+    ran = await run(spec(UP, kind=kind, timeout=3.0))
+    assert (ran.outcome.phase, ran.failure.ename) == (Phase.FAILED, "DeadlineExceeded")
+    assert ran.failure.evalue == "the job ran longer than its timeout of 3 s"
+    assert ran.outcome.hint == "Raise %timeout="
+    assert ran.lines("worker-1") == ["up"]
+    gone(kubectl)
+
+
+@KINDS
+async def test_the_cluster_itself_ends_a_job_that_nobody_watches(
+    kind: str, job: Create, spec: Spec, follow: Follow, settings: Settings, kubectl: Kubectl,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(v1, "BACKSTOP", 1)
+    monkeypatch.setattr(trainjob, "BACKSTOP", 1)
+    name = await job(spec(UP, workers=1, kind=kind, timeout=2.0))
+    kubectl.condition(f"{kind.lower()}/{name}", "Failed")
+    another = Kubeflow(replace(settings, home=tmp_path / "another"))
+    ran = await follow(name, another).end()
+    assert (ran.outcome.phase, ran.failure.ename) == (Phase.FAILED, "DeadlineExceeded")
+    await another.close()
+    gone(kubectl)

@@ -68,6 +68,7 @@ class Logs:
         self._pace = pace
         self._logs: dict[Life, _Log] = {}
         self._kept: set[Life] = set()
+        self._news: list[_Log] = []  # of which something was seen since the last start
         self._ranks = {name: rank for rank, name in enumerate(story.ranked)}
 
     def know(self, life: Life) -> None:
@@ -82,8 +83,10 @@ class Logs:
             return
         metadata = pod["metadata"]
         current = self._log(replica, metadata, container, container.restarts)
+        self._news.append(current)
         if container.restarts:
             before = self._log(replica, metadata, container, container.restarts - 1)
+            self._news.append(before)
             before.failed = True
             before.ended.set()
         if container.terminated is not None:
@@ -93,9 +96,10 @@ class Logs:
 
     def start(self) -> None:
         """Follow whoever is to be followed and is not yet."""
-        for log in self._logs.values():
+        for log in self._news:
             if log.task is None and self._wanted(log):
                 log.task = asyncio.create_task(self._follow(log))
+        self._news.clear()
 
     def tasks(self) -> list[asyncio.Task[None]]:
         """Of all that was started."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import calendar
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from ciao.k8s.base import Manifest
@@ -89,7 +88,7 @@ def moment(text: object, *, otherwise: float) -> float:
     if not isinstance(text, str) or len(text) < len("2026-11-23T05:31:20"):
         return otherwise
     try:
-        whole = calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
+        whole = datetime.fromisoformat(text[:19]).replace(tzinfo=UTC).timestamp()  # strptime takes fifty times as long
         fraction = text[19:].rstrip("Z")
         return whole + (float(f"0{fraction}") if fraction.startswith(".") else 0.0)
     except ValueError:

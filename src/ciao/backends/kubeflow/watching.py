@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from ciao.backends.kubeflow import thin
 from ciao.backends.kubeflow.following import Logs
 from ciao.backends.kubeflow.keeping import Keep, Life
 from ciao.backends.kubeflow.labels import JOB
@@ -148,8 +149,8 @@ class Watching:
         told = partial(reflect, self._api, namespace=self._story.namespace, pace=self._pace)
         watches = {
             "job": told(self._resource, field_selector=f"metadata.name={name}"),
-            "pod": told(PODS, label_selector=f"{JOB}={name}"),
-            "event": told(EVENTS),
+            "pod": told(PODS, label_selector=f"{JOB}={name}", keep=thin.pod),
+            "event": told(EVENTS, keep=thin.event),
         }
         self._tasks = [asyncio.create_task(self._pass_on(which, told)) for which, told in watches.items()]
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from cluster import builds, images, outside, processes
 from cluster.errors import ClusterError
+from cluster.layout import Layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +54,7 @@ def _up(given: argparse.Namespace) -> int:
 
 def _down(given: argparse.Namespace) -> int:
     outside.down(given.name, _tell)
+    _tell(f"{given.name}: nothing of it runs; its last logs are in {Layout(name=given.name, number=0).logs}")
     return 0
 
 

@@ -42,6 +42,14 @@ def test_env_prints_nothing_but_lines_for_eval(running: Cluster, capsys: pytest.
     assert told.err == "making it\n"
 
 
+def test_down_says_that_it_is_done_and_where_the_logs_are(
+    running: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(outside, "down", lambda *_: None)
+    assert command.main(["down", "--name", "here"]) == 0
+    assert capsys.readouterr() == ("", f"here: nothing of it runs; its last logs are in {running.layout.logs}\n")
+
+
 def test_env_brings_kubectl_to_who_has_none(
     running: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

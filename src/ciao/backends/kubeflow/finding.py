@@ -14,7 +14,7 @@ from ciao.backends.kubeflow.labels import JOB, OURS, PREFIX, attempt_of, job_of,
 from ciao.backends.kubeflow.story import SETTLE_SECONDARY, Story
 from ciao.k8s.base import EVENTS, PODS, Api, Manifest
 from ciao.k8s.errors import ApiError
-from ciao.model import Job, JobSpec, Outcome, Summary
+from ciao.model import Job, JobSpec, Outcome, ReplicaState, Summary
 
 __all__ = ["Found", "events_of", "found_job", "found_jobs", "outcome_note", "seen_now", "story_of"]
 
@@ -104,6 +104,10 @@ def seen_now(story: Story, pods: Sequence[Manifest], *, events: Sequence[Manifes
             pass
     for _ in story.tick(now + SETTLE_SECONDARY):
         pass
+    if story.outcome is not None:  # its end was found out earlier, and pods are gone since
+        for name in story.replicas.open():
+            for _ in story.replicas.become(name, ReplicaState.ENDED, since=story.outcome.ended):
+                pass
     return story
 
 

@@ -127,7 +127,7 @@ class Kubeflow:
             live=self._settings.live,
             again=lambda number: self._attempts.make(name, number, lambda: self._again(found, number)),
             known=lambda manifest: self._cancelled.get(name) or replace(found, manifest=manifest or {}).outcome,
-            close=lambda finished: ending.close(api, found, finished.outcome),
+            close=lambda finished, uid: ending.close(api, found, finished.outcome, uid=uid),
         )
         async with aclosing(watching.events()) as events:
             async for event in events:

@@ -33,12 +33,14 @@ NOT_FOUND = 404
 BACKGROUND = {"propagationPolicy": "Background"}
 
 
-async def close(api: Api, found: Found, outcome: Outcome) -> None:
+async def close(api: Api, found: Found, outcome: Outcome, *, uid: str) -> None:
     """After a job has ended: write on it how, end what still runs, remove its pods if that was asked for.
 
-    A right that is missing for one of them is no reason to hide the outcome: it is done without.
+    A right that is missing for one of them is no reason to hide the outcome: it is done without. The ``uid`` keeps it
+    from an object of the same name that somebody else has made since, for another attempt.
     """
     body = outcome_note(outcome)
+    body["metadata"]["uid"] = uid
     if _runs_on(found, outcome):
         body["spec"] = {"suspend": True} if found.kind.operator is None else {"runPolicy": {"suspend": True}}
     path = found.kind.resource.path(namespace=found.namespace, name=found.job.name)

@@ -76,7 +76,7 @@ class Watching:
     """One watcher of one job, whose object has the ``uid``.
 
     ``again`` makes the job anew for another attempt and gives its uid, ``known`` is how we ended it, if we did: it may
-    be written on its last object, ``close`` ends what is left of it.
+    be written on its last object, ``close`` ends what is left of it, if its object still has the uid that it is given.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Watching:
         live: int,
         again: Callable[[int], Awaitable[str]],
         known: Callable[[Manifest | None], Outcome | None],
-        close: Callable[[Finished], Awaitable[None]],
+        close: Callable[[Finished, str], Awaitable[None]],
         pace: Pace = Pace(),  # noqa: B008 - frozen
     ) -> None:
         self._api = api
@@ -293,7 +293,7 @@ class Watching:
 
     async def _after_logs(self, finished: Finished) -> None:
         await self._logs.drained(within=DRAIN[finished.outcome.phase])
-        await self._close(finished)
+        await self._close(finished, self._uid)
 
     def _over(self) -> bool:
         """Finished, and all that was written before has been told."""

@@ -116,7 +116,7 @@ def _nothing(_manifest: Manifest | None) -> Outcome | None:
     return None
 
 
-async def _closed(_finished: Finished) -> None:
+async def _closed(_finished: Finished, _uid: str) -> None:
     """Nothing is left to end."""
 
 

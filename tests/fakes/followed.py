@@ -89,3 +89,4 @@ async def followed(backend: Backend) -> AsyncIterator[Follow]:
     finally:
         for one in followers:
             await one.leave()
+        await asyncio.sleep(0.05)  # what was cut off closes its sockets

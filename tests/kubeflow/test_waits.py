@@ -56,7 +56,7 @@ async def test_a_gate_before_the_scheduler(job: Create, spec: Spec, follow: Foll
 async def test_an_image_whose_registry_takes_its_time(
     job: Create, spec: Spec, follow: Follow, kubectl: Kubectl, image: Images
 ) -> None:
-    silent = {"name": "c", "image": image("tiny"), "command": ["nc", "-lk", "-p", "5000", "-e", "sleep", "600"]}
+    silent = {"name": "c", "image": image("tiny"), "command": ["sh", "-c", "sleep 600 | nc -l -p 5000"]}
     about = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "registry"}}
     kubectl.create({**about, "spec": {"containers": [silent], "terminationGracePeriodSeconds": 0}})
     kubectl.until("pod/registry", "{.status.phase}", "Running")

@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from ciao import pipeline
 from ciao.backends.kubeflow.backend import Kubeflow
 from ciao.backends.local.backend import Local
 from ciao.commands.check import Check
@@ -25,10 +27,11 @@ from ciao.commands.plan import plan
 from ciao.commands.wanted import Wanted
 from ciao.errors import CreateRefused
 from ciao.frontends.display import page, present
-from ciao.model import Cell, Phase, Resources, Role, RoleSpec
+from ciao.model import Cell, Created, Notice, Phase, Resources, Role, RoleSpec
+from ciao.s2i.configmap import ConfigMap
 from ciao.session import Session
 from ciao.settings import Settings
-from fakes.told import Create, Run, Spec
+from fakes.told import Create, Ran, Run, Spec
 
 if TYPE_CHECKING:
     from cluster.kubectl import Kubectl
@@ -88,14 +91,13 @@ async def test_doctor_names_each_missing_right_and_its_lines_grant_exactly_what_
     for check in missing:
         shell(check.fix)
     assert wrong(await cluster_checks(stranger)) == []
-    session = Session(stranger, backends={"kubeflow": (backend := Kubeflow(stranger))})
-    done = session.run(spec("print('hello')", workers=1), lambda _: None).done
-    outcome = await asyncio.wrap_future(done)
-    await asyncio.wrap_future(session.engine.call(delete(session.everywhere(), session.started[0])))
-    await asyncio.wrap_future(session.engine.call(backend.close()))
-    session.engine.close()
-    assert outcome is not None
-    assert (outcome.phase, outcome.message) == (Phase.SUCCEEDED, "")
+    backend = Kubeflow(stranger)
+    async with aclosing(pipeline.run(spec("print('hello')", workers=1), s2i=ConfigMap(), backend=backend)) as events:
+        ran = Ran([event async for event in events])
+    assert (ran.outcome.phase, ran.lines("worker-0")) == (Phase.SUCCEEDED, ["hello"])
+    assert not [event for event in ran.events if isinstance(event, Notice)]
+    await delete(backend, next(event.job.name for event in ran.events if isinstance(event, Created)))
+    await backend.close()
     assert kubectl("get", "pytorchjobs,configmaps", "-l", "ciao/job", "-o=name") == ""
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ciao.backends.kubeflow.keeping import read_outcome, told_outcome
@@ -14,7 +15,7 @@ from ciao.backends.kubeflow.labels import JOB, OURS, PREFIX, attempt_of, job_of,
 from ciao.backends.kubeflow.story import SETTLE_SECONDARY, Story
 from ciao.k8s.base import EVENTS, PODS, Api, Manifest
 from ciao.k8s.errors import ApiError
-from ciao.model import Job, JobSpec, Outcome, ReplicaState, Summary
+from ciao.model import Event, Job, JobSpec, Outcome, ReplicaState, Summary
 
 __all__ = ["Found", "events_of", "found_job", "found_jobs", "outcome_note", "seen_now", "story_of"]
 
@@ -96,18 +97,14 @@ async def events_of(api: Api, found: Found) -> list[Manifest]:
 def seen_now(story: Story, pods: Sequence[Manifest], *, events: Sequence[Manifest] = ()) -> Story:
     """With what its pods say, without waiting for more."""
     now = time.time()
-    for event in events:
-        for _ in story.see_event(event, now=now):
-            pass
-    for pod in pods:
-        for _ in story.see_pod(pod, now=now):
-            pass
-    for _ in story.tick(now + SETTLE_SECONDARY):
-        pass
+    told: list[Iterator[Event]] = [story.see_event(event, now=now) for event in events]
+    told += [story.see_pod(pod, now=now) for pod in pods]
+    told.append(story.tick(now + SETTLE_SECONDARY))
+    for events_of_one in told:  # nothing of it happens before it is asked for
+        deque(events_of_one, maxlen=0)
     if story.outcome is not None:  # its end was found out earlier, and pods are gone since
         for name in story.replicas.open():
-            for _ in story.replicas.become(name, ReplicaState.ENDED, since=story.outcome.ended):
-                pass
+            deque(story.replicas.become(name, ReplicaState.ENDED, since=story.outcome.ended), maxlen=0)
     return story
 
 

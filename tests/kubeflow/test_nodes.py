@@ -84,7 +84,7 @@ async def test_a_lost_node_is_told(second: Cluster, job: Create, spec: Spec, fol
 
 
 async def test_a_pod_of_higher_priority_takes_the_place(
-    run: Run, spec: Spec, follow: Follow, job: Create, kubectl: Kubectl, second: Cluster
+    second: Cluster, spec: Spec, follow: Follow, job: Create, kubectl: Kubectl, image: Images
 ) -> None:
     free = json.loads(kubectl("get", "node", NODE, "-o=json"))["status"]["allocatable"]["cpu"]
     half = {"requests": {"cpu": f"{int(free) * 600}m"}}
@@ -92,7 +92,7 @@ async def test_a_pod_of_higher_priority_takes_the_place(
     roles = (RoleSpec(role=Role.WORKER, count=1, resources=Resources(cpu=half["requests"]["cpu"])),)
     seen = follow(await job(there(spec(UP, roles=roles))))
     await seen.running("worker-0")
-    pod = second_node.placed({"containers": [{"name": "c", "image": "none:1", "resources": half}]})
+    pod = second_node.placed({"containers": [{"name": "c", "image": image("tiny"), "resources": half}]})
     about = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "other"}}
     kubectl.create({**about, "spec": {**pod, "priorityClassName": name}})
     ran = await seen.end()

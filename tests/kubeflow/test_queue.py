@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ import pytest
 from ciao.backends.kubeflow.backend import Kubeflow
 from ciao.model import JobSpec, Phase, Resources, Role, RoleSpec
 from ciao.settings import Settings
-from cluster import kueue
+from cluster import kueue, readiness
 from cluster.kubectl import Kubectl
 from fakes.followed import Follow, followed
 from fakes.told import Create, Spec
@@ -80,6 +81,8 @@ async def test_a_job_waits_in_its_queue_runs_waits_again_when_it_is_evicted_and_
     await seen.until(lambda: "up" in seen.ran.lines("worker-0"))
     await asyncio.to_thread(held.evict, "Preempted", PREEMPTED)
     await seen.until(lambda: seen.state("worker-0") == ("waiting", f"it waits in the queue ours: {PREEMPTED}"))
+    gone = partial(readiness.until, lambda: not kubectl.names("pods"), what="The pods of the first life are gone")
+    await asyncio.to_thread(gone)  # sooner, the operator would count their end as the job's failure
     await asyncio.to_thread(held.admit)
     await seen.until(lambda: seen.ran.lines("worker-0").count("up") == 2)
     pod = kubectl("get", "pods", "--field-selector=status.phase=Running", "-o=name").strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
@@ -75,6 +76,7 @@ async def as_alice(settings: Settings) -> AsyncIterator[Kubeflow]:
         yield backend
     finally:
         await backend.close()
+        await asyncio.sleep(0.05)  # what was refused closes its sockets
 
 
 async def ran(spec: JobSpec, backend: Kubeflow) -> Ran:

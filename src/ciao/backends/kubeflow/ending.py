@@ -19,8 +19,8 @@ __all__ = ["AWAY", "announce", "close", "delete", "once_reached", "pods_of", "re
 LATE = 5.0
 """Seconds beyond the grace period in which the last pod must be gone."""
 
-LOOK_EVERY = 0.2
-"""Seconds between two looks at what is being deleted."""
+LOOK_EVERY, LOOK_SLOWLY = 0.2, 1.0
+"""Seconds between two looks at what is being deleted: at first, and after a while."""
 
 AWAY = 300.0
 """Seconds for which a job is still cancelled while the cluster is away."""
@@ -93,16 +93,19 @@ async def delete(api: Api, found: Found, *, grace: float) -> bool:
     """Delete the job, and return when its last pod is gone; False if one is still there after grace and a little."""
     await remove_job(api, found)
     deadline = time.monotonic() + grace + LATE
-    while await pods_of(api, found):  # the job is gone at once, its pods a while later
+    pause = LOOK_EVERY
+    while await pods_of(api, found, limit=1):  # the job is gone at once, its pods a while later
         if time.monotonic() > deadline:
             return False
-        await asyncio.sleep(LOOK_EVERY)
+        await asyncio.sleep(pause)
+        pause = min(LOOK_SLOWLY, 1.2 * pause)
     return True
 
 
-async def pods_of(api: Api, found: Found) -> list[Manifest]:
-    """All that there are."""
-    answer = await api.request("GET", PODS.path(namespace=found.namespace), params={"labelSelector": _mine(found)})
+async def pods_of(api: Api, found: Found, *, limit: int = 0) -> list[Manifest]:
+    """All that there are, or as many as are wanted: those of a wide job are megabytes."""
+    params = {"labelSelector": _mine(found)} | ({"limit": str(limit)} if limit else {})
+    answer = await api.request("GET", PODS.path(namespace=found.namespace), params=params)
     return list(answer.get("items") or ())
 
 

@@ -14,6 +14,7 @@ from ciao.backends.kubeflow.cluster import Cluster
 from ciao.backends.kubeflow.describing import facts, places
 from ciao.backends.kubeflow.finding import Found, events_of, found_job, found_jobs, seen_now, story_of
 from ciao.backends.kubeflow.keeping import Keep
+from ciao.backends.kubeflow.kinds import kind_named
 from ciao.backends.kubeflow.manifests import Manifests, manifests, restarts
 from ciao.backends.kubeflow.printing import as_yaml
 from ciao.backends.kubeflow.remembering import kept, past, remembered
@@ -233,9 +234,9 @@ class Kubeflow:
         known = self._keep(name).known()
         namespace, kind = known.get("namespace"), known.get("kind")
         cluster = self._cluster(namespace if isinstance(namespace, str) else None)
-        kinds = await cluster.kinds()
-        asked = [one for one in kinds if one.name == kind] or kinds
-        return await found_job(cluster.api, asked, name, namespace=cluster.namespace)
+        there = kind_named(kind)
+        kinds = [there] if there is not None else await cluster.kinds()
+        return await found_job(cluster.api, kinds, name, namespace=cluster.namespace)
 
     def _kept_job(self, name: str, keep: Keep) -> Job:
         if keep.folder.job_file.exists():

@@ -16,6 +16,7 @@ from ciao.backends.kubeflow.kinds import (
     Runtime,
     Served,
     kind_of,
+    needs_trainer,
     v1_kind,
 )
 from ciao.backends.kubeflow.place import Place
@@ -51,7 +52,8 @@ class Cluster:
 
     async def place(self, spec: JobSpec) -> Place:
         """Where a job goes. The runtimes that it may refer to are looked at only if it has a say in them."""
-        v1, override = await asyncio.gather(self._v1(), self.discovery.override())
+        v1 = await self._v1()
+        override = await self.discovery.override() if needs_trainer(spec, v1) else None
         served = Served(v1=v1, override=override)
         train = override is not None and kind_of(spec, served).operator is None
         own = train and await self.may(Right(verb="create", group=TRAINER, resource=RUNTIMES.plural))

@@ -11,7 +11,19 @@ from ciao.k8s.base import Manifest, Resource
 from ciao.k8s.discovery import TRAINER
 from ciao.model import JobSpec, Role
 
-__all__ = ["CLUSTER_RUNTIMES", "KUBEFLOW", "RUNTIMES", "TRAINJOBS", "Kind", "Runtime", "Served", "kind_of", "v1_kind"]
+__all__ = [
+    "CLUSTER_RUNTIMES",
+    "KUBEFLOW",
+    "RUNTIMES",
+    "TRAINJOBS",
+    "Kind",
+    "Runtime",
+    "Served",
+    "kind_named",
+    "kind_of",
+    "needs_trainer",
+    "v1_kind",
+]
 
 KUBEFLOW = "kubeflow.org"
 TRAINJOB = "TrainJob"
@@ -79,6 +91,19 @@ def v1_kind(operator: Operator) -> Kind:
     """The kind of an operator of ``kubeflow.org/v1``."""
     resource = Resource(kind=operator.kind, plural=operator.plural, group=KUBEFLOW)
     return Kind(resource=resource, container=operator.container, operator=operator)
+
+
+def kind_named(name: object) -> Kind | None:
+    """One of ours by its name, whether or not a cluster serves it."""
+    known = [TRAIN, *(v1_kind(framework.operator) for framework in ON_A_CLUSTER.values())]
+    return next((kind for kind in known if kind.name == name), None)
+
+
+def needs_trainer(spec: JobSpec, v1: frozenset[str]) -> bool:
+    """Whether it matters to this cell if the cluster serves TrainJobs: not if it becomes one of these kinds."""
+    named = _named(spec)
+    operator = ON_A_CLUSTER[spec.framework].operator if named is None else named.operator
+    return operator is None or operator.plural not in v1
 
 
 def kind_of(spec: JobSpec, served: Served) -> Kind:

@@ -54,7 +54,7 @@ def end(ground: Ground) -> None:
 
 def measure(ground: Ground) -> bool:
     """A job of 1 + 2 replicas on the real node, the first of its process and the next, and a wide one on fake nodes."""
-    small = spec("print('up')", masters=1, workers=2)
+    small = spec("import time; print('up'); time.sleep(3)", masters=1, workers=2)
     wide = spec("print('up')", masters=1, workers=WIDE, patch=FAKE)
     first, second, many = asyncio.run(asked(ground, small, small, wide))
     limits = (SMALL, SMALL, EACH * (WIDE + 1))

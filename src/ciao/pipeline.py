@@ -41,11 +41,14 @@ async def run(spec: JobSpec, *, s2i: S2IClient, backend: Backend) -> AsyncGenera
         yield Finished(outcome=await _end(job.name, backend))
 
 
-async def attach(name: str, *, backend: Backend) -> AsyncGenerator[Event, None]:
-    """Follow a job that exists, from its first line. A cancellation lets go of it; the job goes on."""
+async def attach(name: str, *, backend: Backend, replica: str | None = None) -> AsyncGenerator[Event, None]:
+    """Follow a job that exists, from its first line, and one ``replica`` of it in any case.
+
+    A cancellation lets go of it; the job goes on.
+    """
     summary = await backend.job(name)
     yield Created(job=summary.job)
-    async with aclosing(backend.watch(name)) as events:
+    async with aclosing(backend.watch(name, replica=replica)) as events:
         async for event in events:
             yield event
 

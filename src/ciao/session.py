@@ -112,9 +112,12 @@ class Session:
         backend = self.backend(spec.backend)
         return self.engine.run(pipeline.run(spec, s2i=self.s2i(backend), backend=backend), remembering)
 
-    def attach(self, name: str, listener: Listener, *, select: Select | None = None) -> Run:
-        """Follow a job that exists, from its first line, or only the lines that ``select`` leaves."""
-        events = pipeline.attach(name, backend=self.everywhere())
+    def attach(self, name: str, listener: Listener, *, replica: str | None = None, select: Select | None = None) -> Run:
+        """Follow a job that exists, from its first line, or only the lines that ``select`` leaves.
+
+        ``replica`` is one whose lines are wanted, however many there are.
+        """
+        events = pipeline.attach(name, backend=self.everywhere(), replica=replica)
         return self.engine.run(select(events) if select else events, listener)
 
     def _chosen(self) -> str:

@@ -24,10 +24,12 @@ Left = Callable[[str], list[object]]
 FOREVER = "import time\nprint('up', flush=True)\nwhile True: time.sleep(0.05)\n"
 
 
-async def until(name: str, backend: Backend, wanted: Callable[[list[Event]], bool]) -> list[Event]:
+async def until(
+    name: str, backend: Backend, wanted: Callable[[list[Event]], bool], *, replica: str | None = None
+) -> list[Event]:
     """Watch a job until its events so far are what the test waits for."""
     seen: list[Event] = []
-    async with asyncio.timeout(90), aclosing(backend.watch(name)) as events:
+    async with asyncio.timeout(90), aclosing(backend.watch(name, replica=replica)) as events:
         async for event in events:
             seen.append(event)
             if wanted(seen):

@@ -38,7 +38,7 @@ class Scripted:
         if self.slow_create:
             await asyncio.Event().wait()
 
-    async def watch(self, name: str) -> AsyncGenerator[Event, None]:
+    async def watch(self, name: str, *, replica: str | None = None) -> AsyncGenerator[Event, None]:
         self.calls.append("watch")
         for event in self.script:
             yield event

@@ -33,10 +33,11 @@ class Backend(Protocol):
     async def create(self, spec: JobSpec, job: Job, bundle: Bundle) -> None:
         """Start the job. It then lives on its own: the death of this process does not end it."""
 
-    def watch(self, name: str) -> AsyncGenerator[Event, None]:
+    def watch(self, name: str, *, replica: str | None = None) -> AsyncGenerator[Event, None]:
         """All that happens to a job, from its first line, exactly once; follows it to its end.
 
         Yields ReplicaChanged, Lines, Attempt and Notice, then Finished as the last. Close it with ``aclosing``.
+        A backend that follows only so many logs at once follows that of ``replica`` besides.
         """
 
     async def cancel(self, name: str) -> Outcome:

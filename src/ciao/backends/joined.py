@@ -63,9 +63,9 @@ class Joined:
         await self._backends[0].create(spec, job, bundle)
         self._at[job.name] = self._backends[0]
 
-    async def watch(self, name: str) -> AsyncGenerator[Event, None]:
+    async def watch(self, name: str, *, replica: str | None = None) -> AsyncGenerator[Event, None]:
         """Where the job is."""
-        async with aclosing((await self._home(name)).watch(name)) as events:
+        async with aclosing((await self._home(name)).watch(name, replica=replica)) as events:
             async for event in events:
                 yield event
 

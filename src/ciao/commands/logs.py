@@ -41,7 +41,7 @@ async def logs(backend: Backend, name: str | None = None, *, wanted: Wanted = AL
     wanted = replace(wanted, replica=checked_replica(chosen.summary, wanted.replica))
     running = not chosen.summary.phase.ended
     by_replica: dict[str, list[Line]] = {}
-    async with aclosing(marked(backend.watch(chosen.name), pace_of(chosen.summary))) as events:
+    async with aclosing(marked(backend.watch(chosen.name, replica=wanted.replica), pace_of(chosen.summary))) as events:
         async for event in events:
             if running and event is None:
                 break

@@ -164,9 +164,14 @@ class Connection:
 
     async def close(self) -> None:
         """Close every connection; requests that are under way fail."""
+        from ciao.k8s.sockets import Connector
+
         session, self._session, self._closed = self._session, None, True
         if session is not None:
+            connector = session.connector
             await session.close()
+            if isinstance(connector, Connector):
+                await connector.end()
 
     async def __aenter__(self) -> Self:
         return self

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import weakref
 from typing import Any
 
 from aiohttp import TCPConnector
@@ -17,6 +18,9 @@ AT_ONCE = 32
 KEEPALIVE = (("TCP_KEEPIDLE", 30), ("TCP_KEEPALIVE", 30), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
 """Seconds of silence, seconds between probes, probes; the second name is macOS's for the first."""
 
+FAREWELL = 3
+"""Turns of the loop in which a transport that is aborted closes its socket: TLS, then TCP."""
+
 TLS_BUFFER = 16 * 1024
 """Bytes; one TLS record. asyncio takes 256 KiB for each connection: 250 MB for a thousand logs."""
 
@@ -27,13 +31,25 @@ class Connector(TCPConnector):
     def __init__(self) -> None:
         super().__init__(limit=0)
         self._making = asyncio.Semaphore(AT_ONCE)
+        self._made: weakref.WeakSet[asyncio.BaseTransport] = weakref.WeakSet()
 
     async def connect(self, *args: Any, **kwargs: Any) -> Connection:
         """A connection, new or kept."""
         async with self._making:
             connection = await super().connect(*args, **kwargs)
             tune(connection.transport)
+        if connection.transport is not None:
+            self._made.add(connection.transport)
         return connection
+
+    async def end(self) -> None:
+        """Let go of every connection at once, also of those that say goodbye to a server that does not answer."""
+        await self.close()
+        for transport in tuple(self._made):
+            if isinstance(transport, asyncio.WriteTransport):
+                transport.abort()
+        for _ in range(FAREWELL):
+            await asyncio.sleep(0)
 
 
 def tune(transport: asyncio.BaseTransport | None) -> None:

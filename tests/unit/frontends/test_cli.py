@@ -140,7 +140,7 @@ def test_a_job_that_is_refused_is_an_error(ciao: Said, file: str) -> None:
 
 def test_a_job_in_the_background_is_left_when_it_exists(ciao: Said, tmp_path: Path) -> None:
     class Lasting(Scripted):
-        async def watch(self, name: str) -> AsyncGenerator[Event, None]:
+        async def watch(self, name: str, *, replica: str | None = None) -> AsyncGenerator[Event, None]:
             await asyncio.sleep(3600)  # the engine's thread, a daemon, never gets there
             yield finished()
 
@@ -155,7 +155,7 @@ def interrupts(number: signal.Signals) -> Scripted:
     """A job that never ends; a moment after somebody watches it, this process gets a signal."""
 
     class Interrupting(Scripted):
-        async def watch(self, name: str) -> AsyncGenerator[Event, None]:
+        async def watch(self, name: str, *, replica: str | None = None) -> AsyncGenerator[Event, None]:
             threading.Timer(0.02, os.kill, (os.getpid(), number)).start()
             async for event in super().watch(name):
                 yield event

@@ -85,7 +85,7 @@ def test_a_webhook_is_not_taken_for_a_missing_right() -> None:
         ),
         (
             403,
-            'pods is forbidden: User "system:anonymous" cannot get resource "pods" in API group "" cluster scope',
+            'x is forbidden: User "system:anonymous" cannot get resource "pods" in API group "" in the namespace "n"',
             {},
             "it got no credentials",
         ),

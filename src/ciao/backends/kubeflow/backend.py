@@ -106,7 +106,7 @@ class Kubeflow:
         finally:
             keep.close()
 
-    async def watch(self, name: str) -> AsyncGenerator[Event, None]:
+    async def watch(self, name: str, *, replica: str | None = None) -> AsyncGenerator[Event, None]:
         """What this machine keeps of it, then what the cluster tells."""
         await self._attempts.made(name)
         keep, found = self._keep(name), await self._found(name)
@@ -126,6 +126,7 @@ class Kubeflow:
             resource=found.kind.resource,
             uid=found.uid,
             live=self._settings.live,
+            besides=replica,
             again=lambda number: self._attempts.make(name, number, lambda: self._again(found, number)),
             known=lambda manifest: self._cancelled.get(name) or replace(found, manifest=manifest or {}).outcome,
             close=lambda finished, uid: ending.close(api, found, finished.outcome, uid=uid),

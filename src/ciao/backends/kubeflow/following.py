@@ -55,6 +55,7 @@ class Logs:
         keep: Keep,
         *,
         live: int,
+        besides: str | None = None,
         write: Write,
         say: Say,
         pace: Pace = Pace(),  # noqa: B008 - frozen
@@ -63,6 +64,7 @@ class Logs:
         self._story = story
         self._keep = keep
         self._live = live
+        self._besides = besides
         self._write = write
         self._say = say
         self._pace = pace
@@ -118,7 +120,10 @@ class Logs:
         return self._logs[life]
 
     def _wanted(self, log: _Log) -> bool:
-        return log.failed or self._ranks[log.life.replica] < self._live
+        """Of a job that is over all logs are read: there is nothing else to wait for."""
+        replica = log.life.replica
+        first = self._ranks[replica] < self._live or replica == self._besides
+        return first or log.failed or self._story.known is not None
 
     async def _follow(self, log: _Log) -> None:
         try:

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ciao.backends.kubeflow.keeping import Keep
+from ciao.backends.kubeflow.replay import replay
 from ciao.errors import StateError
-from ciao.logs.archive import Tail
-from ciao.logs.merge import Merge
 from ciao.model import (
     Event,
     Finished,
@@ -22,7 +21,6 @@ from ciao.model import (
     ReplicaStatus,
     Summary,
 )
-from ciao.runner import FRAME
 
 __all__ = ["kept", "past", "remembered"]
 
@@ -51,13 +49,9 @@ def remembered(keep: Keep, job: Job) -> Summary:
 
 def past(keep: Keep, job: Job) -> Iterator[Event]:
     """A job that is no longer on its cluster, told from what is kept."""
-    merge = Merge()
-    for life in keep.lives():
-        tail = Tail(life.replica, keep.path(life))
-        while lines := tail.read(ended=True):
-            merge.add(life.replica, [line for line in lines if not line.text.startswith(FRAME)])
-    if lines := merge.take():
-        yield Lines(lines=tuple(lines))
+    for part in replay(keep):
+        if part.lines:
+            yield Lines(lines=part.lines)
     summary = remembered(keep, job)
     yield from (ReplicaChanged(status=status) for status in summary.replicas)
     assert summary.outcome is not None  # noqa: S101  # remembered gives one

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from ciao.backends.kubeflow import thin
 from ciao.backends.kubeflow.following import Logs
 from ciao.backends.kubeflow.keeping import Keep, Life
 from ciao.backends.kubeflow.labels import JOB
+from ciao.backends.kubeflow.replay import replay, split
 from ciao.backends.kubeflow.story import Story
 from ciao.errors import BackendError
 from ciao.k8s.backoff import Pace
@@ -27,11 +26,9 @@ from ciao.k8s.base import EVENTS, PODS, Api, Manifest, Resource
 from ciao.k8s.changes import Change, Fresh, Stale, Synced, Told
 from ciao.k8s.errors import ApiError
 from ciao.k8s.watch import watch as reflect
-from ciao.logs.archive import Tail
 from ciao.logs.lines import parse
 from ciao.logs.merge import Merge
-from ciao.model import Event, Finished, Line, Lines, Notice, Outcome, Phase, ReplicaChanged
-from ciao.runner import FRAME
+from ciao.model import Event, Finished, Lines, Notice, Outcome, Phase, ReplicaChanged
 
 __all__ = ["Watching"]
 
@@ -75,6 +72,7 @@ _News = _Written | _Seen | _Broken | Notice
 class Watching:
     """One watcher of one job, whose object has the ``uid``.
 
+    The logs of the first ``live`` replicas are followed, that of one ``besides``, and of those that fail.
     ``again`` makes the job anew for another attempt and gives its uid, ``known`` is how we ended it, if we did: it may
     be written on its last object, ``close`` ends what is left of it, if its object still has the uid that it is given.
     """
@@ -88,6 +86,7 @@ class Watching:
         resource: Resource,
         uid: str,
         live: int,
+        besides: str | None = None,
         again: Callable[[int], Awaitable[str]],
         known: Callable[[Manifest | None], Outcome | None],
         close: Callable[[Finished, str], Awaitable[None]],
@@ -105,7 +104,9 @@ class Watching:
         self._pace = pace
         self._news: asyncio.Queue[_News] = asyncio.Queue(PENDING_NEWS)
         self._tasks: list[asyncio.Task[None]] = []
-        self._logs = Logs(api, story, keep, live=live, write=self._wrote, say=self._news.put, pace=pace)
+        self._logs = Logs(
+            api, story, keep, live=live, besides=besides, write=self._wrote, say=self._news.put, pace=pace
+        )
         self._synced: set[str] = set()
         self._told: set[str] = set()
         self._finished: Finished | None = None
@@ -135,9 +136,12 @@ class Watching:
 
     def _found(self) -> Iterator[Event]:
         """What is known before anything is watched: how many are not followed, and who waits already."""
-        if (few := len(self._story.ranked) - self._live) > 0:
-            words = f"lines of {few} replicas are shown only if they fail; logs.live in config.yaml says how many"
-            yield Notice(text=words)
+        if (few := len(self._story.ranked) - self._live) > 0 and self._story.known is None:
+            name = self._story.job.name
+            words = (
+                f"lines of the last {few} replicas are shown only if they fail: `%ciao logs {name} REPLICA` shows one"
+            )
+            yield Notice(text=f"{words}, logs.live in config.yaml says of how many all are shown")
         for status in self._story.replicas.statuses():
             if status.reason:
                 yield ReplicaChanged(status=status)
@@ -303,32 +307,11 @@ class Watching:
 
     def _kept(self) -> Iterator[Event]:
         """What is on this machine's disk already."""
-        now, merge = time.time(), Merge()
-        tails = [(life, Tail(life.replica, self._keep.path(life))) for life in self._keep.lives()]
-        for life, tail in tails:
+        now = time.time()
+        for life in self._keep.lives():
             self._logs.know(life)
-            while True:
-                lines, records = split(tail.read(ended=True))
-                merge.add(life.replica, lines, more=False)
-                for record in records:
-                    yield from self._told_by(self._story.see_record(life.replica, record, now=now))
-                if not tail.more:
-                    break
-        if kept := merge.take():
-            yield Lines(lines=tuple(kept))
-
-
-def split(lines: list[Line]) -> tuple[list[Line], list[dict[str, Any]]]:
-    """What the code wrote, and what the runner did."""
-    if not any(line.text.startswith(FRAME) for line in lines):
-        return lines, []
-    written, records = [], []
-    for line in lines:
-        if not line.text.startswith(FRAME):
-            written.append(line)
-            continue
-        with contextlib.suppress(ValueError, RecursionError):
-            record = json.loads(line.text[len(FRAME) :])
-            if isinstance(record, dict):
-                records.append(record)
-    return written, records
+        for part in replay(self._keep):
+            if part.lines:
+                yield Lines(lines=part.lines)
+            for replica, record in part.records:
+                yield from self._told_by(self._story.see_record(replica, record, now=now))

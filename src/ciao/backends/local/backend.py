@@ -84,7 +84,7 @@ class Local:
             now=time.time(),
         )
 
-    def watch(self, name: str) -> AsyncGenerator[Event, None]:
+    def watch(self, name: str, *, replica: str | None = None) -> AsyncGenerator[Event, None]:  # noqa: ARG002 - all are
         """Reads the job's folder; any number of watchers may."""
         return watch(self._folder(name))
 

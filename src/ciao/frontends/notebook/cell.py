@@ -87,7 +87,7 @@ async def _follow(line: str, cell: Cell, shell: InteractiveShell, session: Sessi
     interrupt.check()
     raises = request.command == "attach"
     watch = Watch(shell, interrupt, where=session.place(wanted.backend, wanted.namespace), fold=raises)
-    watch.run = session.attach(wanted.job, watch.listen, select=wanted.select)
+    watch.run = session.attach(wanted.job, watch.listen, replica=wanted.replica, select=wanted.select)
     await watch.drawn()
     if interrupt.hit:
         watch.run.cancel()

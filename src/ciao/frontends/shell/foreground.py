@@ -74,7 +74,7 @@ def follow(request: Request, session: Session, *, colour: bool) -> int:
     where = session.place(wanted.backend, wanted.namespace)
     printer = Printer(where=where, colour=colour, only=wanted.replica, timestamps=wanted.timestamps)
     with _stops() as stops:
-        job = session.attach(wanted.job, printer, select=wanted.select)
+        job = session.attach(wanted.job, printer, replica=wanted.replica, select=wanted.select)
         _until_over(job, printer, stops, at_stop="goes on")
     if request.command == "logs" and not stops:
         return 0

@@ -53,10 +53,10 @@ class Server:
         pass
 
 
-async def test_a_job_of_the_training_operator_needs_no_right_to_runtimes() -> None:
+async def test_a_job_of_the_training_operator_asks_nothing_about_trainer() -> None:
     server = Server()
     await Cluster(SETTINGS, api=server, namespace="team").place(spec())
-    assert "POST selfsubjectaccessreviews" not in server.asked
+    assert server.asked == ["GET kubeflow.org", "GET v1"]
 
 
 async def test_a_second_job_asks_nothing_of_what_is_known() -> None:

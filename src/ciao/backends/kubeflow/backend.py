@@ -17,6 +17,7 @@ from ciao.backends.kubeflow.keeping import Keep
 from ciao.backends.kubeflow.kinds import kind_named
 from ciao.backends.kubeflow.manifests import Manifests, manifests, restarts
 from ciao.backends.kubeflow.printing import as_yaml
+from ciao.backends.kubeflow.pruning import prune_kept
 from ciao.backends.kubeflow.remembering import kept, past, remembered
 from ciao.backends.kubeflow.watching import Watching
 from ciao.errors import BackendUnavailable, CreateRefused, JobNotFound, did_you_mean
@@ -105,6 +106,13 @@ class Kubeflow:
             raise
         finally:
             keep.close()
+        await asyncio.to_thread(  # a long list of jobs takes a moment, in which the pods already start
+            prune_kept,
+            self._settings.home,
+            keep_for=self._settings.keep_for,
+            keep_bytes=self._settings.keep_bytes,
+            now=time.time(),
+        )
 
     async def watch(self, name: str, *, replica: str | None = None) -> AsyncGenerator[Event, None]:
         """What this machine keeps of it, then what the cluster tells."""

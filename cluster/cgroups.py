@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster import readiness
+from cluster.errors import ClusterError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,18 +19,31 @@ WEIGHTS = {"cpu.shares": "8192", "cpu.weight": "800"}
 
 
 def make(name: str) -> None:
-    """Make it everywhere; a new cpuset is empty, and nothing could run in it. A name may be a path into another."""
+    """Make it everywhere; a new cpuset is empty, and nothing could run in it. A name may be a path into another.
+
+    Raises:
+        ClusterError: it cannot be made, as in a container whose own processes are in the root of cgroup v2.
+    """
     for kind, root in _hierarchies():
-        folder = root / name
-        if kind == "cgroup2" and root == Path("/sys/fs/cgroup"):
-            (folder.parent / "cgroup.subtree_control").write_text(CONTROLLERS)
-        folder.mkdir(exist_ok=True)
-        for file in ("cpuset.mems", "cpuset.cpus"):
-            if kind == "cgroup" and (folder / file).exists():
-                (folder / file).write_text((root / file).read_text())
-        for file, weight in WEIGHTS.items():
-            if (folder / file).exists():
-                (folder / file).write_text(weight)
+        try:
+            _make(kind, root, root / name)
+        except OSError as error:
+            words = f"The cgroup {root / name} cannot be made: {error.strerror} ({error.filename})."
+            raise ClusterError(
+                f"{words} Start it on the machine itself, or in a container with cgroups of its own."
+            ) from error
+
+
+def _make(kind: str, root: Path, folder: Path) -> None:
+    if kind == "cgroup2" and root == Path("/sys/fs/cgroup"):
+        (folder.parent / "cgroup.subtree_control").write_text(CONTROLLERS)
+    folder.mkdir(exist_ok=True)
+    for file in ("cpuset.mems", "cpuset.cpus"):
+        if kind == "cgroup" and (folder / file).exists():
+            (folder / file).write_text((root / file).read_text())
+    for file, weight in WEIGHTS.items():
+        if (folder / file).exists():
+            (folder / file).write_text(weight)
 
 
 def remove(name: str) -> None:

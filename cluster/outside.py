@@ -146,7 +146,8 @@ def _start(name: str, progress: Progress, *, keep: bool = False) -> tuple[Cluste
     prepare(progress)
     with _alone(name, progress):
         if found := find(name):
-            raise ClusterError(f"The cluster {name} is running already, its API at {found.layout.api}. `down` ends it.")
+            way = f"`make cluster-down NAME={name}` ends it."
+            raise ClusterError(f"The cluster {name} is running already, its API at {found.layout.api}. {way}")
         _clear(name)
         try:
             cluster, process = _launch(name, progress)

@@ -15,9 +15,9 @@ from cluster.kubectl import Kubectl
 from cluster.layers import Layer
 from cluster.recipes import Texts
 from cluster.second_node import NAME, Settings, placed
+from real_cluster.leftovers import HERE, present
+from real_cluster.leftovers import NAME as NAMED
 from real_cluster.manifests import Images
-from real_cluster.test_teardown import HERE, _present
-from real_cluster.test_teardown import NAME as NAMED
 
 if TYPE_CHECKING:
     from cluster.components import Component
@@ -187,12 +187,12 @@ def test_a_lost_node_is_not_ready_and_its_pods_are_deleted(second: Cluster, kube
 def test_an_end_leaves_nothing_of_a_second_node_with_a_pod_on_it() -> None:
     outside.down(NAMED)
     HERE.logs.mkdir(parents=True, exist_ok=True)
-    before = _present()
+    before = present()
     with outside.running(NAMED, print) as other:
         second_node.add(other)
         there = Kubectl(kubeconfig=other.layout.kubeconfig, namespace="one")
         there.make_namespace()
         there.create(pod(other.image(images.TINY), "sleep", "600"))
         there.until("pod/one", "{.status.phase}", "Running")
-        assert all(_present()[kind] != before[kind] for kind in ("links", "routes", "processes", "cgroups"))
-    assert _present() == before
+        assert all(present()[kind] != before[kind] for kind in ("links", "routes", "processes", "cgroups"))
+    assert present() == before

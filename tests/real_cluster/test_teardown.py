@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import signal
 import subprocess
 import sys
@@ -15,48 +15,16 @@ import pytest
 from cluster import cgroups, control_plane, images, mounts, outside, pki, readiness, sysctls
 from cluster.errors import ClusterError
 from cluster.kubectl import Kubectl
-from cluster.layout import Layout
+from real_cluster.leftovers import HERE, NAME, present
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900), pytest.mark.usefixtures("prepared")]
-NAME = "teardown"
-HERE = Layout(name=NAME, number=0)
-
-
-def _present() -> dict[str, list[str]]:
-    """What could be left on the host."""
-
-    def lines(*command: str) -> list[str]:
-        return sorted(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines())
-
-    others = _others()
-    links, routes = lines("ip", "-o", "link"), lines("ip", "-4", "route")
-    others |= _others()
-    own = (str(HERE.state).encode(), str(HERE.kept).encode())
-    processes = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
-    return {
-        "links": [name for line in links if (name := line.split(": ")[1].partition("@")[0]) not in others],
-        "routes": [line for line in routes if ".".join(line.split(".")[:3]) not in others],
-        "rules": [line for line in lines("iptables", "-t", "nat", "-S") if not line.startswith("#")],
-        "mounts": sorted(line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()),
-        "processes": sorted(line.decode() for line in processes if any(one in line for one in own)),
-        "settings": [f"{name} {(sysctls.ROOT / name).read_text()}" for name in sysctls.NAMES],
-        "cgroups": [str(folder) for folder in cgroups.left(HERE.cgroup)],
-        "state": sorted(path.name for path in HERE.state.iterdir() if path.name != "logs"),
-    }
-
-
-def _others() -> set[str]:
-    """The cables and networks of other clusters, which may come and go meanwhile."""
-    saved = [file.read_text() for file in HERE.state.parent.glob("*/cluster.json") if file.parent != HERE.state]
-    numbers = [json.loads(text)["number"] for text in saved]
-    return {f"{what}{number}" for number in numbers for what in ("ciao-host", "10.244.", "10.245.", "10.246.")}
 
 
 @pytest.fixture
 def before() -> Iterator[dict[str, list[str]]]:
     outside.down(NAME)
     HERE.logs.mkdir(parents=True, exist_ok=True)
-    yield _present()
+    yield present()
     outside.down(NAME)
 
 
@@ -82,9 +50,9 @@ def test_nothing_is_left_three_times_in_a_row(before: dict[str, list[str]]) -> N
     for _ in range(3):
         with outside.running(NAME, print) as cluster:
             _run_a_pod(cluster)
-            changed = {kind for kind, found in _present().items() if found != before[kind]}
+            changed = {kind for kind, found in present().items() if found != before[kind]}
             assert changed == {"links", "routes", "processes", "cgroups", "state"}
-        assert _present() == before
+        assert present() == before
 
 
 def test_the_machines_own_settings_are_not_changed_from_inside(cluster: outside.Cluster) -> None:
@@ -100,17 +68,18 @@ def test_the_machines_own_settings_are_not_changed_from_inside(cluster: outside.
 
 @pytest.mark.parametrize("stage", ["etcd ready", "CRDs and webhooks are registered"])
 def test_ctrl_c_while_it_starts_leaves_nothing(before: dict[str, list[str]], stage: str) -> None:
-    with _starter(stage) as starter:
+    with _starter(stage) as starter, contextlib.ExitStack() as anyhow:
+        anyhow.callback(starter.kill)  # else one that does not end is waited for without an end
         starter.send_signal(signal.SIGINT)
         assert starter.wait(60) == 130
-    assert _present() == before
+    assert present() == before
 
 
 def test_down_removes_what_a_start_left_that_was_killed(before: dict[str, list[str]]) -> None:
     with _starter("etcd ready") as starter:
         starter.kill()
     outside.down(NAME)
-    assert _present() == before
+    assert present() == before
 
 
 @pytest.mark.parametrize(
@@ -129,7 +98,7 @@ def test_ctrl_c_after_each_step_of_a_start_leaves_nothing(
     monkeypatch.setattr(where, what, interrupted)
     with pytest.raises(KeyboardInterrupt):
         outside.up(NAME, print)
-    assert _present() == before
+    assert present() == before
 
 
 def test_an_empty_folder_that_no_cluster_mounts_on_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,9 +123,13 @@ def test_two_clusters_run_side_by_side_and_one_whose_starter_is_killed_ends(
     before: dict[str, list[str]], cluster: outside.Cluster
 ) -> None:
     code = f"from cluster import outside\nwith outside.running({NAME!r}, print): print('UP', flush=True); input()"
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as starter:
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as starter,
+        contextlib.ExitStack() as anyhow,
+    ):
+        anyhow.callback(starter.kill)
         assert starter.stdout
         assert any(line == "UP\n" for line in starter.stdout)
         other = outside.find(NAME)
@@ -170,8 +143,9 @@ def test_two_clusters_run_side_by_side_and_one_whose_starter_is_killed_ends(
 
 
 def test_a_program_that_was_killed_starts_again_and_does_not_count_as_ended(cluster: outside.Cluster) -> None:
+    ended = cluster.ended()
     cluster.kill("kube-apiserver")
     with pytest.raises(ClusterError, match="No component kube-apiserver"):
         cluster.kill("kube-apiserver")
     cluster.add(control_plane.apiserver(cluster.layout))
-    assert not cluster.ended()
+    assert cluster.ended() == ended

@@ -74,6 +74,7 @@ class Story:
     _forsaken: set[str] = field(default_factory=set)
     _pending: dict[str, tuple[str, Manifest]] = field(default_factory=dict)
     _past: set[str] = field(default_factory=set)
+    _restarts: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.replicas = Replicas(self.job)
@@ -212,6 +213,7 @@ class Story:
         container = container_of(pod)
         self._pending.pop(pod["metadata"]["name"], None)
         self._start(container, now)
+        yield from self._started_again(name, str(pod["metadata"].get("uid")), container)
         failure = failure_of(name, pod, now=now)
         leaves = (pod.get("metadata") or {}).get("deletionTimestamp") is not None
         if leaves and not self._over():
@@ -256,6 +258,13 @@ class Story:
             self._forsaken.discard(name)
             if container_of(pod).running is not None:
                 yield Notice(text=f"{name} is heard of again")
+
+    def _started_again(self, name: str, uid: str, container: Container) -> Iterator[Event]:
+        """Mark a restart that the cluster makes by itself: what the container writes from then on is another run."""
+        before, self._restarts[uid] = self._restarts.get(uid, 0), container.restarts
+        if container.restarts > before:
+            words = f"the cluster started {name} again in its pod: restart {container.restarts}"
+            yield Notice(text=words, level="warning")
 
     def _start(self, container: Container, now: float) -> None:
         """The job began with its first container; one may be too short to be seen running."""

@@ -163,6 +163,15 @@ def test_a_restart_that_nobody_asked_for_is_a_failure() -> None:
     assert failure(known).evalue == "exit code 5"
 
 
+def test_a_restart_is_marked_once() -> None:
+    known = story()
+    again = pod("worker-0", RUNS, container={"restartCount": 1, "lastState": ended(5)})
+    seen = told(known.see_pod(pod("worker-0", RUNS), now=100), *(known.see_pod(again, now=now) for now in (200, 201)))
+    assert [e.text for e in seen if isinstance(e, Notice)] == [
+        "the cluster started worker-0 again in its pod: restart 1"
+    ]
+
+
 def test_an_evicted_pod_says_what_its_node_said() -> None:
     known = story()
     message = "The node was low on resource: ephemeral-storage. "

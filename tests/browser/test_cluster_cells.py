@@ -81,7 +81,7 @@ def test_a_cell_trains_on_the_cluster(lab: Lab) -> None:
     assert notebook.output(0).inner_text().count("epoch 3") == 3
     in_both_themes(notebook, "cluster-1-succeeded")
     notebook.run(1)
-    expect(notebook.output(1)).to_contain_text("PyTorchJob")
+    expect(notebook.output(1)).to_contain_text("3 succeeded")
     notebook.run(2)
     expect(notebook.output(2)).to_contain_text("the cluster takes a job of pytorch")
     notebook.output(2).scroll_into_view_if_needed()

@@ -75,6 +75,7 @@ class Story:
     _pending: dict[str, tuple[str, Manifest]] = field(default_factory=dict)
     _past: set[str] = field(default_factory=set)
     _restarts: dict[str, int] = field(default_factory=dict)
+    _blamed: Failure | None = None
 
     def __post_init__(self) -> None:
         self.replicas = Replicas(self.job)
@@ -142,7 +143,7 @@ class Story:
             self._previous.append(first)
             yield Attempt(number=number, of=self.retries + 1, failure=first)
         self.attempt, self._failures, self._failed_at, self._verdict_at = number, {}, None, None
-        self._leaving = {}
+        self._leaving, self._blamed = {}, None
         self._past.update(filter(None, map(self.replicas.uid, self.ranked)))
         self._said = Said()
         yield from self.replicas.restart(now=now)
@@ -214,14 +215,10 @@ class Story:
         self._pending.pop(pod["metadata"]["name"], None)
         self._start(container, now)
         yield from self._started_again(name, str(pod["metadata"].get("uid")), container)
-        failure = failure_of(name, pod, now=now)
         leaves = (pod.get("metadata") or {}).get("deletionTimestamp") is not None
-        if leaves and not self._over():
-            self._leaving.setdefault(name, gone(name, pod, now=now))
-        if failure is not None and leaves and failure.ename in ("SIGTERM", "SIGKILL"):
-            failure = self._leaving.get(name, failure)
-        elif failure is None and abandoned(pod):
-            failure = self._leaving.get(name)
+        failure = failure_of(name, pod, now=now)
+        if leaves:
+            failure = self._left(name, pod, failure, now)
         yield from self._heard(name, pod)
         if failure is not None and self._ended_by_others(leaves, container.terminated):
             yield from self._let_go(name, now)
@@ -238,6 +235,16 @@ class Story:
         else:
             self._pending[pod["metadata"]["name"]] = name, pod
             yield from self.replicas.wait(name, self._why(pod), now=now)
+
+    def _left(self, name: str, pod: Manifest, failure: Failure | None, now: float) -> Failure | None:
+        """The failure of a pod that is being deleted: what it tells itself is then how it was ended, not why."""
+        if not self._over():
+            self._leaving.setdefault(name, gone(name, pod, now=now))
+        elif not self._failures:  # the operator's verdict may overtake what it follows from
+            self._blamed = self._blamed or gone(name, pod, now=now)
+        if failure is not None and failure.ename in ("SIGTERM", "SIGKILL"):
+            return self._leaving.get(name, failure)
+        return self._leaving.get(name) if failure is None and abandoned(pod) else failure
 
     def _waits(self, event: Manifest, now: float) -> Iterator[Event]:
         """An event of a pod that waits may say why; the pod itself need not change any more."""
@@ -345,8 +352,9 @@ class Story:
         """The operator has decided, and the replicas do not tell why: their pods are gone, or never were."""
         verdict = condition(self._object, "Failed")
         if verdict is not None:  # the operator's verdict may follow from a pod that somebody deleted
-            lost = next(iter(self._leaving.values()), None)
-            self._fail(lost or verdict_failure(verdict, now=now), now)
+            told = verdict_failure(verdict, now=now)
+            lost = next(iter(self._leaving.values()), self._blamed)
+            self._fail(lost if lost is not None and told.kind != "timeout" else told, now)
         yield from self._end(Phase.FAILED if verdict is not None else Phase.SUCCEEDED, now)
 
     def _end(self, phase: Phase, now: float) -> Iterator[Event]:

@@ -261,6 +261,17 @@ def test_what_was_said_last_counts_whatever_the_order_in_which_it_is_listed() ->
     assert known.replicas.statuses()[0].reason == "it waits in the queue team: later"
 
 
+def test_a_pod_that_somebody_deletes_is_the_cause_also_if_the_verdict_comes_first() -> None:
+    known = story("worker-0")
+    words = "PyTorchJob j is failed because 1 Worker replica(s) failed."
+    verdict = {"type": "Failed", "status": "True", "reason": "PyTorchJobFailed", "message": words}
+    told(known.see_pod(pod("worker-0", RUNS), now=100))
+    told(known.see_job({"status": {"conditions": [verdict]}}, now=200))
+    told(known.see_pod(pod("worker-0", RUNS, metadata={"deletionTimestamp": "1970-01-01T00:03:27Z"}), now=200))
+    told(known.see_pod(pod("worker-0", RUNS), now=202, deleted=True))
+    assert failure(known).ename == "PodDeleted"
+
+
 def test_replicas_that_the_operator_ends_after_the_master_are_not_failures() -> None:
     known = story()
     told(known.see_pod(pod("worker-0", RUNS), now=100), known.see_pod(pod("master-0", DONE), now=200))

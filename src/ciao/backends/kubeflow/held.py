@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ciao.backends.kubeflow.labels import QUEUE
 from ciao.backends.kubeflow.waiting import Waiting
 from ciao.k8s.base import Manifest
 
-__all__ = ["QUEUE", "condition", "held", "suspended"]
-
-QUEUE = "kueue.x-k8s.io/queue-name"
+__all__ = ["condition", "held", "suspended"]
 
 _ADMITTED = ("Admitted", "QuotaReserved", "Started")
 """Reasons of events that say that the wait is over."""

@@ -18,6 +18,7 @@ __all__ = [
     "MANAGED",
     "OURS",
     "PREFIX",
+    "QUEUE",
     "USER",
     "annotations_of",
     "attempt_of",
@@ -34,6 +35,9 @@ ATTEMPT = f"{PREFIX}attempt"
 MANAGED = "app.kubernetes.io/managed-by"
 OURS = f"{MANAGED}=ciao"
 """Selects everything that Ciao created."""
+
+QUEUE = "kueue.x-k8s.io/queue-name"
+"""On a job, not on its pods: the LocalQueue of Kueue in which it waits."""
 
 MAX_TEXT = 1000
 MAX_REPLICAS = 100_000

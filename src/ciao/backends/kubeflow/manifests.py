@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ciao.backends.kubeflow import configmaps
 from ciao.backends.kubeflow.kinds import RUNTIMES, Kind, kind_of
-from ciao.backends.kubeflow.labels import annotations_of, labels
+from ciao.backends.kubeflow.labels import QUEUE, annotations_of, labels
 from ciao.backends.kubeflow.mpi import mpi_spec
 from ciao.backends.kubeflow.place import Place
 from ciao.backends.kubeflow.pods import Pods
@@ -17,9 +17,7 @@ from ciao.errors import CreateRefused
 from ciao.k8s.base import CONFIG_MAPS, Manifest, Resource
 from ciao.model import Bundle, Files, Job, JobSpec, Role
 
-__all__ = ["QUEUE", "Manifests", "Place", "manifests", "owner", "restarts"]
-
-QUEUE = "kueue.x-k8s.io/queue-name"
+__all__ = ["Manifests", "Place", "manifests", "owner", "restarts"]
 
 
 @dataclass(frozen=True, kw_only=True)

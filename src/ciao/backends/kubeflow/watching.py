@@ -110,7 +110,6 @@ class Watching:
         self._synced: set[str] = set()
         self._told: set[str] = set()
         self._finished: Finished | None = None
-        self._drained_at = 0.0
         self._closing: asyncio.Task[None] | None = None
         self._retrying: asyncio.Task[str] | None = None
 
@@ -290,7 +289,6 @@ class Watching:
 
     def _finish(self, finished: Finished) -> None:
         self._finished = finished
-        self._drained_at = time.time() + DRAIN[finished.outcome.phase]
         self._keep.end(finished.outcome)
         self._logs.start()
         self._closing = asyncio.create_task(self._after_logs(finished))

@@ -50,7 +50,7 @@ soak: $(READY)-test ## The long runs: repeated cases 20 times, ten million input
 	CIAO_TEST_NO_SKIP=1 CIAO_SOAK_TIMES=20 $(PY) -m pytest $(shell grep -rl --include='test_*.py' CIAO_SOAK_TIMES tests) $(ARGS)
 	$(PY) tests/soak/fuzz_interpreter.py --count 10000000
 
-bench: $(READY)-bench ## Measure against ipykernel, ipyparallel and bare python; figures in out/
+bench: $(READY)-bench ## Measure against ipykernel, ipyparallel, bare python and kubectl; figures in out/
 	@mkdir -p out
 	@missed=; for script in benchmarks/*.py; do echo "== $$script"; $(PY) "$$script" || missed="$$missed $$script"; done \
 	  > >(tee out/bench.txt); [ -z "$$missed" ] || { echo "make: not within its limit:$$missed" >&2; exit 1; }

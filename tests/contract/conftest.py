@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fakes.local import backend, job, run, settings, spec
+from fakes.processes import left_of
 
 pytest.register_assert_rewrite("contract.backend")
 
@@ -38,15 +38,5 @@ def _mounted(folder: Path, options: str) -> Iterator[Path]:
 
 
 @pytest.fixture
-def left() -> Callable[[str], list[int]]:
-    """Processes of this machine that carry the job's name in their environment."""
-
-    def left(name: str) -> list[int]:
-        found = []
-        for process in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                if f"CIAO_JOB={name}".encode() in (process / "environ").read_bytes().split(b"\0"):
-                    found.append(int(process.name))
-        return found
-
-    return left
+def left() -> Callable[[str], list[bytes]]:
+    return left_of

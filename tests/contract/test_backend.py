@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import os
 import signal
@@ -32,6 +31,7 @@ from ciao.s2i.directory import Directory
 from ciao.settings import Settings
 from contract.backend import *  # noqa: F403  # its tests are found here
 from contract.backend import FOREVER, until, up
+from fakes.processes import left_of
 from fakes.told import Create, Ran, Run, Spec
 
 
@@ -40,7 +40,7 @@ async def test_processes_that_a_replica_left_behind_end_with_it(job: Create, spe
     name = await job(spec("import time; time.sleep(0.7)\n" + code + FOREVER))
     await until(name, backend, up(2))
     await backend.cancel(name)
-    assert processes_of(name) == []
+    assert left_of(name) == []
 
 
 async def test_two_jobs_at_once_have_ports_of_their_own(job: Create, spec: Spec, backend: Backend) -> None:
@@ -69,16 +69,6 @@ async def test_a_python_that_is_none_is_refused(spec: Spec, backend: Backend, py
         await backend.check(spec("pass", python=python))
 
 
-def processes_of(name: str) -> list[int]:
-    """Processes of this machine that carry the job's name in their environment."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if f"CIAO_JOB={name}".encode() in (process / "environ").read_bytes().split(b"\0"):
-                found.append(int(process.name))
-    return found
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends replicas with their supervisor")
 async def test_a_job_whose_supervisor_was_killed_is_lost_and_leaves_no_process(
     job: Create, spec: Spec, backend: Backend, settings: Settings
@@ -88,7 +78,7 @@ async def test_a_job_whose_supervisor_was_killed_is_lost_and_leaves_no_process(
     os.kill(int((settings.home / "jobs" / name / "lock").read_text()), signal.SIGKILL)
     ran = Ran([e async for e in backend.watch(name)])
     assert ran.outcome.phase is Phase.LOST
-    assert processes_of(name) == []
+    assert left_of(name) == []
     assert (await backend.job(name)).phase is Phase.LOST
 
 

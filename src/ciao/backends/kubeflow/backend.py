@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from ciao.backends.kubeflow import creating, ending
 from ciao.backends.kubeflow.attempts import Attempts
 from ciao.backends.kubeflow.cluster import Cluster
+from ciao.backends.kubeflow.configmaps import only_the_cell
 from ciao.backends.kubeflow.describing import facts, places
 from ciao.backends.kubeflow.finding import Found, events_of, found_job, found_jobs, seen_now, story_of
 from ciao.backends.kubeflow.keeping import Keep
@@ -24,7 +25,7 @@ from ciao.errors import BackendUnavailable, CreateRefused, JobNotFound, did_you_
 from ciao.k8s import sources
 from ciao.k8s.access import Access
 from ciao.k8s.base import Api
-from ciao.model import Bundle, Event, Files, Job, JobSpec, Notice, Outcome, Phase, Summary
+from ciao.model import Bundle, Event, Job, JobSpec, Notice, Outcome, Phase, Summary
 from ciao.settings import Settings
 
 __all__ = ["Kubeflow"]
@@ -76,7 +77,7 @@ class Kubeflow:
                 hint="Ask for fewer, or set CIAO_CLUSTER_REPLICAS, or cluster.replicas in config.yaml",
             )
         job = Job.named(spec, backend=self.name, now=time.time())
-        made = await self._made(spec, job, _only_the_cell(spec))
+        made = await self._made(spec, job, only_the_cell(spec))
         notices = [Notice(text="%python has no meaning on a cluster: the image decides")] if spec.python else []
         if restarts(spec, made.kind):
             notices.append(Notice(text="the group is started again by this kernel, for as long as it lives"))
@@ -84,7 +85,7 @@ class Kubeflow:
 
     async def plan(self, spec: JobSpec, job: Job) -> str:
         """The objects in the order of their creation; the server is asked whether it would take them."""
-        made = await self._made(spec, job, _only_the_cell(spec))
+        made = await self._made(spec, job, only_the_cell(spec))
         await creating.dry_run(self._cluster(spec.namespace).api, made)
         return as_yaml(made)
 
@@ -261,8 +262,3 @@ def _access(settings: Settings) -> Access | None:
         return source.load() if source is not None else None
     except BackendUnavailable:
         return None
-
-
-def _only_the_cell(spec: JobSpec) -> Files:
-    """A bundle for a plan: what carries the code is decided later, and the runner is the same for all."""
-    return Files(entry=spec.cell.filename, files={spec.cell.filename: spec.code})

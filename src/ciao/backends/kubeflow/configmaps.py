@@ -7,14 +7,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from ciao.k8s.base import Manifest
-from ciao.model import Files
+from ciao.model import Files, JobSpec
 
-__all__ = ["config_map", "name_of", "volume"]
+__all__ = ["config_map", "name_of", "only_the_cell", "volume"]
 
 
 def name_of(job: str, attempt: int) -> str:
     """Each attempt has its own: that of the attempt before goes with its job, some time after the new one is made."""
     return f"{job}-code" if attempt == 1 else f"{job}-code-{attempt}"
+
+
+def only_the_cell(spec: JobSpec) -> Files:
+    """A bundle for a plan or a trial: what carries the code is decided later, and the runner is the same for all."""
+    return Files(entry=spec.cell.filename, files={spec.cell.filename: spec.code})
 
 
 def config_map(bundle: Files, *, name: str, metadata: Mapping[str, Any]) -> Manifest:

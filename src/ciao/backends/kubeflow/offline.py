@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from ciao.backends.kubeflow.configmaps import only_the_cell
 from ciao.backends.kubeflow.kinds import Served
 from ciao.backends.kubeflow.manifests import Place, manifests
 from ciao.backends.kubeflow.printing import as_yaml
 from ciao.frameworks import ON_A_CLUSTER
 from ciao.k8s.discovery import OVERRIDES
-from ciao.model import Files, Job, JobSpec
+from ciao.model import Job, JobSpec
 from ciao.settings import Settings
 
 __all__ = ["planned"]
@@ -24,5 +25,4 @@ def planned(spec: JobSpec, job: Job, settings: Settings) -> str:
         host_paths=settings.host_paths,
         run_as=settings.run_as,
     )
-    code = Files(entry=spec.cell.filename, files={spec.cell.filename: spec.code})
-    return as_yaml(manifests(spec, job, code, place=place))
+    return as_yaml(manifests(spec, job, only_the_cell(spec), place=place))

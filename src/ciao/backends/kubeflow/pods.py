@@ -14,6 +14,7 @@ from ciao.backends.kubeflow import configmaps
 from ciao.backends.kubeflow.kinds import Kind
 from ciao.backends.kubeflow.labels import labels
 from ciao.backends.kubeflow.place import Place
+from ciao.backends.threads import cpus, threads
 from ciao.errors import CreateRefused
 from ciao.frameworks import ON_A_CLUSTER
 from ciao.model import Files, Job, JobSpec, Resources, Role, RoleSpec, Volume
@@ -214,15 +215,8 @@ def _name(number: int) -> str:
 
 
 def _threads(asked: Resources) -> dict[str, str]:
-    """As many threads in numeric libraries as CPUs are asked for; without that they start one for each of the node."""
-    if asked.cpu is None:
-        return {}
-    try:
-        cores = float(asked.cpu[:-1]) / 1000 if asked.cpu.endswith("m") else float(asked.cpu)
-    except ValueError:  # an unusual unit
-        return {}
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-    return dict.fromkeys(names, str(max(1, math.ceil(cores))))
+    count = cpus(asked.cpu)
+    return {} if count is None else threads(count)
 
 
 LAUNCHER = RoleSpec(role=Role.LAUNCHER, count=1)

@@ -79,9 +79,10 @@ class Story:
 
     def __post_init__(self) -> None:
         self.replicas = Replicas(self.job)
-        self.ranked = _ranked(self.job)
         framework = ON_A_CLUSTER[self.job.framework]
-        self.decisive = tuple(map(str, framework.decisive(tuple(map(Replica.parse, self.ranked)))))
+        ranked = framework.ranked(map(Replica.parse, self.job.replicas))
+        self.ranked = tuple(map(str, ranked))
+        self.decisive = tuple(map(str, framework.decisive(ranked)))
 
     # What is seen.
 
@@ -374,9 +375,3 @@ class Story:
             hint=self.hint or (hint(first) if first is not None else ""),
         )
         yield Finished(outcome=self.outcome)
-
-
-def _ranked(job: Job) -> tuple[str, ...]:
-    order = ON_A_CLUSTER[job.framework].roles
-    parsed = sorted(map(Replica.parse, job.replicas), key=lambda r: (order.index(r.role), r.index))
-    return tuple(map(str, parsed))

@@ -6,11 +6,12 @@ import time
 
 from ciao.backends.kubeflow import creating
 from ciao.backends.kubeflow.cluster import Cluster
+from ciao.backends.kubeflow.configmaps import only_the_cell
 from ciao.backends.kubeflow.kinds import kind_of
 from ciao.backends.kubeflow.manifests import manifests
 from ciao.backends.kubeflow.pods import Pods
 from ciao.k8s.base import PODS
-from ciao.model import Files, Job, JobSpec
+from ciao.model import Job, JobSpec
 
 __all__ = ["try_job", "try_pod"]
 
@@ -18,14 +19,14 @@ __all__ = ["try_job", "try_pod"]
 async def try_job(cluster: Cluster, spec: JobSpec) -> None:
     """Raises CreateRefused or ApiError as a run would."""
     place = await cluster.place(spec)
-    await creating.dry_run(cluster.api, manifests(spec, _job(spec), _code(spec), place=place))
+    await creating.dry_run(cluster.api, manifests(spec, _job(spec), only_the_cell(spec), place=place))
 
 
 async def try_pod(cluster: Cluster, spec: JobSpec) -> None:
     """The same for a pod as the operator would create it: pod security, quotas and limits are asked of pods alone."""
     place = await cluster.place(spec)
     job, kind = _job(spec), kind_of(spec, place.served)
-    pods = Pods(spec=spec, job=job, bundle=_code(spec), place=place, kind=kind)
+    pods = Pods(spec=spec, job=job, bundle=only_the_cell(spec), place=place, kind=kind)
     template = pods.template(spec.roles[0], {"command": pods.run()})
     name = f"{job.name}-{spec.replicas[0]}"
     body = {
@@ -39,7 +40,3 @@ async def try_pod(cluster: Cluster, spec: JobSpec) -> None:
 
 def _job(spec: JobSpec) -> Job:
     return Job.named(spec, backend="kubeflow", now=time.time())
-
-
-def _code(spec: JobSpec) -> Files:
-    return Files(entry=spec.cell.filename, files={spec.cell.filename: spec.code})

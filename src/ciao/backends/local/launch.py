@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ciao.backends.threads import cpus, threads
 from ciao.frameworks import FRAMEWORKS
 from ciao.frameworks.base import Address, Topology
 from ciao.home import RUNNER
@@ -59,18 +59,18 @@ def launch(
 ) -> Launch:
     """The processes of a job. ``ports`` has one port a replica; ``code`` holds the cell's file and the runner."""
     framework = FRAMEWORKS[spec.framework]
-    replicas = _ranked(spec)
+    replicas = framework.ranked(spec.replicas)
     topology = Topology(
         job=job, addresses={r: Address(host=HOST, port=p) for r, p in zip(replicas, ports, strict=True)}
     )
     argv = (python, str(code / RUNNER / "__main__.py"), "cell", str(code / spec.cell.filename))
-    threads = {role.role: _threads(role, len(replicas)) for role in spec.roles}
+    limits = {role.role: _threads(role, len(replicas)) for role in spec.roles}
     processes = tuple(
         Process(
             name=str(r),
             argv=argv,
             env={
-                **threads[r.role],
+                **limits[r.role],
                 **_network(),
                 **spec.env,
                 **framework.variables(topology, r),  # last, as the operators do: the job must find itself
@@ -93,7 +93,7 @@ def launch(
 def overridden(spec: JobSpec) -> list[str]:
     """Variables of ``%env.`` that the job sets itself, because its replicas find each other by them."""
     framework = FRAMEWORKS[spec.framework]
-    replicas = _ranked(spec)
+    replicas = framework.ranked(spec.replicas)
     topology = Topology(job="", addresses={r: Address(host=HOST, port=0) for r in replicas})
     ours = {**framework.variables(topology, replicas[0]), **_identity(spec, "", replicas[0])}
     return sorted(spec.env.keys() & ours.keys())
@@ -105,11 +105,6 @@ def base_environment(environ: Mapping[str, str]) -> dict[str, str]:
     if env.get("MPLBACKEND", "").startswith("module://"):
         env["MPLBACKEND"] = "Agg"  # the notebook's inline backend cannot draw outside of a kernel
     return env
-
-
-def _ranked(spec: JobSpec) -> tuple[Replica, ...]:
-    order = FRAMEWORKS[spec.framework].roles
-    return tuple(sorted(spec.replicas, key=lambda r: (order.index(r.role), r.index)))
 
 
 def _identity(spec: JobSpec, job: str, replica: Replica) -> dict[str, str]:
@@ -131,18 +126,5 @@ def _network() -> dict[str, str]:
 
 
 def _threads(role: RoleSpec, replicas: int) -> dict[str, str]:
-    """Threads of a replica's numeric libraries: the CPUs it asked for, else an equal share of the machine."""
-    cpus = _cpus(role.resources.cpu) or max(1, (os.cpu_count() or 1) // replicas)
-    return dict.fromkeys(
-        ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"), str(cpus)
-    )
-
-
-def _cpus(quantity: str | None) -> int | None:
-    if quantity is None:
-        return None
-    try:
-        cores = float(quantity[:-1]) / 1000 if quantity.endswith("m") else float(quantity)
-    except ValueError:
-        return None  # an unusual unit such as 1k: no machine of ours has so many
-    return max(1, math.ceil(cores))
+    """The CPUs that it asked for, else an equal share of the machine."""
+    return threads(cpus(role.resources.cpu) or max(1, (os.cpu_count() or 1) // replicas))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from contextlib import aclosing, closing
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from ciao.model import (
     Finished,
     Job,
     JobSpec,
+    Notice,
     Outcome,
     Phase,
     Role,
@@ -114,11 +116,24 @@ async def test_attach_lets_go_of_a_job_without_ending_it() -> None:
     assert backend.calls == ["watch"]
 
 
+@dataclass(kw_only=True)
+class Held(Scripted):
+    """Keeps the engine's loop busy in its check until ``asked`` is set; a cancellation that came by then is waiting."""
+
+    asked: threading.Event = field(default_factory=threading.Event)
+
+    async def check(self, spec: JobSpec) -> tuple[Notice, ...]:
+        assert self.asked.wait(10)
+        await asyncio.sleep(0)
+        return ()
+
+
 async def test_a_cancellation_before_anything_is_created_creates_nothing() -> None:
-    backend = Scripted(script=[DONE])
+    backend = Held(script=[DONE])
     with closing(Engine()) as engine:
         run = engine.run(pipeline.run(SPEC, s2i=NoBundle(), backend=backend), lambda _: None)
         run.cancel()
+        backend.asked.set()
         outcome = run.done.result(10)
     assert outcome is not None
     assert (outcome.phase, backend.calls) == (Phase.CANCELLED, ["cancel"])

@@ -120,9 +120,11 @@ async def test_attach_lets_go_of_a_job_without_ending_it() -> None:
 class Held(Scripted):
     """Keeps the engine's loop busy in its check until ``asked`` is set; a cancellation that came by then is waiting."""
 
+    entered: threading.Event = field(default_factory=threading.Event)
     asked: threading.Event = field(default_factory=threading.Event)
 
     async def check(self, spec: JobSpec) -> tuple[Notice, ...]:
+        self.entered.set()
         assert self.asked.wait(10)
         await asyncio.sleep(0)
         return ()
@@ -132,6 +134,7 @@ async def test_a_cancellation_before_anything_is_created_creates_nothing() -> No
     backend = Held(script=[DONE])
     with closing(Engine()) as engine:
         run = engine.run(pipeline.run(SPEC, s2i=NoBundle(), backend=backend), lambda _: None)
+        assert backend.entered.wait(10)
         run.cancel()
         backend.asked.set()
         outcome = run.done.result(10)

@@ -23,7 +23,7 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from benchmarks.lines import kernel
 from benchmarks.on_a_cluster.ground import Ground, spec
 from ciao.backends.kubeflow.backend import Kubeflow
-from ciao.model import Job
+from ciao.model import Job, Target
 from ciao.s2i.configmap import ConfigMap
 from cluster.kubectl import program
 
@@ -54,7 +54,7 @@ async def manifest(ground: Ground, name: str) -> str:
         backend = Kubeflow(ground.settings(Path(home)))
         asked = spec(CODE, workers=1)
         job = Job.named(asked, backend="kubeflow", now=time.time())
-        made = await backend._made(asked, job, await ConfigMap().build(asked, job))  # noqa: SLF001  # a plan has no code
+        made = await backend._made(asked, job, await ConfigMap().build(asked, job, Target(), print))  # noqa: SLF001  # a plan has no code
         await backend.close()
     return yaml.safe_dump_all([made.code, made.job]).replace(job.name, name)
 

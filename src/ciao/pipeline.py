@@ -12,8 +12,9 @@ from contextlib import aclosing
 
 from ciao.backends.base import Backend
 from ciao.errors import JobNotFound
-from ciao.model import Bundled, Created, Event, Finished, Job, JobSpec, Outcome, Phase, SpecRead
+from ciao.model import Bundled, Created, Event, Finished, Job, JobSpec, Notice, Outcome, Packing, Phase, SpecRead
 from ciao.s2i.base import S2IClient
+from ciao.s2i.telling import told
 
 __all__ = ["attach", "run"]
 
@@ -29,7 +30,13 @@ async def run(spec: JobSpec, *, s2i: S2IClient, backend: Backend) -> AsyncGenera
         yield SpecRead(spec=spec)
         for notice in notices:
             yield notice
-        bundle = await s2i.build(spec, job)
+        target = await backend.target(spec)
+        async with aclosing(told(lambda tell: s2i.build(spec, job, target, tell))) as steps:
+            async for step in steps:
+                if isinstance(step, Packing | Notice):
+                    yield step
+                else:
+                    bundle = step
         yield Bundled(bundle=bundle)
         await asyncio.sleep(0)  # a cancellation that came meanwhile is seen before anything is created
         await backend.create(spec, job, bundle)

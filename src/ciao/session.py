@@ -89,8 +89,8 @@ class Session:
         context, slash, _ = chosen.where.rpartition("/")
         return f"{context}/{namespace}" if chosen.name == "kubeflow" and namespace and slash else chosen.where
 
-    def s2i(self, backend: Backend) -> S2IClient:
-        """The strategy by which code reaches this backend's replicas."""
+    def s2i(self, spec: JobSpec, backend: Backend) -> S2IClient:  # noqa: ARG002  # it will decide
+        """The strategy by which a job's code reaches this backend's replicas."""
         if self._s2i is not None:
             return self._s2i
         if backend.name == "local":
@@ -110,7 +110,7 @@ class Session:
             listener(event)
 
         backend = self.backend(spec.backend)
-        return self.engine.run(pipeline.run(spec, s2i=self.s2i(backend), backend=backend), remembering)
+        return self.engine.run(pipeline.run(spec, s2i=self.s2i(spec, backend), backend=backend), remembering)
 
     def attach(self, name: str, listener: Listener, *, replica: str | None = None, select: Select | None = None) -> Run:
         """Follow a job that exists, from its first line, or only the lines that ``select`` leaves.

@@ -19,6 +19,7 @@ from ciao.errors import CreateRefused, StateError
 from ciao.home import JobFolder
 from ciao.model import (
     Event,
+    Folder,
     Job,
     JobSpec,
     Lines,
@@ -26,6 +27,7 @@ from ciao.model import (
     Phase,
     Role,
     RoleSpec,
+    Target,
 )
 from ciao.s2i.directory import Directory
 from ciao.settings import Settings
@@ -58,7 +60,9 @@ def texts(events: list[Event]) -> list[str]:
 
 async def test_a_plan_creates_nothing(spec: Spec, backend: Backend, settings: Settings) -> None:
     asked = spec("pass")
-    text = await backend.plan(asked, Job.named(asked, backend="local", now=0.0))
+    text = await backend.plan(
+        asked, Job.named(asked, backend="local", now=0.0), Folder(path=settings.home, entry="cell.py")
+    )
     assert "WORLD_SIZE: '2'" in text
     assert not settings.home.exists()
 
@@ -88,7 +92,7 @@ async def test_jobs_that_ended_are_pruned_by_the_rule(run: Run, spec: Spec, sett
         await asyncio.sleep(0.01)
     strict = Local(dataclasses.replace(settings, keep_bytes=0))
     job = Job.named(spec("pass"), backend="local", now=1.0)
-    await strict.create(spec("pass"), job, await Directory(settings).build(spec("pass"), job))
+    await strict.create(spec("pass"), job, await Directory(settings).build(spec("pass"), job, Target(), print))
     assert [s.job.name for s in await strict.jobs()] == [job.name]
     await strict.cancel(job.name)
 
@@ -117,7 +121,7 @@ async def test_a_read_only_folder_refuses_the_job(spec: Spec, read_only_disk: Pa
 
 async def _create(backend: Backend, settings: Settings, asked: JobSpec) -> str:
     job = Job.named(asked, backend="local", now=time.time())
-    await backend.create(asked, job, await Directory(settings).build(asked, job))
+    await backend.create(asked, job, await Directory(settings).build(asked, job, Target(), print))
     return job.name
 
 

@@ -18,7 +18,7 @@ from ciao.backends.base import Backend
 from ciao.backends.local import ports, starting, watching
 from ciao.errors import CreateRefused, JobNotFound, StateError
 from ciao.home import JobFolder
-from ciao.model import Event, Finished, Job, Notice, Phase, Summary
+from ciao.model import Event, Finished, Job, Notice, Phase, Summary, Target
 from ciao.s2i.directory import Directory
 from ciao.settings import Settings
 from fakes.processes import LINUX, left_of
@@ -101,9 +101,9 @@ async def test_a_second_job_of_one_name_does_not_touch_the_first(
 ) -> None:
     asked = spec(FOREVER)
     job = Job.named(asked, backend="local", now=time.time())
-    await backend.create(asked, job, await Directory(settings).build(asked, job))
+    await backend.create(asked, job, await Directory(settings).build(asked, job, Target(), print))
     with pytest.raises(StateError, match="it is there already"):
-        await Directory(settings).build(asked, job)
+        await Directory(settings).build(asked, job, Target(), print)
     assert not (await backend.job(job.name)).phase.ended
     await backend.cancel(job.name)
 

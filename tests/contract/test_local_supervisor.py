@@ -14,7 +14,7 @@ from ciao.backends.base import Backend
 from ciao.backends.local import starting
 from ciao.backends.local.backend import Local
 from ciao.home import JobFolder
-from ciao.model import CleanPolicy, Created, Job, Lines, Notice, Phase, ReplicaState, Role, RoleSpec
+from ciao.model import CleanPolicy, Created, Job, Lines, Notice, Phase, ReplicaState, Role, RoleSpec, Target
 from ciao.s2i.directory import Directory
 from ciao.settings import Settings
 from fakes.processes import LINUX, left_of
@@ -136,7 +136,7 @@ async def test_a_failure_is_told_though_the_disk_is_full(spec: Spec, small_disk:
     backend = Local(settings)
     asked = spec("for i in range(3000): print('x' * 1000)\nraise ValueError('y' * 20_000)", workers=1)
     job = Job.named(asked, backend="local", now=1.0)
-    await backend.create(asked, job, await Directory(settings).build(asked, job))
+    await backend.create(asked, job, await Directory(settings).build(asked, job, Target(), print))
     async with aclosing(backend.watch(job.name)) as events:
         ran = Ran([event async for event in events])
     assert (ran.outcome.phase, ran.failure.ename) == (Phase.FAILED, "ValueError")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ciao.errors import CiaoError, JobNotFound
-from ciao.model import Bundle, Event, Folder, Job, JobSpec, Notice, Outcome, Phase, Summary
+from ciao.model import Bundle, Event, Folder, Job, JobSpec, Notice, Outcome, Packing, Phase, Summary, Target
+from ciao.s2i.base import Tell
 
 CANCELLED = Outcome(phase=Phase.CANCELLED, ended=0.0)
 
@@ -30,7 +32,10 @@ class Scripted:
             raise self.refuses
         return ()
 
-    async def plan(self, spec: JobSpec, job: Job) -> str:
+    async def target(self, spec: JobSpec) -> Target:
+        return Target()
+
+    async def plan(self, spec: JobSpec, job: Job, bundle: Bundle) -> str:
         return f"job: {job.name}\n"
 
     async def create(self, spec: JobSpec, job: Job, bundle: Bundle) -> None:
@@ -69,11 +74,15 @@ class NoBundle:
     """An S2IClient that packs nothing; with ``slow`` it never gets done."""
 
     slow: bool = False
+    tells: Sequence[Packing | Notice] = ()
     name: str = "none"
 
-    async def build(self, spec: JobSpec, job: Job) -> Bundle:
+    async def plan(self, spec: JobSpec, target: Target) -> Bundle:
+        return Folder(path=Path("nowhere"), entry=spec.cell.filename)
+
+    async def build(self, spec: JobSpec, job: Job, target: Target, tell: Tell) -> Bundle:
+        for one in self.tells:
+            tell(one)
         if self.slow:
             await asyncio.Event().wait()
-        from pathlib import Path
-
         return Folder(path=Path("nowhere"), entry=spec.cell.filename)

@@ -11,7 +11,7 @@ import pytest
 from ciao import pipeline
 from ciao.backends.base import Backend
 from ciao.backends.local.backend import Local
-from ciao.model import Cell, Job, JobSpec, Role, RoleSpec
+from ciao.model import Cell, Job, JobSpec, Role, RoleSpec, Target
 from ciao.s2i.directory import Directory
 from ciao.settings import Settings
 from fakes.told import Create, Ran, Run, Spec
@@ -53,7 +53,7 @@ def job(settings: Settings, backend: Backend) -> Create:
 
     async def create(spec: JobSpec) -> str:
         job = Job.named(spec, backend=backend.name, now=time.time())
-        await backend.create(spec, job, await Directory(settings).build(spec, job))
+        await backend.create(spec, job, await Directory(settings).build(spec, job, Target(), print))
         return job.name
 
     return create

@@ -13,7 +13,7 @@ import pytest
 
 from ciao import pipeline
 from ciao.backends.kubeflow.backend import Kubeflow
-from ciao.model import Job, JobSpec
+from ciao.model import Job, JobSpec, Target
 from ciao.s2i.configmap import ConfigMap
 from ciao.settings import Settings
 from fakes.local import spec
@@ -59,7 +59,7 @@ def job(backend: Kubeflow) -> Create:
 
     async def create(spec: JobSpec) -> str:
         job = Job.named(spec, backend=backend.name, now=time.time())
-        await backend.create(spec, job, await ConfigMap().build(spec, job))
+        await backend.create(spec, job, await ConfigMap().build(spec, job, Target(), print))
         return job.name
 
     return create

@@ -23,6 +23,7 @@ from ciao.model import (
     JobSpec,
     Notice,
     Outcome,
+    Packing,
     Phase,
     Role,
     RoleSpec,
@@ -172,3 +173,10 @@ async def test_a_second_cancellation_waits_no_longer_and_the_first_goes_on() -> 
     assert events[-1].outcome.phase is Phase.CANCELLED
     backend.enough.set()
     await until(lambda: "given up" in backend.calls)
+
+
+async def test_what_the_packing_tells_is_told_before_its_bundle() -> None:
+    news = (Packing(step="pushing", done=1, total=2), Packing(step="pushing", done=2, total=2), Notice(text="large"))
+    events = await told(Scripted(script=[DONE]), NoBundle(tells=news))
+    assert events[1:3] == [news[1], news[2]]  # nobody needs progress that is overtaken
+    assert [type(e) for e in events[3:]] == [Bundled, Created, Finished]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
-from ciao.model import Bundle, Event, Job, JobSpec, Notice, Outcome, Summary
+from ciao.model import Bundle, Event, Job, JobSpec, Notice, Outcome, Summary, Target
 
 __all__ = ["Backend"]
 
@@ -27,7 +27,10 @@ class Backend(Protocol):
     async def check(self, spec: JobSpec) -> tuple[Notice, ...]:
         """What this backend does otherwise than asked. Raises CreateRefused for what would change the run."""
 
-    async def plan(self, spec: JobSpec, job: Job) -> str:
+    async def target(self, spec: JobSpec) -> Target:
+        """What the packing of the code needs to know of the place where it will run. Creates nothing."""
+
+    async def plan(self, spec: JobSpec, job: Job, bundle: Bundle) -> str:
         """What :meth:`create` would create, as YAML. Creates nothing."""
 
     async def create(self, spec: JobSpec, job: Job, bundle: Bundle) -> None:

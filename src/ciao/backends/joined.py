@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ciao.backends.base import Backend
 from ciao.errors import BackendError, BackendUnavailable, CiaoError, JobNotFound
-from ciao.model import Bundle, Event, Job, JobSpec, Notice, Outcome, Summary
+from ciao.model import Bundle, Event, Job, JobSpec, Notice, Outcome, Summary, Target
 
 __all__ = ["PATIENCE", "Joined", "Listing", "listed"]
 
@@ -54,9 +54,13 @@ class Joined:
         """By the first."""
         return await self._backends[0].check(spec)
 
-    async def plan(self, spec: JobSpec, job: Job) -> str:
+    async def target(self, spec: JobSpec) -> Target:
+        """Of the first."""
+        return await self._backends[0].target(spec)
+
+    async def plan(self, spec: JobSpec, job: Job, bundle: Bundle) -> str:
         """By the first."""
-        return await self._backends[0].plan(spec, job)
+        return await self._backends[0].plan(spec, job, bundle)
 
     async def create(self, spec: JobSpec, job: Job, bundle: Bundle) -> None:
         """On the first."""

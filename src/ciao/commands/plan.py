@@ -31,7 +31,8 @@ async def plan(cell: Cell, session: Session) -> Plan:
     job = _unnamed(spec, backend=backend.name)
     try:
         notices = await backend.check(spec)
-        return Plan(yaml=await backend.plan(spec, job), notices=notices)
+        bundle = await session.s2i(spec, backend).plan(spec, await backend.target(spec))
+        return Plan(yaml=await backend.plan(spec, job, bundle), notices=notices)
     except BackendUnavailable as error:
         if backend.name != "kubeflow":
             raise

@@ -14,12 +14,25 @@ from ciao.model.events import (
     Finished,
     Lines,
     Notice,
+    Packing,
     ReplicaChanged,
     SpecRead,
     Traced,
 )
 from ciao.model.failure import Failure, FailureKind, Frame, Outcome, RemoteError
-from ciao.model.job import NAME_LIMIT, Bundle, Files, Folder, Job, Line, ReplicaStatus, Summary
+from ciao.model.job import (
+    CODE,
+    NAME_LIMIT,
+    Bundle,
+    Files,
+    Folder,
+    Job,
+    Line,
+    Mounted,
+    Pinned,
+    ReplicaStatus,
+    Summary,
+)
 from ciao.model.phase import Phase, ReplicaState
 from ciao.model.spec import (
     Cell,
@@ -33,8 +46,10 @@ from ciao.model.spec import (
     SecretKey,
     Volume,
 )
+from ciao.model.target import Target
 
 __all__ = [
+    "CODE",
     "NAME_LIMIT",
     "Attempt",
     "Bundle",
@@ -54,9 +69,12 @@ __all__ = [
     "JobSpec",
     "Line",
     "Lines",
+    "Mounted",
     "Notice",
     "Outcome",
+    "Packing",
     "Phase",
+    "Pinned",
     "RemoteError",
     "Replica",
     "ReplicaChanged",
@@ -68,6 +86,7 @@ __all__ = [
     "SecretKey",
     "SpecRead",
     "Summary",
+    "Target",
     "Traced",
     "Volume",
 ]

@@ -17,6 +17,7 @@ __all__ = [
     "Finished",
     "Lines",
     "Notice",
+    "Packing",
     "ReplicaChanged",
     "SpecRead",
     "Traced",
@@ -28,6 +29,19 @@ class SpecRead:
     """The interpreter understood the cell."""
 
     spec: JobSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packing:
+    """How far the code is on its way into its bundle.
+
+    ``step`` is words for people, such as ``pushing the code``. ``done`` and ``total`` are bytes of it, None where not
+    known; a ``done`` that goes back means that the step began anew.
+    """
+
+    step: str
+    done: int | None = None
+    total: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,4 +109,4 @@ class Finished:
     outcome: Outcome
 
 
-Event = SpecRead | Bundled | Created | ReplicaChanged | Lines | Traced | Attempt | Notice | Finished
+Event = SpecRead | Packing | Bundled | Created | ReplicaChanged | Lines | Traced | Attempt | Notice | Finished

@@ -12,7 +12,22 @@ from ciao.model.failure import Outcome
 from ciao.model.phase import Phase, ReplicaState
 from ciao.model.spec import JobSpec
 
-__all__ = ["NAME_LIMIT", "Bundle", "Files", "Folder", "Job", "Line", "ReplicaStatus", "Summary"]
+__all__ = [
+    "CODE",
+    "NAME_LIMIT",
+    "Bundle",
+    "Files",
+    "Folder",
+    "Job",
+    "Line",
+    "Mounted",
+    "Pinned",
+    "ReplicaStatus",
+    "Summary",
+]
+
+CODE = "/ciao/code"
+"""Where the code lies in a container."""
 
 NAME_LIMIT = 45
 """Longest job name: names generated from it by JobSet must stay within 63 characters."""
@@ -30,15 +45,44 @@ class Folder:
 class Files:
     """Code as files that the backend brings to its replicas: the cell's, and the runner's in its folder.
 
-    ``files`` are texts by their relative path with ``/``; ``entry`` is the cell's.
+    ``files`` are texts, or bytes that are no text, by their relative path with ``/``; ``entry`` is the cell's.
     """
 
     entry: str
-    files: Mapping[str, str]
+    files: Mapping[str, str | bytes]
 
 
-Bundle = Folder | Files
-"""How the code reaches a replica. A backend says which kinds it takes."""
+@dataclass(frozen=True, kw_only=True)
+class Pinned:
+    """Code in images, each with a base image below it. In all of them it lies in the folder :data:`CODE`.
+
+    ``images`` are by the name of the base image in the :class:`Target`; each is named by its digest, as the nodes pull
+    it. ``entry`` is the cell's file, relative to that folder.
+    """
+
+    entry: str
+    images: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mounted:
+    """Code in an image of its own, with nothing else in it, which is mounted over unmodified base images.
+
+    ``image`` is named by its digest. Its folder ``subpath`` belongs at :data:`CODE`, read-only.
+    """
+
+    entry: str
+    image: str
+    subpath: str = "ciao/code"
+
+
+Bundle = Folder | Files | Pinned | Mounted
+"""How the code reaches a replica. A backend says which kinds it takes.
+
+Whatever carries it, the folder of the code has the cell's file, the runner in ``ciao_runner``, and, if the cell asks
+for them, packages in ``site``, modules of this machine in ``modules``, and in ``files`` what belongs into the working
+directory.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)

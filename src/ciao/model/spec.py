@@ -130,7 +130,10 @@ class JobSpec:
     ``timeout`` and ``ttl`` are in seconds. ``name`` is the user's prefix; the job's own name has a random suffix.
     ``kind`` is Kubeflow's word, such as ``PyTorchJob``; None: what the cluster serves. ``secrets`` are by the
     variable that each becomes. ``nproc`` is how many processes each replica runs. ``patch`` is a part of a pod
-    template, as YAML reads it, merged into that of every replica.
+    template, as YAML reads it, merged into that of every replica. ``s2i`` is the strategy by which the code becomes a
+    bundle, None for the one that fits; ``dockerfile`` is the user's own, for those that build one. ``packages`` are
+    requirements and options as pip takes them, one line of the cell each; ``include`` are files, folders and modules of
+    this machine, one word each. Relative paths are below the notebook's folder.
     """
 
     cell: Cell
@@ -157,6 +160,10 @@ class JobSpec:
     secrets: Mapping[str, SecretKey] = field(default_factory=lambda: NO_SECRETS)
     volumes: tuple[Volume, ...] = ()
     patch: Mapping[str, Any] = field(default_factory=lambda: NO_PATCH)
+    s2i: str | None = None
+    dockerfile: str | None = None
+    packages: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
 
     @property
     def replicas(self) -> tuple[Replica, ...]:

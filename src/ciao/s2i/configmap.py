@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ciao.errors import BundleError
-from ciao.model import Files, Job, JobSpec
+from ciao.model import Files, Job, JobSpec, Target
+from ciao.s2i.base import Tell
 from ciao.s2i.sources import runner_sources
 
 __all__ = ["LIMIT", "ConfigMap", "files_of"]
@@ -20,7 +21,11 @@ class ConfigMap:
 
     name = "configmap"
 
-    async def build(self, spec: JobSpec, job: Job) -> Files:  # noqa: ARG002  # the seam's
+    async def plan(self, spec: JobSpec, target: Target) -> Files:  # noqa: ARG002  # the seam's
+        """The same as is built."""
+        return files_of(spec)
+
+    async def build(self, spec: JobSpec, job: Job, target: Target, tell: Tell) -> Files:  # noqa: ARG002  # the seam's
         """Raises BundleError, before anything is sent, for code that a ConfigMap cannot hold."""
         return files_of(spec)
 

@@ -6,7 +6,8 @@ import shutil
 from pathlib import Path
 
 from ciao.home import RUNNER, JobFolder, writing
-from ciao.model import Folder, Job, JobSpec
+from ciao.model import Folder, Job, JobSpec, Target
+from ciao.s2i.base import Tell
 from ciao.s2i.sources import runner_folder
 from ciao.settings import Settings
 
@@ -24,7 +25,11 @@ class Directory:
     def __init__(self, settings: Settings) -> None:
         self._home = settings.home
 
-    async def build(self, spec: JobSpec, job: Job) -> Folder:
+    async def plan(self, spec: JobSpec, target: Target) -> Folder:  # noqa: ARG002  # the seam's
+        """The folder has its name with the job."""
+        return Folder(path=self._home, entry=spec.cell.filename)
+
+    async def build(self, spec: JobSpec, job: Job, target: Target, tell: Tell) -> Folder:  # noqa: ARG002  # the seam's
         """Raises StateError if the folder cannot be written; nothing is left then."""
         folder = JobFolder.of(self._home, job.name)
         folder.create()

@@ -37,8 +37,15 @@ class Settings:
     when the folders of ended jobs are pruned. ``grace`` is how long a replica has between SIGTERM and SIGKILL.
     ``python`` is the interpreter of local replicas, None for the kernel's own. For a cluster are ``kubeconfig``,
     ``namespace``, ``images`` (by framework), ``live`` (how many replicas' logs are followed), ``run_as`` (the number of
-    the user in pods, None for the cluster's choice), ``host_paths`` and ``s2i_*``. ``given`` tells, by key, what was
-    set and where.
+    the user in pods, None for the cluster's choice) and ``host_paths``.
+
+    ``s2i_registry`` is where images are pushed: a host, and a path below which they go; ``s2i_pull`` is what the nodes
+    call it, None for the same. ``s2i_pull_secrets`` are Secrets with which they pull. ``s2i_insecure`` are hosts that
+    may be spoken to without TLS, ``s2i_ca`` a file of certificates to trust besides. ``s2i_platforms`` are those to
+    build for, such as ``linux/amd64``; empty for the nodes' own. ``s2i_scan`` is what is done about a secret in what is
+    sent: ``warn``, ``block`` or ``off``. ``s2i_images`` are the images that build in the cluster, by strategy. Packages
+    come from ``packages_index`` and ``packages_extra``, and ``packages_allowed`` are the only ones that a cell may name
+    besides, if there are any. ``given`` tells, by key, what was set and where.
     """
 
     home: Path
@@ -60,6 +67,16 @@ class Settings:
     s2i_registry: str | None = None
     s2i_username: str | None = None
     s2i_password: str | None = field(default=None, repr=False)
+    s2i_pull: str | None = None
+    s2i_pull_secrets: tuple[str, ...] = ()
+    s2i_insecure: tuple[str, ...] = ()
+    s2i_ca: Path | None = None
+    s2i_platforms: tuple[str, ...] = ()
+    s2i_scan: str = "warn"
+    s2i_images: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    packages_index: str | None = None
+    packages_extra: tuple[str, ...] = ()
+    packages_allowed: tuple[str, ...] = ()
     given: Mapping[str, Given] = field(default_factory=lambda: MappingProxyType({}), repr=False, compare=False)
 
 

@@ -17,6 +17,7 @@ from ciao.backends.kubeflow.finding import Found, events_of, found_job, found_jo
 from ciao.backends.kubeflow.keeping import Keep
 from ciao.backends.kubeflow.kinds import kind_named
 from ciao.backends.kubeflow.manifests import Manifests, manifests, restarts
+from ciao.backends.kubeflow.pods import base_image
 from ciao.backends.kubeflow.printing import as_yaml
 from ciao.backends.kubeflow.pruning import prune_kept
 from ciao.backends.kubeflow.remembering import kept, past, remembered
@@ -25,7 +26,7 @@ from ciao.errors import BackendUnavailable, CreateRefused, JobNotFound, did_you_
 from ciao.k8s import sources
 from ciao.k8s.access import Access
 from ciao.k8s.base import Api
-from ciao.model import Bundle, Event, Job, JobSpec, Notice, Outcome, Phase, Summary
+from ciao.model import Bundle, Event, Job, JobSpec, Notice, Outcome, Phase, Summary, Target
 from ciao.settings import Settings
 
 __all__ = ["Kubeflow"]
@@ -83,9 +84,16 @@ class Kubeflow:
             notices.append(Notice(text="the group is started again by this kernel, for as long as it lives"))
         return tuple(notices)
 
-    async def plan(self, spec: JobSpec, job: Job) -> str:
+    async def target(self, spec: JobSpec) -> Target:
+        """The base images, by what the cell, the settings and the cluster say."""
+        cluster = self._cluster(spec.namespace)
+        place = await cluster.place(spec)
+        bases = {role.role: base_image(spec, role, place=place) for role in spec.roles}
+        return Target(images={role: image for role, image in bases.items() if image}, namespace=cluster.namespace)
+
+    async def plan(self, spec: JobSpec, job: Job, bundle: Bundle) -> str:
         """The objects in the order of their creation; the server is asked whether it would take them."""
-        made = await self._made(spec, job, only_the_cell(spec))
+        made = await self._made(spec, job, bundle)
         await creating.dry_run(self._cluster(spec.namespace).api, made)
         return as_yaml(made)
 

@@ -29,7 +29,7 @@ def config_map(bundle: Files, *, name: str, metadata: Mapping[str, Any]) -> Mani
         "kind": "ConfigMap",
         "metadata": {**metadata, "name": name},
         "immutable": True,
-        "data": {key: bundle.files[path] for key, path in _keys(bundle).items()},
+        "data": {key: text for key, path in _keys(bundle).items() if isinstance(text := bundle.files[path], str)},
     }
 
 

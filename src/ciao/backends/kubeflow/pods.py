@@ -19,7 +19,7 @@ from ciao.errors import CreateRefused
 from ciao.frameworks import ON_A_CLUSTER
 from ciao.model import Files, Job, JobSpec, Resources, Role, RoleSpec, Volume
 
-__all__ = ["CODE", "GPU", "RUNNER", "WORK", "Pods", "environment", "no_image", "resources"]
+__all__ = ["CODE", "GPU", "RUNNER", "WORK", "Pods", "base_image", "environment", "no_image", "resources"]
 
 CODE = "/ciao/code"
 WORK = "/ciao/work"
@@ -104,10 +104,9 @@ class Pods:
 
     def image(self, role: RoleSpec) -> str:
         """The role's image, else the job's, else the framework's of the settings. Raises CreateRefused without one."""
-        framework = self.spec.framework
-        image = role.image or self.spec.image or self.place.images.get(framework) or self.place.image_of(self.spec)
+        image = base_image(self.spec, role, place=self.place)
         if not image and self.kind.operator is not None:
-            raise no_image(framework)
+            raise no_image(self.spec.framework)
         return image
 
     def run(self, *words: str) -> list[str]:
@@ -126,6 +125,11 @@ class Pods:
                 hint="Use a claim: %volume=NAME:/path. Or allow it: volumes.host: true in config.yaml",
             )
         return {"hostPath": {"path": volume.source}}
+
+
+def base_image(spec: JobSpec, role: RoleSpec, *, place: Place) -> str:
+    """The role's image, else the job's, else the framework's of the settings, else the training runtime's, or empty."""
+    return role.image or spec.image or place.images.get(spec.framework) or place.image_of(spec)
 
 
 def no_image(framework: str) -> CreateRefused:

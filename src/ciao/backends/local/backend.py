@@ -21,7 +21,7 @@ from ciao.backends.local.starting import start
 from ciao.backends.local.watching import history, watch
 from ciao.errors import CreateRefused, JobNotFound, StateError
 from ciao.home import JobFolder, writing
-from ciao.model import Bundle, CleanPolicy, Event, Folder, Job, JobSpec, Notice, Outcome, Phase, Summary
+from ciao.model import Bundle, CleanPolicy, Event, Folder, Job, JobSpec, Notice, Outcome, Phase, Summary, Target
 from ciao.settings import Settings
 
 __all__ = ["Local"]
@@ -53,7 +53,11 @@ class Local:
             notices.append(Notice(text="on the local backend cleanPolicy=none means running: what still runs is ended"))
         return tuple(notices)
 
-    async def plan(self, spec: JobSpec, job: Job) -> str:
+    async def target(self, spec: JobSpec) -> Target:
+        """The replicas' Python. Raises CreateRefused if there is none."""
+        return Target(python=await asyncio.to_thread(self._python, spec))
+
+    async def plan(self, spec: JobSpec, job: Job, bundle: Bundle) -> str:  # noqa: ARG002  # the code's folder is known
         """The processes, as YAML. The ports are examples: free ones are chosen at the start."""
         import yaml
 

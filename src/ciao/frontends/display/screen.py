@@ -29,6 +29,7 @@ from ciao.model import (
     Lines,
     Notice,
     Outcome,
+    Packing,
     ReplicaChanged,
     ReplicaState,
     ReplicaStatus,
@@ -153,7 +154,7 @@ class Screen:
                 self._note(f"attempt {number} of {of}: {failed(failure, ' failed: ')}")
             case Finished(outcome=outcome):
                 self.outcome = outcome
-            case SpecRead() | Bundled():
+            case SpecRead() | Packing() | Bundled():
                 pass
             case _:
                 assert_never(event)

@@ -1,0 +1,1 @@
+"""What a cell sends along: files, folders and modules of this machine."""

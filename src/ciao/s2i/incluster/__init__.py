@@ -1,0 +1,1 @@
+"""Strategies that build in the cluster, as a Job."""

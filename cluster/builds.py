@@ -38,6 +38,7 @@ class Build:
     packages: str = "tool"
     minutes: int
     version: str = ""
+    tags: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
 
     @property
@@ -55,7 +56,8 @@ class Build:
             "k8s.io/client-go/pkg/version.gitVersion": self.version,
         }
         flags = ["-s", "-w", *(f"-X {name}={value}" for name, value in stamps.items() if value)]
-        return ("go", "build", "-trimpath", "-ldflags", " ".join(flags), self.packages)
+        tags = ("-tags", ",".join(self.tags)) if self.tags else ()
+        return ("go", "build", "-trimpath", "-ldflags", " ".join(flags), *tags, self.packages)
 
     @property
     def folder(self) -> Path:
@@ -85,7 +87,19 @@ CONTAINERD = Build(module="containerd", programs=("containerd", "containerd-shim
 KWOK = Build(module="kwok", programs=("kwok",), minutes=2, modules=(KWOK_STAGES,))
 KUEUE = Build(module="kueue", programs=(), minutes=0, modules=(KUEUE_CRDS,))
 """No program: a module that it is built from is in no checksum database. Only its CRDs are read."""
-LAZY = (CONTAINERD, KWOK, KUEUE)
+BUILDKIT = Build(module="buildkit", programs=("buildctl", "buildkitd"), minutes=2)
+KANIKO = Build(module="kaniko", programs=("executor",), minutes=2)
+S2I = Build(
+    module="s2i",
+    programs=("s2i",),
+    minutes=1,
+    tags=("containers_image_openpgp", "exclude_graphdriver_btrfs", "exclude_graphdriver_devicemapper"),
+)
+"""OpenShift's source-to-image. Without the tags it wants the headers of libraries that it does not use."""
+CRANE = Build(module="crane", programs=("crane",), minutes=1)
+BUILDERS = (BUILDKIT, KANIKO, S2I, CRANE)
+"""What makes images in another way than a cluster's own: strategies, and what they are measured against."""
+LAZY = (CONTAINERD, KWOK, KUEUE, *BUILDERS)
 """Built when first required: not every cluster has them."""
 
 

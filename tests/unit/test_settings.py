@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,63 @@ def test_a_password_stays_the_text_that_was_written_and_is_never_shown(home: Pat
     assert "0123" not in repr(settings.given)
 
 
+@pytest.mark.parametrize(
+    ("text", "registry"),
+    [
+        ("https://registry.example/team/", "registry.example/team"),
+        ("localhost:5000", "localhost:5000"),
+        ("localhost", "localhost"),
+        ("registry:5000/a/b_c", "registry:5000/a/b_c"),
+        ("[::1]:5000/team", "[::1]:5000/team"),
+        ("docker.io/team", "docker.io/team"),
+    ],
+)
+def test_a_registry_is_a_host_and_a_path(home: Path, system: Path, text: str, registry: str) -> None:
+    assert read(home, system, CIAO_S2I_REGISTRY=text).s2i_registry == registry
+
+
+def test_several_words_are_a_list_or_have_commas_between_them(home: Path, system: Path) -> None:
+    settings = read(
+        home,
+        system,
+        "s2i: {pullSecrets: [hub, mirror.a], insecure: localhost:5000}",
+        CIAO_S2I_PLATFORMS="linux/amd64,linux/arm64/v8",
+    )
+    assert settings.s2i_pull_secrets == ("hub", "mirror.a")
+    assert settings.s2i_insecure == ("localhost:5000",)
+    assert settings.s2i_platforms == ("linux/amd64", "linux/arm64/v8")
+
+
+def test_images_that_build_are_kept_by_strategy_apart_from_those_of_frameworks(home: Path, system: Path) -> None:
+    settings = read(
+        home,
+        system,
+        "images: {jax: a:1}\ns2i: {images: {cluster-kaniko: b:1}}",
+        CIAO_S2I_IMAGES_CLUSTER_BUILDKIT="c:1",
+    )
+    assert settings.images == {"jax": "a:1"}
+    assert settings.s2i_images == {"cluster-kaniko": "b:1", "cluster-buildkit": "c:1"}
+
+
+def test_the_user_in_an_address_is_used_and_never_shown(home: Path, system: Path) -> None:
+    secret = secrets.token_urlsafe()
+    one, two = (f"https://me:{secret}@{host}.example/simple" for host in ("a", "b"))
+    settings = read(home, system, f"packages: {{index: '{one}', extra: ['{one}', '{two}']}}")
+    assert (settings.packages_index, settings.packages_extra) == (one, (one, two))
+    assert settings.given["packages.extra"].text == "https://***@a.example/simple, https://***@b.example/simple"
+    assert secret not in f"{settings!r} {settings.given!r}"
+
+
+@pytest.mark.parametrize("key", ["packages: {index: '%s'}", "packages: {extra: '%s'}", "s2i: {registry: '%s'}"])
+@pytest.mark.parametrize(
+    "address",
+    ["ftp://me:%s@a", "me:%s@a", "https://me:a,%s@a b/c", "https://me:%s@a, b", "https://a, https://me:%s@b c"],
+)
+def test_no_mistake_in_an_address_shows_the_user_in_it(home: Path, system: Path, key: str, address: str) -> None:
+    secret = secrets.token_urlsafe()
+    assert secret not in refusal(home, system, key % (address % secret))
+
+
 def test_sizes_days_and_paths_become_bytes_seconds_and_full_paths(home: Path, system: Path) -> None:
     settings = read(home, system, "keep: {days: 0.5, bytes: 1.5Gi}\nkubeconfig: k")
     assert (settings.keep_for, settings.keep_bytes) == (43200.0, 3 * 2**29)
@@ -108,7 +166,13 @@ REFUSED = [
     ("backed: local", "~/config.yaml: unknown setting 'backed'. Did you mean backend?"),
     ("s2i: {regstry: x}", "~/config.yaml: unknown setting 's2i.regstry'. Did you mean s2i.registry?"),
     ("zzz: 1", "~/config.yaml: unknown setting 'zzz'. 'ciao config' lists all settings"),
-    ("s2i: img", "~/config.yaml: s2i must be a section. Write below it: provider, registry, username, password"),
+    (
+        "s2i: img",
+        (
+            "~/config.yaml: s2i must be a section. Write below it: provider, registry, username, password, pull, "
+            "pullSecrets, insecure, ca, platforms, scan, images"
+        ),
+    ),
     ("grace: {a: 1}", "~/config.yaml: grace is a section, but must be one value"),
     ("grace: [1]", "~/config.yaml: grace is a list, but must be one value"),
     ("home: /x", "~/config.yaml: home cannot be set in a file. Set the variable CIAO_HOME"),
@@ -126,7 +190,61 @@ REFUSED = [
         "namespace: Team_A",
         "~/config.yaml: namespace is 'Team_A', but must be a Kubernetes name: a-z, 0-9 and '-'",
     ),
-    ("s2i: {provider: kaniko}", "~/config.yaml: s2i.provider is 'kaniko', but must be configmap or img or s2i"),
+    (
+        "s2i: {provider: buildha}",
+        (
+            "~/config.yaml: s2i.provider is 'buildha', but must be auto, append, imagevolume, configmap, buildah, podman, "
+            "docker, nerdctl, s2i, kaniko, buildkit, cluster-buildkit or cluster-kaniko. Did you mean buildah?"
+        ),
+    ),
+    (
+        "s2i: {registry: team/images}",
+        "~/config.yaml: s2i.registry is 'team/images', but must begin with a host. Did you mean docker.io/team/images?",
+    ),
+    (
+        "s2i: {registry: 'http://localhost:5000'}",
+        (
+            "~/config.yaml: s2i.registry is 'http://localhost:5000', but must have no http://. "
+            "Write the host alone, and name it in s2i.insecure, too"
+        ),
+    ),
+    (
+        "s2i: {registry: registry.example/Team}",
+        (
+            "~/config.yaml: s2i.registry is 'registry.example/Team', but must be in small letters. "
+            "Did you mean registry.example/team?"
+        ),
+    ),
+    (
+        "s2i: {pull: 'registry.example/team:1'}",
+        (
+            "~/config.yaml: s2i.pull is 'registry.example/team:1', but must be a host and a path, such as "
+            "registry.example/team or localhost:5000, without a tag"
+        ),
+    ),
+    (
+        "s2i: {insecure: [localhost:5000, 'a b']}",
+        (
+            "~/config.yaml: s2i.insecure is 'localhost:5000, a b', but must be hosts, such as localhost:5000, "
+            "with commas between several"
+        ),
+    ),
+    (
+        "s2i: {platforms: amd64}",
+        (
+            "~/config.yaml: s2i.platforms is 'amd64', but must be platforms, such as linux/amd64, "
+            "with commas between several"
+        ),
+    ),
+    ("s2i: {scan: never}", "~/config.yaml: s2i.scan is 'never', but must be warn, block or off"),
+    (
+        "packages: {index: index.example}",
+        (
+            "~/config.yaml: packages.index is 'index.example', but must be the address of an index, such as "
+            "https://index.example/simple"
+        ),
+    ),
+    ("packages: {index: [a, b]}", "~/config.yaml: packages.index is a list, but must be one value"),
     ("just words", "~/config.yaml: must hold settings such as 'backend: local'"),
     ("a: b: c", "~/config.yaml, line 1, column 5: not valid YAML: mapping values are not allowed here"),
     ("a: \x07", "~/config.yaml: not valid YAML: special characters are not allowed"),

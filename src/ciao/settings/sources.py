@@ -46,7 +46,7 @@ def survey(
         try:
             for setting, text in found:
                 values[setting.key] = _read(setting, text, source=source)
-                given[setting.key] = Given("(set)" if setting.secret else text, source)
+                given[setting.key] = Given(setting.show(text), source)
         except SettingsError as error:
             error.source = source
             mistakes.append(error)
@@ -71,17 +71,18 @@ def _home(environ: Mapping[str, str]) -> Path:
 def _settings(values: Mapping[str, object], given: Mapping[str, Given]) -> Settings:
     roles: dict[str, dict[str, Any]] = {}
     plain: dict[str, Any] = {}
-    images: dict[str, str] = {}
+    images: dict[str, dict[str, str]] = {}
     for key, value in values.items():
         role, _, resource = key.rpartition(".")
         if role in tuple(Role):
             roles.setdefault(role, {})[resource] = value
-        elif role == "images":
-            images[resource] = str(value)
+        elif role in ("images", "s2i.images"):
+            images.setdefault(role, {})[resource] = str(value)
         else:
-            plain[BY_KEY[key].field] = value
+            plain[BY_KEY[key.lower()].field] = value
     resources = {role: Resources(**asked) for role, asked in roles.items()}
-    plain["images"] = MappingProxyType(images)
+    plain["images"] = MappingProxyType(images.get("images", {}))
+    plain["s2i_images"] = MappingProxyType(images.get("s2i.images", {}))
     return Settings(**plain, resources=MappingProxyType(resources), given=MappingProxyType(dict(given)))
 
 
@@ -91,20 +92,26 @@ def _read(setting: Setting, text: str, *, source: str) -> object:
     except ValueError as error:
         where = source if source == setting.variable else f"{source}: {setting.key}"
         rule, _, hint = str(error).partition(". ")
-        raise SettingsError(f"{where} is {text!r}, but {rule}", hint=hint) from None
+        raise SettingsError(f"{where} is {setting.show(text)!r}, but {rule}", hint=hint) from None
 
 
 def _from_file(file: Path) -> Iterator[tuple[Setting, str]]:
     for key, value in _flat(_parsed(file), file=file):
-        setting = BY_KEY.get(key.lower())  # the first Ciao did not mind capitals
+        setting = BY_KEY.get(key.lower())
         if setting is None:
             raise _unknown(key, file=file)
         if not setting.in_files:
             raise SettingsError(f"{file}: {key} cannot be set in a file", hint=f"Set the variable {setting.variable}")
-        if isinstance(value, list):
-            raise SettingsError(f"{file}: {key} is a list, but must be one value")
-        if value:
-            yield setting, value
+        if text := _joined(value, setting, where=f"{file}: {key}"):
+            yield setting, text
+
+
+def _joined(value: str | list[object], setting: Setting, *, where: str) -> str:
+    if isinstance(value, str):
+        return value
+    if not setting.several or not all(isinstance(one, str) for one in value):
+        raise SettingsError(f"{where} is a list, but must be one value")
+    return ", ".join(map(str, value))
 
 
 def _parsed(file: Path) -> dict[str, Any]:
@@ -144,10 +151,10 @@ def _flat(tree: Mapping[Any, Any], *, file: Path, prefix: str = "") -> Iterator[
 
 
 def _unknown(key: str, *, file: Path) -> SettingsError:
-    inside = [s.key for s in SETTINGS if s.key.startswith(f"{key.lower()}.")]
+    below = f"{key.lower()}."
+    inside = dict.fromkeys(s.key[len(below) :].partition(".")[0] for s in SETTINGS if s.key.lower().startswith(below))
     if inside:
-        names = ", ".join(k.rpartition(".")[2] for k in inside)
-        return SettingsError(f"{file}: {key} must be a section", hint=f"Write below it: {names}")
+        return SettingsError(f"{file}: {key} must be a section", hint=f"Write below it: {', '.join(inside)}")
     known = [s.key for s in SETTINGS if s.in_files]
     nearest = did_you_mean(key, known)
     return SettingsError(f"{file}: unknown setting {key!r}", hint=nearest or "'ciao config' lists all settings")

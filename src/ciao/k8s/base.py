@@ -6,7 +6,19 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-__all__ = ["APPLY", "CONFIG_MAPS", "EVENTS", "MERGE", "NAMESPACES", "PODS", "REVIEWS", "Api", "Manifest", "Resource"]
+__all__ = [
+    "APPLY",
+    "CONFIG_MAPS",
+    "EVENTS",
+    "MERGE",
+    "NAMESPACES",
+    "NODES",
+    "PODS",
+    "REVIEWS",
+    "Api",
+    "Manifest",
+    "Resource",
+]
 
 Manifest = dict[str, Any]
 """A Kubernetes object as JSON gives it."""
@@ -78,6 +90,7 @@ class Resource:
 PODS = Resource(kind="Pod", plural="pods")
 EVENTS = Resource(kind="Event", plural="events")
 CONFIG_MAPS = Resource(kind="ConfigMap", plural="configmaps")
+NODES = Resource(kind="Node", plural="nodes", namespaced=False)
 NAMESPACES = Resource(kind="Namespace", plural="namespaces", namespaced=False)
 REVIEWS = Resource(
     kind="SelfSubjectAccessReview", plural="selfsubjectaccessreviews", group="authorization.k8s.io", namespaced=False

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ciao.model.failure import Outcome
@@ -32,6 +33,8 @@ CODE = "/ciao/code"
 NAME_LIMIT = 45
 """Longest job name: names generated from it by JobSet must stay within 63 characters."""
 
+NOBODY: Mapping[str, int] = MappingProxyType({})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Folder:
@@ -57,23 +60,31 @@ class Pinned:
     """Code in images, each with a base image below it. In all of them it lies in the folder :data:`CODE`.
 
     ``images`` are by the name of the base image in the :class:`Target`; each is named by its digest, as the nodes pull
-    it. ``entry`` is the cell's file, relative to that folder.
+    it. ``entry`` is the cell's file, relative to that folder. ``users`` are, by base image, the numbers of the users
+    that the images name, where they name them by number. ``strategy`` is what made it, ``packages`` the key of the
+    packages in it.
     """
 
     entry: str
     images: Mapping[str, str]
+    users: Mapping[str, int] = field(default_factory=lambda: NOBODY)
+    strategy: str = ""
+    packages: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mounted:
     """Code in an image of its own, with nothing else in it, which is mounted over unmodified base images.
 
-    ``image`` is named by its digest. Its folder ``subpath`` belongs at :data:`CODE`, read-only.
+    ``image`` is named by its digest. Its folder ``subpath`` belongs at :data:`CODE`, read-only. ``strategy`` and
+    ``packages`` are as in :class:`Pinned`.
     """
 
     entry: str
     image: str
     subpath: str = "ciao/code"
+    strategy: str = ""
+    packages: str = ""
 
 
 Bundle = Folder | Files | Pinned | Mounted

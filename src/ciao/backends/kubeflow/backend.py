@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from ciao.backends.kubeflow import creating, ending
 from ciao.backends.kubeflow.attempts import Attempts
+from ciao.backends.kubeflow.bases import architecture, bases
 from ciao.backends.kubeflow.cluster import Cluster
 from ciao.backends.kubeflow.configmaps import only_the_cell
 from ciao.backends.kubeflow.describing import facts, places
-from ciao.backends.kubeflow.finding import Found, events_of, found_job, found_jobs, seen_now, story_of
+from ciao.backends.kubeflow.finding import Found, events_of, found_job, found_jobs, images_in_use, seen_now, story_of
+from ciao.backends.kubeflow.image_volumes import no_image_volumes
 from ciao.backends.kubeflow.keeping import Keep
-from ciao.backends.kubeflow.kinds import kind_named
+from ciao.backends.kubeflow.kinds import kind_named, kind_of
 from ciao.backends.kubeflow.manifests import Manifests, manifests, restarts
-from ciao.backends.kubeflow.pods import base_image
 from ciao.backends.kubeflow.printing import as_yaml
 from ciao.backends.kubeflow.pruning import prune_kept
 from ciao.backends.kubeflow.remembering import kept, past, remembered
@@ -26,10 +27,14 @@ from ciao.errors import BackendUnavailable, CreateRefused, JobNotFound, did_you_
 from ciao.k8s import sources
 from ciao.k8s.access import Access
 from ciao.k8s.base import Api
-from ciao.model import Bundle, Event, Job, JobSpec, Notice, Outcome, Phase, Summary, Target
+from ciao.model import Bundle, Event, Job, JobSpec, Mounted, Notice, Outcome, Phase, Summary, Target
 from ciao.settings import Settings
 
 __all__ = ["Kubeflow"]
+
+UNTOLD = (
+    "whether the cluster has image volumes is not known: it refuses to try a pod here. One without them drops the code"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,17 +84,27 @@ class Kubeflow:
             )
         job = Job.named(spec, backend=self.name, now=time.time())
         made = await self._made(spec, job, only_the_cell(spec))
-        notices = [Notice(text="%python has no meaning on a cluster: the image decides")] if spec.python else []
+        notices = list(await self._check_image_volumes(spec))
+        notices += [Notice(text="%python has no meaning on a cluster: the image decides")] if spec.python else []
         if restarts(spec, made.kind):
             notices.append(Notice(text="the group is started again by this kernel, for as long as it lives"))
         return tuple(notices)
 
     async def target(self, spec: JobSpec) -> Target:
-        """The base images, by what the cell, the settings and the cluster say."""
+        """The base images, by what the cell, the settings and the cluster say.
+
+        The nodes are asked about only if an image may be made for them.
+        """
         cluster = self._cluster(spec.namespace)
         place = await cluster.place(spec)
-        bases = {role.role: base_image(spec, role, place=place) for role in spec.roles}
-        return Target(images={role: image for role, image in bases.items() if image}, namespace=cluster.namespace)
+        images = bases(spec, kind_of(spec, place.served), place=place)
+        asked = architecture(spec)
+        platforms = (asked,) if asked else await cluster.platforms() if self._makes_images(spec) else ()
+        return Target(images=images, platforms=platforms, namespace=cluster.namespace)
+
+    def api(self, namespace: str | None = None) -> Api:
+        """The connection, for what works in the cluster besides jobs. Opened when first used, closed by this."""
+        return self._cluster(namespace).api
 
     async def plan(self, spec: JobSpec, job: Job, bundle: Bundle) -> str:
         """The objects in the order of their creation; the server is asked whether it would take them."""
@@ -216,12 +231,23 @@ class Kubeflow:
         story = seen_now(story_of(found, keep.outcome()), pods, events=said)
         return replace(story.summary(), facts=facts(found, pods), places=places(pods, story.ranked))
 
+    async def images(self) -> Mapping[str, Sequence[str]]:
+        """The images that jobs which have not ended need, each with the names of those jobs.
+
+        Of all namespaces if this user may look into them, else of the one where jobs go. Raises BackendError.
+        """
+        cluster = self._cluster()
+        return await images_in_use(cluster.api, await cluster.kinds(), namespace=cluster.namespace)
+
     async def _jobs_in(self, namespace: str) -> Sequence[Summary]:
         cluster = self._cluster(namespace)
         return await found_jobs(cluster.api, await cluster.kinds(), namespace=namespace)
 
     async def _made(self, spec: JobSpec, job: Job, bundle: Bundle, *, attempt: int = 1) -> Manifests:
-        place = await self._cluster(spec.namespace).place(spec)
+        cluster = self._cluster(spec.namespace)
+        place = await cluster.place(spec)
+        if isinstance(bundle, Mounted) and await cluster.has_image_volumes() is False:
+            raise no_image_volumes(cluster.api.context)
         return manifests(spec, job, bundle, place=place, attempt=attempt)
 
     async def _again(self, found: Found, number: int) -> str:
@@ -230,6 +256,22 @@ class Kubeflow:
         await ending.delete(api, found, grace=self._settings.grace)
         made = await self._made(ours.left(time.time()), found.job, ours.bundle, attempt=number)
         return await creating.create(api, made, attempt=number)
+
+    async def _check_image_volumes(self, spec: JobSpec) -> tuple[Notice, ...]:
+        """Before anything is packed: what would be pushed for nothing. Raises CreateRefused."""
+        if (spec.s2i or self._settings.s2i_provider) != "imagevolume":
+            return ()
+        cluster = self._cluster(spec.namespace)
+        has = await cluster.has_image_volumes()
+        if has is False:
+            raise no_image_volumes(cluster.api.context)
+        return () if has else (Notice(text=UNTOLD, level="warning"),)
+
+    def _makes_images(self, spec: JobSpec) -> bool:
+        """As far as it shows here: nothing else depends on it than one question to the cluster."""
+        settings = self._settings
+        named = (spec.s2i or settings.s2i_provider) != "configmap"
+        return named and bool(settings.s2i_registry) and not settings.s2i_platforms
 
     def _cluster(self, namespace: str | None = None) -> Cluster:
         if self._api is None:

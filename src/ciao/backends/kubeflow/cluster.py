@@ -7,6 +7,7 @@ import getpass
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ciao.backends.kubeflow.image_volumes import keeps_image_volumes
 from ciao.backends.kubeflow.kinds import (
     CLUSTER_RUNTIMES,
     KUBEFLOW,
@@ -24,6 +25,7 @@ from ciao.frameworks import ON_A_CLUSTER
 from ciao.k8s.base import Api, Resource
 from ciao.k8s.discovery import TRAINER, Discovery
 from ciao.k8s.errors import ApiError
+from ciao.k8s.nodes import platforms
 from ciao.k8s.permissions import review
 from ciao.k8s.rights import Right
 from ciao.model import JobSpec
@@ -43,6 +45,8 @@ class Cluster:
         self.discovery = Discovery(api)
         self._settings = settings
         self._may: dict[Right, bool] = {}
+        self._platforms: tuple[str, ...] | None = None
+        self._keeps_image_volumes: bool | None = None
 
     async def kinds(self) -> Sequence[Kind]:
         """The kinds of ours that it serves. Raises BackendError."""
@@ -67,8 +71,22 @@ class Cluster:
             grace=self._settings.grace,
             host_paths=self._settings.host_paths,
             run_as=self._settings.run_as,
+            run_as_image="pods.user" not in self._settings.given,
+            pull_secrets=self._settings.s2i_pull_secrets,
             own_runtimes=own,
         )
+
+    async def platforms(self) -> tuple[str, ...]:
+        """Of its nodes, empty if they may not be listed; asked once. Raises BackendError."""
+        if self._platforms is None:
+            self._platforms = await platforms(self.api)
+        return self._platforms
+
+    async def has_image_volumes(self) -> bool | None:
+        """None if that cannot be found out; asked until it has. Raises BackendError."""
+        if not self._keeps_image_volumes:
+            self._keeps_image_volumes = await keeps_image_volumes(self.api, namespace=self.namespace)
+        return self._keeps_image_volumes
 
     def _refers(self, spec: JobSpec, *, own: bool) -> bool:
         """Whether the runtimes that are there matter to a TrainJob: for their settings, or for their image."""

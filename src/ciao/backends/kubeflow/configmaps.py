@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -23,13 +24,16 @@ def only_the_cell(spec: JobSpec) -> Files:
 
 
 def config_map(bundle: Files, *, name: str, metadata: Mapping[str, Any]) -> Manifest:
-    """Immutable, which spares the kubelets their watching."""
+    """Immutable, which spares the kubelets their watching. What is no text is in a part of its own, as base64."""
+    contents = {key: bundle.files[path] for key, path in _keys(bundle).items()}
+    binary = {key: base64.b64encode(data).decode() for key, data in contents.items() if isinstance(data, bytes)}
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {**metadata, "name": name},
         "immutable": True,
-        "data": {key: text for key, path in _keys(bundle).items() if isinstance(text := bundle.files[path], str)},
+        "data": {key: text for key, text in contents.items() if isinstance(text, str)},
+        **({"binaryData": binary} if binary else {}),
     }
 
 

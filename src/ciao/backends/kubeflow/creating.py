@@ -96,6 +96,8 @@ async def _put(api: Api, resource: Resource, manifest: Manifest) -> Manifest:
 
 
 async def _own(api: Api, made: Manifests, job: Manifest, *, attempt: int) -> None:
+    if made.code is None:
+        return
     name = job["metadata"]["name"]
     body = owner(made.kind, name, job["metadata"]["uid"])
     path = CONFIG_MAPS.path(namespace=job["metadata"]["namespace"], name=name_of(name, attempt))
@@ -105,7 +107,8 @@ async def _own(api: Api, made: Manifests, job: Manifest, *, attempt: int) -> Non
 async def _undo(api: Api, made: Manifests, *, attempt: int) -> None:
     """The runtime stays: other jobs may use it."""
     namespace, name = made.job["metadata"]["namespace"], made.job["metadata"]["name"]
-    for resource, which in ((made.kind.resource, name), (CONFIG_MAPS, name_of(name, attempt))):
+    code = ((CONFIG_MAPS, name_of(name, attempt)),) if made.code else ()
+    for resource, which in ((made.kind.resource, name), *code):
         with contextlib.suppress(BackendError):
             params = {"propagationPolicy": "Background"}
             await api.request("DELETE", resource.path(namespace=namespace, name=which), params=params)

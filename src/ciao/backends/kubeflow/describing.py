@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ciao.backends.kubeflow.finding import Found
+from ciao.backends.kubeflow.labels import brought_by, images_in
 from ciao.backends.kubeflow.replicas import replica_of
 from ciao.k8s.base import Manifest
 
 __all__ = ["facts", "places"]
+
+OTHERWISE = {"configmap": "in a ConfigMap", "imagevolume": "in an image volume"}
 
 
 def facts(found: Found, pods: Sequence[Manifest]) -> tuple[tuple[str, str], ...]:
@@ -20,7 +23,19 @@ def facts(found: Found, pods: Sequence[Manifest]) -> tuple[tuple[str, str], ...]
         ("object", f"{resource.plural}.{resource.group}/{found.job.name}"),
         ("uid", found.uid),
         *((("image", shown),) if shown else ()),
+        *_code(found),
     )
+
+
+def _code(found: Found) -> Iterator[tuple[str, str]]:
+    """How the code came along; nothing of jobs on which that is not written."""
+    strategy, packages = brought_by(found.manifest)
+    if strategy:
+        carried = OTHERWISE.get(strategy, "in the image")
+        volume = images_in(found.manifest) if strategy == "imagevolume" else ()
+        yield "code", f"{carried} ({strategy})" + "".join(f" {image}" for image in volume)
+    if packages:
+        yield "packages", packages
 
 
 def places(pods: Sequence[Manifest], ranked: Sequence[str]) -> Mapping[str, str]:

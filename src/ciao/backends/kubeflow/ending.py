@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from ciao.backends.kubeflow.finding import Found, outcome_note
-from ciao.backends.kubeflow.labels import JOB
+from ciao.backends.kubeflow.labels import JOB, images_in
 from ciao.errors import BackendError, BackendUnavailable
 from ciao.k8s.base import CONFIG_MAPS, MERGE, PODS, Api, Manifest
 from ciao.k8s.errors import ApiError
@@ -61,10 +61,14 @@ async def announce(api: Api, found: Found) -> Outcome:
 
 
 async def remove_job(api: Api, found: Found) -> None:
-    """Delete the object and its code; its pods go with it, after their grace period."""
-    with contextlib.suppress(ApiError):
-        params = {"labelSelector": _mine(found)}
-        await api.request("DELETE", CONFIG_MAPS.path(namespace=found.namespace), params=params)
+    """Delete the object and its ConfigMap; its pods go with it, after their grace period.
+
+    Images stay: other jobs may use the same.
+    """
+    if not images_in(found.manifest):
+        with contextlib.suppress(ApiError):
+            params = {"labelSelector": _mine(found)}
+            await api.request("DELETE", CONFIG_MAPS.path(namespace=found.namespace), params=params)
     path = found.kind.resource.path(namespace=found.namespace, name=found.job.name)
     try:
         await api.request("DELETE", path, params=BACKGROUND)

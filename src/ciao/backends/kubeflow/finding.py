@@ -11,15 +11,17 @@ from dataclasses import dataclass
 
 from ciao.backends.kubeflow.keeping import read_outcome, told_outcome
 from ciao.backends.kubeflow.kinds import Kind
-from ciao.backends.kubeflow.labels import JOB, OURS, PREFIX, attempt_of, job_of, spec_of
+from ciao.backends.kubeflow.labels import JOB, OURS, PREFIX, attempt_of, images_in, job_of, spec_of
 from ciao.backends.kubeflow.story import SETTLE_SECONDARY, Story
 from ciao.k8s.base import EVENTS, PODS, Api, Manifest
 from ciao.k8s.errors import ApiError
 from ciao.model import Event, Job, JobSpec, Outcome, ReplicaState, Summary
 
-__all__ = ["Found", "events_of", "found_job", "found_jobs", "outcome_note", "seen_now", "story_of"]
+__all__ = ["Found", "events_of", "found_job", "found_jobs", "images_in_use", "outcome_note", "seen_now", "story_of"]
 
 OUTCOME = f"{PREFIX}outcome"
+
+FORBIDDEN = 403
 
 MAX_TEXT = 500
 """Characters of an error that are written on a job."""
@@ -70,6 +72,32 @@ async def found_jobs(api: Api, kinds: Iterable[Kind], *, namespace: str) -> list
     every = (one for found in lists for one in found)
     summaries = [seen_now(story_of(one), by_job.get(one.job.name, ())).summary() for one in every]
     return sorted(summaries, key=lambda s: s.job.created, reverse=True)
+
+
+async def images_in_use(api: Api, kinds: Sequence[Kind], *, namespace: str) -> Mapping[str, Sequence[str]]:
+    """The images that jobs of ours still need, each with the names of the jobs: in all namespaces, else in this one."""
+    lists = await asyncio.gather(*(_anywhere(api, kind, namespace=namespace) for kind in kinds))
+    used: dict[str, list[str]] = {}
+    for manifest in (one for found in lists for one in found if not _has_ended(one)):
+        for image in images_in(manifest):
+            used.setdefault(image, []).append(str(manifest["metadata"].get("name")))
+    return used
+
+
+async def _anywhere(api: Api, kind: Kind, *, namespace: str) -> list[Manifest]:
+    params = {"labelSelector": OURS}
+    try:
+        return list((await api.request("GET", kind.resource.path(), params=params)).get("items") or ())
+    except ApiError as error:
+        if error.code != FORBIDDEN:
+            raise
+    return await _items(api, kind.resource.path(namespace=namespace), params)
+
+
+def _has_ended(manifest: Manifest) -> bool:
+    conditions = (manifest.get("status") or {}).get("conditions") or ()
+    verdicts = {one.get("type") for one in conditions if one.get("status") == "True"}
+    return bool(verdicts & {"Succeeded", "Failed", "Complete"})
 
 
 def story_of(found: Found, outcome: Outcome | None = None) -> Story:

@@ -8,9 +8,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ciao.backends.kubeflow.carrying import Carrier, images_of, strategy_of
 from ciao.frameworks import ON_A_CLUSTER
 from ciao.k8s.base import Manifest
-from ciao.model import Cell, CleanPolicy, Job, JobSpec, Role, RoleSpec
+from ciao.model import Cell, CleanPolicy, Files, Job, JobSpec, Role, RoleSpec
 
 __all__ = [
     "ATTEMPT",
@@ -22,6 +23,9 @@ __all__ = [
     "USER",
     "annotations_of",
     "attempt_of",
+    "brought_by",
+    "carried_marks",
+    "images_in",
     "job_of",
     "labels",
     "spec_of",
@@ -32,6 +36,8 @@ JOB = f"{PREFIX}job"
 FRAMEWORK = f"{PREFIX}framework"
 USER = f"{PREFIX}user"
 ATTEMPT = f"{PREFIX}attempt"
+IMAGES = f"{PREFIX}images"
+STRATEGY, PACKAGES = f"{PREFIX}s2i", f"{PREFIX}packages"
 MANAGED = "app.kubernetes.io/managed-by"
 OURS = f"{MANAGED}=ciao"
 """Selects everything that Ciao created."""
@@ -62,6 +68,25 @@ def annotations_of(spec: JobSpec, job: Job, *, user: str, attempt: int) -> dict[
         ATTEMPT: str(attempt),
     }
     return {key: text for key, text in said.items() if text}
+
+
+def carried_marks(bundle: Carrier) -> dict[str, str]:
+    """On the job: how its code was brought, and by which images, which must not be removed while it lives."""
+    said = {STRATEGY: strategy_of(bundle), IMAGES: " ".join(images_of(bundle))}
+    if not isinstance(bundle, Files):
+        said[PACKAGES] = bundle.packages
+    return {key: text for key, text in said.items() if text}
+
+
+def images_in(manifest: Manifest) -> tuple[str, ...]:
+    """The images that carry this job's code, as the nodes name them; none if a ConfigMap does."""
+    return tuple(_annotations(manifest).get(IMAGES, "").split())
+
+
+def brought_by(manifest: Manifest) -> tuple[str, str]:
+    """The strategy that brought this job's code, and the key of the packages beside it; empty where not known."""
+    said = _annotations(manifest)
+    return said.get(STRATEGY, "")[:MAX_TEXT], said.get(PACKAGES, "")[:MAX_TEXT]
 
 
 def label_value(text: str) -> str:
@@ -119,8 +144,7 @@ def spec_of(manifest: Manifest) -> JobSpec | None:
 
 def attempt_of(manifest: Manifest) -> int:
     """The number of the attempt, from 1."""
-    metadata = manifest.get("metadata")
-    text = _strings(metadata.get("annotations")).get(ATTEMPT, "") if isinstance(metadata, Mapping) else ""
+    text = _annotations(manifest).get(ATTEMPT, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 6 and int(text) > 0 else 1
 
 
@@ -128,6 +152,11 @@ def _essentials(spec: JobSpec) -> dict[str, Any]:
     told: dict[str, Any] = {"v": 1, "roles": {role.role.value: role.count for role in spec.roles}}
     told |= {"clean": spec.clean_policy.value, "retries": spec.retries}
     return told if spec.timeout is None else told | {"timeout": spec.timeout}
+
+
+def _annotations(manifest: Manifest) -> Mapping[str, str]:
+    metadata = manifest.get("metadata")
+    return _strings(metadata.get("annotations")) if isinstance(metadata, Mapping) else {}
 
 
 def _strings(value: object) -> Mapping[str, str]:

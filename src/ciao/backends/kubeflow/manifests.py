@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ciao.backends.kubeflow import configmaps
+from ciao.backends.kubeflow.carrying import Carrier, carrier
 from ciao.backends.kubeflow.kinds import RUNTIMES, Kind, kind_of
-from ciao.backends.kubeflow.labels import QUEUE, annotations_of, labels
+from ciao.backends.kubeflow.labels import QUEUE, annotations_of, carried_marks, labels
 from ciao.backends.kubeflow.mpi import mpi_spec
 from ciao.backends.kubeflow.place import Place
 from ciao.backends.kubeflow.pods import Pods
@@ -22,18 +23,23 @@ __all__ = ["Manifests", "Place", "manifests", "owner", "restarts"]
 
 @dataclass(frozen=True, kw_only=True)
 class Manifests:
-    """All that a job needs. ``runtime`` is a training runtime of ours, which many jobs share and which may exist."""
+    """All that a job needs.
+
+    ``code`` is its ConfigMap, None if images carry the code. ``runtime`` is a training runtime of ours, which many jobs
+    share and which may exist.
+    """
 
     kind: Kind
     job: Manifest
-    code: Manifest
+    code: Manifest | None
     runtime: Manifest | None = None
 
     @property
     def in_order(self) -> tuple[tuple[Resource, Manifest], ...]:
         """As they must be created: pods start faster if their code is there, and a runtime must be."""
         runtime = ((RUNTIMES, self.runtime),) if self.runtime else ()
-        return (*runtime, (CONFIG_MAPS, self.code), (self.kind.resource, self.job))
+        code = ((CONFIG_MAPS, self.code),) if self.code else ()
+        return (*runtime, *code, (self.kind.resource, self.job))
 
 
 def manifests(spec: JobSpec, job: Job, bundle: Bundle, *, place: Place, attempt: int = 1) -> Manifests:
@@ -41,20 +47,19 @@ def manifests(spec: JobSpec, job: Job, bundle: Bundle, *, place: Place, attempt:
 
     Raises CreateRefused in words for what this cluster or this kind cannot do.
     """
-    if not isinstance(bundle, Files):
-        raise CreateRefused("the code is in a folder of this machine", hint="Remove %s2i=, or use %backend=local")
+    bundle = carrier(bundle)
     kind = kind_of(spec, place.served)
     _check_queue(spec)
     pods = Pods(spec=spec, job=job, bundle=bundle, place=place, kind=kind, attempt=attempt)
     body, runtime = _body(pods)
     marks = {"namespace": place.namespace, "labels": labels(job)}
-    said = annotations_of(spec, job, user=place.user, attempt=attempt)
+    said = annotations_of(spec, job, user=place.user, attempt=attempt) | carried_marks(bundle)
     queue = {QUEUE: spec.queue} if spec.queue else {}
     metadata = {**marks, "name": job.name, "labels": labels(job) | queue, "annotations": said}
     return Manifests(
         kind=kind,
         job={**_head(kind.resource), "metadata": metadata, "spec": body},
-        code=configmaps.config_map(bundle, name=configmaps.name_of(job.name, attempt), metadata=marks),
+        code=_code(bundle, name=configmaps.name_of(job.name, attempt), marks=marks),
         runtime=runtime,
     )
 
@@ -77,6 +82,10 @@ def _body(pods: Pods) -> tuple[Manifest, Manifest | None]:
     if operator is None:
         return train_spec(pods)
     return (mpi_spec(pods) if operator.leader is Role.LAUNCHER else v1_spec(pods, operator)), None
+
+
+def _code(bundle: Carrier, *, name: str, marks: Manifest) -> Manifest | None:
+    return configmaps.config_map(bundle, name=name, metadata=marks) if isinstance(bundle, Files) else None
 
 
 def _head(resource: Resource) -> Mapping[str, str]:

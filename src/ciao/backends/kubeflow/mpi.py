@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ciao.backends.kubeflow.pods import LAUNCHER, Pods, environment
+from ciao.backends.kubeflow.bases import LAUNCHER
+from ciao.backends.kubeflow.pods import Pods, environment
 from ciao.backends.kubeflow.v1 import finished, run_policy
 from ciao.errors import CreateRefused
 from ciao.k8s.base import Manifest

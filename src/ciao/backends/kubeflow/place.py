@@ -19,7 +19,8 @@ class Place:
 
     ``images`` are by framework. ``user`` is who asks, for people. ``grace`` is in seconds. ``run_as`` is the number of
     the user in the pods, None to leave it to the cluster. ``host_paths``: folders of nodes may be mounted.
-    ``own_runtimes``: training runtimes may be created in the namespace.
+    ``own_runtimes``: training runtimes may be created in the namespace. ``pull_secrets`` are the Secrets there with
+    which nodes pull images; ``run_as_image``: an image that names its user by number runs as that one.
     """
 
     namespace: str
@@ -30,6 +31,8 @@ class Place:
     run_as: int | None = 1000
     host_paths: bool = False
     own_runtimes: bool = True
+    pull_secrets: tuple[str, ...] = ()
+    run_as_image: bool = True
 
     def image_of(self, spec: JobSpec) -> str:
         """That of the training runtime that the cell names, or of the one that Trainer ships for its framework."""

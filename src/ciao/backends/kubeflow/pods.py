@@ -10,18 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ciao.backends.kubeflow import configmaps
+from ciao.backends.kubeflow.bases import base_image, no_image
+from ciao.backends.kubeflow.carrying import Carried, Carrier, carried, image_for
+from ciao.backends.kubeflow.configmaps import name_of
 from ciao.backends.kubeflow.kinds import Kind
 from ciao.backends.kubeflow.labels import labels
 from ciao.backends.kubeflow.place import Place
 from ciao.backends.threads import cpus, threads
 from ciao.errors import CreateRefused
 from ciao.frameworks import ON_A_CLUSTER
-from ciao.model import Files, Job, JobSpec, Resources, Role, RoleSpec, Volume
+from ciao.model import CODE, Job, JobSpec, Pinned, Resources, RoleSpec, Volume
 
-__all__ = ["CODE", "GPU", "RUNNER", "WORK", "Pods", "base_image", "environment", "no_image", "resources"]
+__all__ = ["GPU", "RUNNER", "WORK", "Pods", "check_image", "environment", "resources"]
 
-CODE = "/ciao/code"
 WORK = "/ciao/work"
 RUNNER = f"{CODE}/ciao_runner/__main__.py"
 GPU = "nvidia.com/gpu"
@@ -36,7 +37,7 @@ class Pods:
 
     spec: JobSpec
     job: Job
-    bundle: Files
+    bundle: Carrier
     place: Place
     kind: Kind
     attempt: int = 1
@@ -45,24 +46,26 @@ class Pods:
         """A pod with this training container, to which what all have in common is added."""
         return {
             "metadata": self.metadata(),
-            "spec": {**self.pod(), "containers": [{**self.container(role), **container}]},
+            "spec": {**self.pod(role), "containers": [{**self.container(role), **container}]},
         }
 
     def metadata(self) -> dict[str, Any]:
         """No service mesh: its sidecar would never end, and the rendezvous is not HTTP."""
         return {"labels": labels(self.job), "annotations": {"sidecar.istio.io/inject": "false"}}
 
-    def pod(self) -> dict[str, Any]:
+    def pod(self, role: RoleSpec) -> dict[str, Any]:
         """All of a pod but its containers."""
         grace = math.ceil(self.place.grace) + 2  # the runner ends the cell after its own, then tells how it ended
         pod: dict[str, Any] = {
             "automountServiceAccountToken": False,
             "terminationGracePeriodSeconds": grace,
-            "securityContext": self.security(),
+            "securityContext": self.security(role),
             "volumes": self.volumes(),
         }
         if self.spec.priority:
             pod["priorityClassName"] = self.spec.priority
+        if self.place.pull_secrets:
+            pod["imagePullSecrets"] = [{"name": name} for name in self.place.pull_secrets]
         return pod
 
     def container(self, role: RoleSpec) -> Container:
@@ -70,6 +73,8 @@ class Pods:
         container: Container = {"name": self.kind.container}
         if image := self.image(role):
             container["image"] = image
+        if policy := self.carried.policy:
+            container["imagePullPolicy"] = policy
         container["workingDir"] = WORK
         if asked := resources(role.resources):
             container["resources"] = asked
@@ -80,38 +85,50 @@ class Pods:
         return {
             "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
             "volumeMounts": [
-                {"name": "ciao-code", "mountPath": CODE, "readOnly": True},
+                *self.carried.mounts,
                 {"name": "ciao-work", "mountPath": WORK},
                 {"name": "ciao-shm", "mountPath": "/dev/shm"},  # noqa: S108  # the pods', not ours
                 *({"name": _name(i), "mountPath": v.path, "readOnly": v.read_only} for i, v in self._numbered()),
             ],
         }
 
-    def security(self) -> dict[str, Any]:
+    @property
+    def carried(self) -> Carried:
+        """What the code needs to get into a pod."""
+        return carried(self.bundle, config_map=name_of(self.job.name, self.attempt))
+
+    def security(self, role: RoleSpec) -> dict[str, Any]:
         """The pod's part of ``restricted``. A user of None is for OpenShift, which gives each namespace its own."""
-        user = self.place.run_as
+        user = self._user(role)
         numbers = {} if user is None else {"runAsUser": user, "runAsGroup": user, "fsGroup": user}
         return {"runAsNonRoot": user != 0, **numbers, "seccompProfile": {"type": "RuntimeDefault"}}
 
     def volumes(self) -> list[dict[str, Any]]:
         """Code, working directory, shared memory (64 MB by default, which kills data loaders), and the user's own."""
         return [
-            configmaps.volume(self.bundle, name=configmaps.name_of(self.job.name, self.attempt)),
+            *self.carried.volumes,
             {"name": "ciao-work", "emptyDir": {}},
             {"name": "ciao-shm", "emptyDir": {"medium": "Memory"}},
             *({"name": _name(i), **self._source(v)} for i, v in self._numbered()),
         ]
 
     def image(self, role: RoleSpec) -> str:
-        """The role's image, else the job's, else the framework's of the settings. Raises CreateRefused without one."""
-        image = base_image(self.spec, role, place=self.place)
-        if not image and self.kind.operator is not None:
+        """What was made of the role's base image, or that itself. Raises CreateRefused without one."""
+        base = base_image(self.spec, role, place=self.place)
+        if not base and (self.kind.operator is not None or isinstance(self.bundle, Pinned)):
             raise no_image(self.spec.framework)
-        return image
+        return image_for(self.bundle, base)
 
     def run(self, *words: str) -> list[str]:
         """The command: process 1 is the runner's, which starts the cell, or what starts it in its turn."""
         return ["python3", RUNNER, "init", f"{CODE}/{self.bundle.entry}", *words]
+
+    def _user(self, role: RoleSpec) -> int | None:
+        """The image's own if it names one by number, which is known of images that were made from it; never root."""
+        user = self.place.run_as
+        if user is None or not self.place.run_as_image or not isinstance(self.bundle, Pinned):
+            return user
+        return self.bundle.users.get(base_image(self.spec, role, place=self.place)) or user
 
     def _numbered(self) -> list[tuple[int, Volume]]:
         return list(enumerate(self.spec.volumes))
@@ -127,16 +144,14 @@ class Pods:
         return {"hostPath": {"path": volume.source}}
 
 
-def base_image(spec: JobSpec, role: RoleSpec, *, place: Place) -> str:
-    """The role's image, else the job's, else the framework's of the settings, else the training runtime's, or empty."""
-    return role.image or spec.image or place.images.get(spec.framework) or place.image_of(spec)
-
-
-def no_image(framework: str) -> CreateRefused:
-    """Nobody named an image for it."""
-    title = ON_A_CLUSTER[framework].title
-    hint = f"Name one that has {title}: %image=..., or images.{framework} in config.yaml"
-    return CreateRefused(f"there is no image for {framework}", hint=hint)
+def check_image(pods: Pods, role: RoleSpec, template: Mapping[str, Any]) -> None:
+    """Raises CreateRefused if a patch has put an image in the place of the one that has the code."""
+    container = next(c for c in template["spec"]["containers"] if c["name"] == pods.kind.container)
+    if isinstance(pods.bundle, Pinned) and container.get("image") != pods.image(role):
+        raise CreateRefused(
+            f"%patch= names the image {container.get('image')}, which does not have the code",
+            hint="Name it with %image=, from which one with the code is made",
+        )
 
 
 def environment(pods: Pods, role: RoleSpec | None, *, rules: str, index: bool = True) -> Variables:
@@ -221,7 +236,3 @@ def _name(number: int) -> str:
 def _threads(asked: Resources) -> dict[str, str]:
     count = cpus(asked.cpu)
     return {} if count is None else threads(count)
-
-
-LAUNCHER = RoleSpec(role=Role.LAUNCHER, count=1)
-"""What an MPIJob has even if the cell does not say so."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,7 +12,7 @@ __all__ = ["as_yaml"]
 
 
 def as_yaml(made: Manifests) -> str:
-    """One document for each object; the runner's sources are left out of the ConfigMap, and said to be."""
+    """One document for each object. The runner's sources and what is no text are only said to be in a ConfigMap."""
     import yaml
 
     class Dumper(yaml.SafeDumper):
@@ -26,9 +27,10 @@ def as_yaml(made: Manifests) -> str:
 def _shown(manifest: dict[str, Any]) -> dict[str, Any]:
     if manifest["kind"] != "ConfigMap":
         return manifest
-    data = manifest["data"]
+    data, binary = manifest["data"], manifest.get("binaryData", {})
     cut = {key: f"({len(text)} characters)" if key.startswith("ciao_runner") else text for key, text in data.items()}
-    return {**manifest, "data": cut}
+    sizes = {key: f"({len(base64.b64decode(text))} bytes)" for key, text in binary.items()}
+    return {**manifest, "data": cut, **({"binaryData": sizes} if sizes else {})}
 
 
 def _text(dumper: Any, text: str) -> Any:

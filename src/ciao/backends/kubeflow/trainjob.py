@@ -6,10 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from ciao.backends.kubeflow.bases import no_image
 from ciao.backends.kubeflow.kinds import CLUSTER_RUNTIMES, RUNTIMES, Runtime
 from ciao.backends.kubeflow.overrides import Split, override_of, split
 from ciao.backends.kubeflow.patching import patched
-from ciao.backends.kubeflow.pods import Pods, environment, no_image
+from ciao.backends.kubeflow.pods import Pods, check_image, environment
 from ciao.backends.kubeflow.runtimes import NODE, own_runtime
 from ciao.backends.kubeflow.v1 import BACKSTOP
 from ciao.backends.kubeflow.variables import rules, train_topology
@@ -29,6 +30,7 @@ def train_spec(pods: Pods) -> tuple[Manifest, Manifest | None]:
     template = plain
     for patch in (spec.patch, spec.roles[0].patch):
         template = patched(template, patch, container=NODE)
+    check_image(pods, spec.roles[0], template)
     parts = split(template, field)
     reference, runtime = _runtime(pods, parts, untouched=split(plain, field))
     return {
@@ -71,6 +73,11 @@ def _runtime(pods: Pods, parts: Split, *, untouched: Split) -> tuple[dict[str, s
         return _reference(own["metadata"]["name"], RUNTIMES.kind), own
     runtime = _known(pods)
     _check_fixed(spec, runtime, asked=parts.rest != untouched.rest)
+    if "imagePullSecrets" in parts.rest["spec"]:
+        raise CreateRefused(
+            f"the runtime {runtime.name} does not let a job say with which Secrets its images are pulled",
+            hint="Give them to the namespace's service account instead of s2i.pullSecrets, or update Kubeflow Trainer",
+        )
     return _reference(runtime.name, (RUNTIMES if runtime.namespaced else CLUSTER_RUNTIMES).kind), None
 
 

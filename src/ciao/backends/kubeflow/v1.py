@@ -7,7 +7,7 @@ from typing import Any
 
 from ciao.backends.kubeflow.kinds import Kind
 from ciao.backends.kubeflow.patching import patched
-from ciao.backends.kubeflow.pods import Pods, environment
+from ciao.backends.kubeflow.pods import Pods, check_image, environment
 from ciao.backends.kubeflow.variables import rules, v1_topology
 from ciao.frameworks import ON_A_CLUSTER, Operator
 from ciao.k8s.base import Manifest
@@ -47,6 +47,7 @@ def finished(pods: Pods, role: RoleSpec, template: Manifest) -> dict[str, Any]:
         template = {**template, "spec": {**template["spec"], "activeDeadlineSeconds": deadline}}
     for patch in (pods.spec.patch, role.patch):
         template = patched(template, patch, container=pods.kind.container)
+    check_image(pods, role, template)
     return {"replicas": role.count, "restartPolicy": "Never", "template": template}
 
 

@@ -78,14 +78,14 @@ def _placed(entries: Iterable[Entry]) -> Mapping[tuple[str, ...], Entry | None]:
     for entry in entries:
         parts = _parts(entry.path)
         if parts in placed:
-            raise BundleError(f"{entry.path!r} would be in the image twice", hint="Include one of them only.")
+            raise BundleError(f"{entry.path!r} would be in the image twice", hint="Include one of them only")
         placed[parts] = entry
     for parts in list(placed):
         for end in range(1, len(parts)):
             if placed.setdefault(parts[:end], None) is not None:
                 raise BundleError(
                     f"{'/'.join(parts[:end])!r} would be a file and a folder in the image",
-                    hint="Include one of them only.",
+                    hint="Include one of them only",
                 )
     return placed
 
@@ -95,18 +95,18 @@ def _parts(path: str) -> tuple[str, ...]:
     if any(part in ("", ".", "..") for part in parts) or "\0" in path:
         raise BundleError(
             f"{path!r} cannot be a path in an image: it is not relative to one folder, part by part",
-            hint="Include files that lie below the notebook's folder.",
+            hint="Include files that lie below the notebook's folder",
         )
     if any(part.startswith(".wh.") for part in parts):
         raise BundleError(
             f"{path!r} cannot be a path in an image: there, '.wh.' before a name means that it is removed",
-            hint="Give the file another name.",
+            hint="Give the file another name",
         )
     try:
         path.encode()
     except UnicodeEncodeError:
         raise BundleError(
-            f"{path!r} cannot be a path in an image: its name is not UTF-8", hint="Give the file another name."
+            f"{path!r} cannot be a path in an image: its name is not UTF-8", hint="Give the file another name"
         ) from None
     return parts
 
@@ -139,7 +139,7 @@ def _file(info: tarfile.TarInfo, path: Path) -> Iterator[bytes]:
         with _opened(path) as file:
             before = os.fstat(file.fileno())
             if not stat.S_ISREG(before.st_mode):
-                raise BundleError(f"{path} is no plain file", hint="Include plain files and folders only.")
+                raise BundleError(f"{path} is no plain file", hint="Include plain files and folders only")
             info.size = before.st_size
             yield _header(info)
             yield from _pieces(file, before, path)
@@ -155,7 +155,7 @@ def _pieces(file: IO[bytes], before: os.stat_result, path: Path) -> Iterator[byt
     after = os.fstat(file.fileno())
     if left or (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
         raise BundleError(
-            f"{path} changed while it was read", hint="Run the cell again when nothing writes to it any more."
+            f"{path} changed while it was read", hint="Run the cell again when nothing writes to it any more"
         )
 
 
@@ -167,8 +167,8 @@ def _opened(path: Path) -> IO[bytes]:
 
 def _unreadable(path: Path, error: OSError) -> BundleError:
     if error.errno == errno.ELOOP:
-        return BundleError(f"{path} is a symbolic link", hint="Include what it points to.")
-    return BundleError(f"{path} cannot be read: {error.strerror}", hint="Look at its permissions.")
+        return BundleError(f"{path} is a symbolic link", hint="Include what it points to")
+    return BundleError(f"{path} cannot be read: {error.strerror}", hint="Look at its permissions")
 
 
 class _Blob:
@@ -227,6 +227,6 @@ class _Blob:
         folder = self._folder or Path(tempfile.gettempdir())
         if error.errno in _FULL:
             message = f"the disk is full: a layer of {self._size:,} bytes and more does not fit into {folder}"
-            raise BundleError(message, hint="Free some space, or set TMPDIR to a folder that has it.") from None
+            raise BundleError(message, hint="Free some space, or set TMPDIR to a folder that has it") from None
         message = f"a layer cannot be written to {folder}: {error.strerror}"
-        raise BundleError(message, hint="Set TMPDIR to a folder that can be written to.") from None
+        raise BundleError(message, hint="Set TMPDIR to a folder that can be written to") from None

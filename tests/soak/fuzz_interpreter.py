@@ -34,8 +34,18 @@ KNOWN = frozenset({"model", "x", "torch", "data"})
 NAMES = [
     *(*full_names(), "env.A", "secret.A", "cpu", "memory", "gpu", "ephemeral-storage", "kubeflow", "include", "wroker"),
     *("matplotlib", "cleanpolicy", "nvidia.com/gpu", "worker.nvidia.com/gpu", "a/b", "hugepages-2Mi", "worker.patch"),
+    *("s2i", "dockerfile", "package", "include", "send"),
 ]
 VALUES = [
+    *(
+        "append",
+        "buildah dockerfile=D",
+        "podman dockerfile=",
+        "einops 'b >= 2' -r x.txt",
+        "src/ 'a b",
+        "a b;",
+        "'a' ''",
+    ),
     *("0", "1", "2", "10000", "500m", "1Gi", "1GB", "all", "true", "90s", "1h30m", "jax", "pytorch", "tensorflow"),
     *("local", "'a b'", '"a', "a;b", "\\", "", "my-job", "\u0663", "1e3", "$HOME", "#", "x" * 50),
     *("TrainJob", "mpijob", "MPIJob", "mpi", "1:4", "4:1", "hub/token", "data:/data", "node:/a:/b:ro", "data:/data:rw"),

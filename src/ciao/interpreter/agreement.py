@@ -8,20 +8,26 @@ from ciao.interpreter.cluster_values import TRAINJOB
 from ciao.interpreter.grammar import Setting
 from ciao.interpreter.job_options import ENV
 from ciao.interpreter.nearest import listed
+from ciao.interpreter.packing_options import DOCKERFILE
 from ciao.interpreter.stated import Stated, places
 from ciao.model import JobSpec, Role
+from ciao.settings.strategies import BUILDERS, STRATEGIES
 
 __all__ = ["check_agreement"]
 
 
-def check_agreement(stated: Stated, spec: JobSpec, framework: Framework) -> None:
-    """Raises OptionError. What a cluster or a kind cannot do is for the backend to say."""
+def check_agreement(stated: Stated, spec: JobSpec, framework: Framework, *, provider: str | None) -> None:
+    """Raises OptionError. What a cluster or a kind cannot do is for the backend to say.
+
+    ``provider`` is the strategy that the settings name.
+    """
     _check_frameworks(stated, framework)
     _check_kind(stated, framework)
     _check_elastic(stated, spec)
     _check_variables(stated)
     _check_paths(stated)
     _check_gpus(stated)
+    _check_dockerfile(stated, spec, provider)
 
 
 def _check_frameworks(stated: Stated, framework: Framework) -> None:
@@ -78,6 +84,16 @@ def _check_gpus(stated: Stated) -> None:
         one, two = (stated.by_name.get(f"{role}.{name}") for name in ("gpu", "nvidia.com/gpu"))
         if one and two:
             raise _both(one, two, "gpu, which is short for nvidia.com/gpu,")
+
+
+def _check_dockerfile(stated: Stated, spec: JobSpec, provider: str | None) -> None:
+    strategy = spec.s2i or provider or "auto"
+    if spec.dockerfile is None or strategy in BUILDERS:
+        return
+    builders = listed((name for name in STRATEGIES if name in BUILDERS), last="or")
+    raise stated.by_name[DOCKERFILE.name].name_span.option_error(
+        f"{strategy} builds no Dockerfile", f"Write %s2i=buildah before it; what builds one is {builders}"
+    )
 
 
 def _both(one: Setting, two: Setting, what: str) -> Exception:

@@ -12,6 +12,7 @@ from ciao.interpreter.cluster_values import TRAINJOB
 from ciao.interpreter.job_options import JOB
 from ciao.interpreter.magics import split
 from ciao.interpreter.options import OF_A_ROLE, find
+from ciao.interpreter.packing_options import PACKING
 from ciao.interpreter.role_options import COUNTS
 from ciao.interpreter.source import BOM, LINE_END
 from ciao.model import Role
@@ -50,7 +51,9 @@ def complete(text: str, cursor: int) -> Completions:
     words = _KUBEFLOW.match(head) is not None
     begin = 1 + (max(head.rfind(" "), head.rfind("\t")) if words else head.rfind("%"))
     name, equals, value = head[begin:].partition("=")
-    if equals:
+    if equals and not words and (beside := _beside(name.strip(), value)) is not None:
+        typed, offered = beside
+    elif equals:
         typed, offered = value.lstrip(" \t"), _values(name.strip(), _stated(text, line))
     elif words:
         typed, offered = name, _words(name, _stated(text, line))
@@ -95,6 +98,16 @@ def _names(head: str, stated: dict[str, str]) -> Iterator[Candidate]:
         )
 
 
+def _beside(name: str, value: str) -> tuple[str, Iterator[Candidate]] | None:
+    """Behind a value that is complete: what may follow it on its line; None if the value is still being written."""
+    before, space, typed = value.lstrip(" \t").rpartition(" ")
+    option = find(name)
+    if not (before and space and option and option.beside) or "=" in typed:
+        return None
+    known = ((other, find(other)) for other in option.beside if f"{other}=" not in before)
+    return typed, (Candidate(text=f"{other}=", meaning=found.meaning) for other, found in known if found)
+
+
 def _words(typed: str, stated: dict[str, str]) -> Iterator[Candidate]:
     """In a ``%kubeflow`` line: options that are not stated yet, and what the roles that are may state."""
     yield from _options(stated)
@@ -107,7 +120,7 @@ def _words(typed: str, stated: dict[str, str]) -> Iterator[Candidate]:
 
 def _options(stated: dict[str, str]) -> Iterator[Candidate]:
     framework = stated.get("framework")
-    for option in (*JOB, *CLUSTER, *(COUNTS[role] for role in _roles(stated))):
+    for option in (*JOB, *PACKING, *CLUSTER, *(COUNTS[role] for role in _roles(stated))):
         if option.family:
             yield Candidate(text=option.family, meaning=option.meaning)
         elif option.frameworks and framework in ON_A_CLUSTER and framework not in option.frameworks:

@@ -44,7 +44,11 @@ is ordinary Python. Three spellings mean the same:
   do so if there is one, and else to the whole job. By its full name, such as `%worker.cpu`, each may stand anywhere.
 - A value is quoted as in a shell: it ends at a space, and quotes (`'`, `"`) or a backslash keep what would end it.
   Nothing is expanded. A `#` behind a space begins a comment. Spaces around the `=` are allowed.
-- Each option is given once, but for `%volume`. A role of which there are zero is left out; another must remain.
+- `%package` and `%include` take words to the end of their line, or to a `;` before the next `%`. In a `%kubeflow` line
+  such words are one value, in quotes: `package='einops timm'`.
+- Behind the value of `%s2i` its `dockerfile=` may follow on the line, after a space.
+- Each option is given once, but for `%volume`, `%package` and `%include`. A role of which there are zero is
+  left out; another must remain.
 - Line numbers are those of the cell: a magic line becomes an empty line, and nothing else of the code changes. A byte
   order mark at the start of a cell stays at the start of the code.
 - The code is compiled before anything is created. A syntax error, a notebook's own syntax (`%matplotlib`, `!pip`,

@@ -43,11 +43,12 @@ def explain(text: str, cursor: int) -> str | None:
 
 def page(option: Option[object]) -> str:
     """All that is known of one option."""
+    width = max((len(choice.value) for choice in option.choices), default=0)
     rows = [
         f"%{option.name}={option.metavar}: {option.meaning}.",
         "",
         option.help,
-        *(f"  {choice.value:<11} {choice.meaning}" for choice in option.choices),
+        *(f"  {choice.value:<{width}}  {choice.meaning}" for choice in option.choices),
         "",
         f"Example: {option.example}",
         f"Default: {option.default}",

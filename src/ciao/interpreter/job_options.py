@@ -140,7 +140,7 @@ BACKGROUND = Option(
 PYTHON = Option(
     name="python",
     scope="job",
-    parse=values.path,
+    parse=values.path("a path", hint="Write the interpreter's path or name, such as /usr/bin/python3"),
     metavar="PATH",
     meaning="the Python that runs the replicas on this machine",
     help="A path, or a name that is looked up in PATH; Python 3.8 or later. It may have other packages, and another "

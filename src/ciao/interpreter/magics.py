@@ -29,6 +29,7 @@ _WRAPPER = re.compile(r"[ \t]*(%%(?:time|timeit|capture|prun|debug))(?=[ \t\r\n]
 WORDS = frozenset(
     {"framework", "backend", "name", "cleanPolicy", "timeout", "retries", "env", "background", "python"}
     | {"namespace", "kind", "runtime", "image", "ttl", "queue", "priority", "nproc", "elastic", "secret", "volume"}
+    | {"package", "include", "s2i", "dockerfile"}
     | {"patch", "master", "chief", "launcher", "worker", "ps", "evaluator", "cpu", "memory", "gpu", "ephemeral-storage"}
 )
 """How the names of options begin. The table itself is not imported for a cell of IPython's magics; a test compares."""

@@ -18,6 +18,9 @@ _MAGIC = re.compile(r"[ \t]*(%%?)([^\W\d][\w./-]*)?")
 _ASSIGNED = re.compile(r"[^=#'\"]*[^=#'\"!<>:]=[ \t]*([!%])(?!=)[ \t]*(?=[\w/.~$\"'{])")
 _HELP = re.compile(r"[ \t]*(?:\?{1,2}[ \t]*[\w.%*]+|%{0,2}[\w.*]+[ \t]*\?{1,2}|[\w.]+\[.*\]\?{1,2})[ \t]*(?:\Z|[;#])")
 _INSTALL = re.compile(r"[ \t]*(?:pip3?|conda|mamba)[ \t]+(?:install|uninstall|list)\b")
+_PACKAGES = re.compile(r"[ \t]*(?:!{1,2}|%)?[ \t]*(?:python3? -m )?(?:uv )?pip3?[ \t]+install[ \t]+([^;&|#]*)")
+_TOWARDS_PIP = frozenset({"-q", "-qq", "-qqq", "--quiet", "-U", "--upgrade", "--user", "--no-cache-dir", "-y"})
+_MANY = 4
 _PROMPT = re.compile(r"[ \t]*(?:>>>|In \[\d*\]:)")
 
 _OWN_CELL = "Run it in a cell of its own: below its magic lines a job cell is Python"
@@ -51,7 +54,7 @@ def _explained(line: str, begins: int) -> tuple[str, str, int] | None:
     column = len(line) - len(line.lstrip(" \t")) + 1
     for pattern, message, hint in _SIMPLE:
         if pattern.match(line):
-            return message, hint, column
+            return message, _packages(line) or hint, column
     if magic := _MAGIC.match(line):
         return (*_magic(line, magic[1], magic[2] or "", begins), column)
     assigned = _ASSIGNED.match(line)
@@ -59,6 +62,15 @@ def _explained(line: str, begins: int) -> tuple[str, str, int] | None:
         return None
     message, hint = ("a shell command", _SUBPROCESS) if assigned[1] == "!" else ("an IPython magic", _OWN_CELL)
     return f"{message} gives a value only in the notebook", hint, assigned.start(1) + 1
+
+
+def _packages(line: str) -> str:
+    """The option for somebody who installs packages here; empty if the line is about something else."""
+    asked = _PACKAGES.match(line)
+    wanted = [word for word in asked[1].split() if word not in _TOWARDS_PIP] if asked else []
+    if not wanted or len(wanted) > _MANY or any(quote in line for quote in "'\""):
+        return "Write %package=NAME at the top, and the replicas have it" if asked else ""
+    return f"Write %package={' '.join(wanted)} at the top, and the replicas have it"
 
 
 def _magic(line: str, percent: str, name: str, begins: int) -> tuple[str, str]:
@@ -75,5 +87,5 @@ def _magic(line: str, percent: str, name: str, begins: int) -> tuple[str, str]:
     if name == "env":
         return "%env is an IPython magic, not Python", "Write %env.NAME=value at the top, or os.environ in the code"
     if name in ("pip", "conda"):
-        return f"%{name} is an IPython magic, not Python", "Run it in a cell of its own"
+        return f"%{name} is an IPython magic, not Python", _packages(line) or "Run it in a cell of its own"
     return f"%{name} is an IPython magic, not Python", _OWN_CELL

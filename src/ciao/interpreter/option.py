@@ -27,7 +27,9 @@ class Option(Generic[T_co]):
     ``parse`` raises BadValue. ``default`` is in words. ``local`` is YES, or what the local backend says in one line
     when the option is used. ``flag``: in a ``%kubeflow`` line its bare name means true. ``repeats``: it may be given
     several times. ``family``: how all names of its kind begin, if it has many, such as ``env.``. ``frameworks``: which
-    take it; empty for all. Scope ``both``: of the job, and behind a role of that role alone.
+    take it; empty for all. Scope ``both``: of the job, and behind a role of that role alone. ``words``: behind
+    ``%name=`` the value goes to the end of the line, as words of a shell. ``beside``: options that may follow on the
+    same line behind a space, without a ``%``.
     """
 
     name: str
@@ -44,3 +46,5 @@ class Option(Generic[T_co]):
     repeats: bool = False
     family: str = ""
     frameworks: tuple[str, ...] = ()
+    words: bool = False
+    beside: tuple[str, ...] = ()

@@ -12,12 +12,13 @@ from typing import Any
 from ciao.interpreter.cluster_options import CLUSTER
 from ciao.interpreter.job_options import JOB
 from ciao.interpreter.option import Option
+from ciao.interpreter.packing_options import PACKING
 from ciao.interpreter.role_options import COUNTS, KINDS_OF_RESOURCES, RESOURCES, resource
 from ciao.model import Role
 
 __all__ = ["LATER", "OF_A_ROLE", "OPTIONS", "SECTIONS", "described", "find", "full_names", "later", "of_role"]
 
-_OF_JOBS: tuple[Option[Any], ...] = (*JOB, *CLUSTER)
+_OF_JOBS: tuple[Option[Any], ...] = (*JOB, *PACKING, *CLUSTER)
 _FAMILIES = tuple(option for option in _OF_JOBS if option.family)
 
 OF_A_ROLE: Mapping[str, Option[Any]] = MappingProxyType(
@@ -28,6 +29,7 @@ OF_A_ROLE: Mapping[str, Option[Any]] = MappingProxyType(
 SECTIONS: Mapping[str, tuple[Option[Any], ...]] = MappingProxyType(
     {
         "Options of the job": JOB,
+        "What goes along with the code": PACKING,
         "Options of a job on a cluster": CLUSTER,
         "Roles": tuple(COUNTS.values()),
         "Resources of a role": (*RESOURCES.values(), *KINDS_OF_RESOURCES),
@@ -42,7 +44,7 @@ _BY_NAME: Mapping[str, Option[Any]] = MappingProxyType(
     | {f"{role.value}.{name}": option for role in COUNTS for name, option in OF_A_ROLE.items()}
 )
 
-LATER = frozenset({"fetch", "include", "package", "s2i", "send"})
+LATER = frozenset({"fetch", "send"})
 """Names that later versions will have: they deserve a better answer than the nearest word."""
 
 

@@ -8,6 +8,7 @@ from ciao.frameworks import ON_A_CLUSTER
 from ciao.interpreter import checks
 from ciao.interpreter import cluster_options as cluster
 from ciao.interpreter import job_options as options
+from ciao.interpreter import packing_options as packing
 from ciao.interpreter.agreement import check_agreement
 from ciao.interpreter.grammar import settings_of
 from ciao.interpreter.magics import Block, split
@@ -53,8 +54,12 @@ def read(cell: Cell, *, settings: Settings) -> JobSpec:
         secrets=stated.named(cluster.SECRET),
         volumes=tuple(volume for _, volume in stated.every(cluster.VOLUME)),
         patch=stated.value(cluster.PATCH) or MappingProxyType({}),
+        s2i=stated.value(packing.S2I),
+        dockerfile=stated.value(packing.DOCKERFILE),
+        packages=tuple(line for _, line in stated.every(packing.PACKAGE)),
+        include=tuple(word for _, words in stated.every(packing.INCLUDE) for word in words),
     )
-    check_agreement(stated, spec, framework)
+    check_agreement(stated, spec, framework, provider=settings.s2i_provider)
     checks.check_code(block, filename=cell.filename, foreign=bool(python or settings.python))
     return spec
 

@@ -114,7 +114,7 @@ def _parsed(setting: Setting, option: Option[T]) -> T:
         message, hint = f"{clip(setting.value)} is not {bad.what}", bad.hint
     if not setting.value:
         message, hint = f"{setting.name} has no value", f"Write it as {option.example}"
-    elif ";" in setting.value and option.name != "patch":
+    elif ";" in setting.value and option.name != "patch" and not option.words:
         hint = "Behind a ; the next option needs its own %, and in a %kubeflow line a space separates"
     elif option.name == "framework":
         message, hint = _framework_hint(setting.value, message, hint)

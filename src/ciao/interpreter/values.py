@@ -154,11 +154,15 @@ def one_of(what: str, choices: Iterable[str]) -> Callable[[str], str]:
     return parse
 
 
-def path(value: str) -> str:
-    """A file's name; whether it exists is found out where it is used."""
-    if not value.strip():
-        raise BadValue("a path", hint="Write the interpreter's path or name, such as /usr/bin/python3")
-    return value
+def path(what: str, *, hint: str) -> Callable[[str], str]:
+    """A parser of file names; whether one exists is found out where it is used."""
+
+    def parse(value: str) -> str:
+        if not value.strip():
+            raise BadValue(what, hint=hint)
+        return value
+
+    return parse
 
 
 def text(value: str) -> str:

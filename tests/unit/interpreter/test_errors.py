@@ -13,12 +13,21 @@ Fail = Callable[..., CellError]
 FRAMEWORKS = "tensorflow, pytorch, jax, xgboost, paddle or mpi"
 OPTIONS = (
     "The options are framework, backend, name, cleanPolicy, timeout, retries, env.NAME, background, python, "
+    "package, include, s2i, dockerfile, "
     "namespace, kind, runtime, image, ttl, queue, priority, nproc, elastic, secret.NAME, volume, patch, master, chief, "
     "launcher, worker, ps and evaluator"
 )
 OF_A_ROLE = (
     "A role has cpu, memory, gpu, ephemeral-storage, image or patch, and resources by their full names, such as "
     "nvidia.com/mig-1g.5gb"
+)
+STRATEGIES = (
+    "auto, append, imagevolume, configmap, buildah, podman, docker, nerdctl, s2i, kaniko, buildkit, "
+    "cluster-buildkit or cluster-kaniko"
+)
+BUILDERS = (
+    "Write %s2i=buildah before it; what builds one is buildah, podman, docker, nerdctl, kaniko, buildkit, "
+    "cluster-buildkit or cluster-kaniko"
 )
 IN_QUOTES = 'Write it in quotes, such as %patch="{spec: {nodeSelector: {disk: ssd}}}"'
 OWN_CELL = "Run it in a cell of its own: below its magic lines a job cell is Python"
@@ -36,11 +45,11 @@ OF_OPTIONS = {
     "like no other": ("%zzz=1", 1, " ^^^", "there is no option 'zzz'", OPTIONS),
     "spaced": ("%framework=jax\n%wroker = 2", 2, " ^^^^^^", "there is no option 'wroker'", "Did you mean worker?"),
     "later option": (
-        "%include=a", 1, " ^^^^^^^", "the option include is not in this version",
+        "%send=a", 1, " ^^^^", "the option send is not in this version",
         "Remove it; %ciao help options lists those that are",
     ),
     "later resource": (
-        "%worker.include=a", 1, " ^^^^^^^^^^^^^^", "the option worker.include is not in this version",
+        "%worker.send=a", 1, " ^^^^^^^^^^^", "the option worker.send is not in this version",
         "Remove it; %ciao help options lists those that are",
     ),
     "unknown resource": (
@@ -299,6 +308,60 @@ OF_OPTIONS = {
         "'nodeSelector: {a: b}' is not a part of a pod template: that has metadata and spec, not 'nodeSelector'",
         "Write it below spec: {spec: {nodeSelector: ...}}",
     ),
+    "unknown strategy": (
+        "%s2i=buildha", 1, "     ^^^^^^^", "'buildha' is not a way for the code to travel", "Did you mean buildah?",
+    ),
+    "strategy of the first Ciao": (
+        "%s2i=img", 1, "     ^^^", "'img' is not a way for the code to travel",
+        f"Write {STRATEGIES}",
+    ),
+    "something else beside a strategy": (
+        "%s2i=buildah image=x", 1, " " * 13 + "^" * 7, "there is text behind the value of s2i",
+        "Quote a value that has spaces, such as %s2i='a b'",
+    ),
+    "Dockerfile without a builder": (
+        "%framework=jax\n%dockerfile=Dockerfile", 2, " ^^^^^^^^^^", "auto builds no Dockerfile", BUILDERS,
+    ),
+    "Dockerfile beside what builds none": (
+        "%framework=jax\n%s2i=append dockerfile=D", 2, " " * 12 + "^" * 10, "append builds no Dockerfile",
+        BUILDERS,
+    ),
+    "Dockerfile without a path": (
+        "%s2i=buildah dockerfile=", 1, " " * 13 + "^" * 10, "dockerfile has no value",
+        "Write it as %s2i=buildah dockerfile=Dockerfile",
+    ),
+    "no package": (
+        "%package= # none", 1, " ^^^^^^^", "package has no value", "Write it as %package=einops 'pandas>=2'",
+    ),
+    "empty package": (
+        "%package=a ''", 1, "         ^^^^", "\"a ''\" is not a list of packages",
+        "Write it as %package=einops 'pandas>=2'",
+    ),
+    "a command for a package": (
+        "%package=pip install a b", 1, " " * 9 + "^" * 15, "'pip install a b' is not a list of packages",
+        "Write the packages alone: %package=a b",
+    ),
+    "open quote in packages": (
+        "%package=a 'b", 1, " " * 11 + "^^", "this quote is not closed", "Close it, or write it as \\'",
+    ),
+    "open quote in packages of a word": (
+        "%kubeflow package='a \"b'", 1, " " * 18 + "^" * 6, "'a \"b' is not a list of packages: a quote is not closed",
+        "Write words as in a shell: %package=einops 'pandas>=2'",
+    ),
+    "packages without quotes in one line": (
+        "%kubeflow package=einops timm==1 worker=2", 1, " " * 25 + "^" * 4, "'timm' is not an option",
+        "Quote all that package has, such as package='einops timm'",
+    ),
+    "packages without quotes in one line, a path": (
+        "%kubeflow include=a ./b", 1, " " * 20 + "^^^", "'./b' is not an option",
+        "Quote all that include has, such as include='a ./b'",
+    ),
+    "no ; behind packages": (
+        "%package=a %worker=2", 1, " " * 11 + "^" * 9, "the words of package end here", "Write ; before the next %",
+    ),
+    "nothing included": (
+        "%include=", 1, " ^^^^^^^", "include has no value", "Write it as %include=data.csv src/ helper",
+    ),
     "with a tab": (
         "%framework=jax\n\t%wroker=2", 2, "\t ^^^^^^", "there is no option 'wroker'", "Did you mean worker?",
     ),
@@ -331,18 +394,33 @@ OF_CODE = {
         "%env A=b", 2, "^^^^^^^^", "%env is an IPython magic, not Python",
         "Write %env.NAME=value at the top, or os.environ in the code",
     ),
-    "pip magic": ("%pip install x", 2, "^" * 14, "%pip is an IPython magic, not Python", "Run it in a cell of its own"),
+    "pip magic": (
+        "%pip install -q x==1 y", 2, "^" * 22, "%pip is an IPython magic, not Python",
+        "Write %package=x==1 y at the top, and the replicas have it",
+    ),
+    "pip magic below code": (
+        "x = 1\n%pip install -r all.txt", 3, "^" * 23, "%pip is an IPython magic, not Python",
+        "Write %package=-r all.txt at the top, and the replicas have it",
+    ),
+    "another pip magic": (
+        "%pip list", 2, "^" * 9, "%pip is an IPython magic, not Python", "Run it in a cell of its own",
+    ),
     "command": ("%ciao jobs", 2, "^" * 10, "%ciao is a command, not Python", "Run it in a cell of its own"),
     "assigned magic": ("x = %who", 2, "    ^^^^", "an IPython magic gives a value only in the notebook", OWN_CELL),
     "assigned shell": ("x = !ls", 2, "    ^^^", "a shell command gives a value only in the notebook", SUBPROCESS),
-    "shell": ("x = 1\n!pip install 'x", 3, "^" * 15, "! runs a shell only in the notebook", SUBPROCESS),
+    "shell": ("x = 1\n!ls 'x", 3, "^" * 6, "! runs a shell only in the notebook", SUBPROCESS),
+    "packages by a shell": (
+        "!pip install 'x>=1'", 2, "^" * 19, "! runs a shell only in the notebook",
+        "Write %package=NAME at the top, and the replicas have it",
+    ),
     "shell with an open quote": (
         '!echo """\nx = 1\n', 2, "^" * 9, "! runs a shell only in the notebook", SUBPROCESS,
     ),
     "help": ("x = 1\nx?", 3, "^^", "? is the notebook's help, not Python", "Ask in a cell of its own"),
     "help first": ("?x", 2, "^^", "? is the notebook's help, not Python", "Ask in a cell of its own"),
     "bare command": (
-        "pip install x", 2, "^" * 13, "this is a command, not Python", "Run it in a cell of its own, or in a terminal",
+        "conda install x", 2, "^" * 15, "this is a command, not Python",
+        "Run it in a cell of its own, or in a terminal",
     ),
     "prompt": (">>> x", 2, "^^^^^", "a prompt is not Python", "Remove it: the code of a job cell is run as it stands"),
     "await": (

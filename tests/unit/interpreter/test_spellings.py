@@ -88,6 +88,27 @@ x"""
     assert role.resources.other == {"ephemeral-storage": "1Gi", "nvidia.com/mig-1g.5gb": "1"}
 
 
+def test_what_goes_along_is_in_its_spec(spec: Read) -> None:
+    found = spec(
+        "%framework=jax\n%s2i=podman dockerfile=D\n%package=a 'b >= 2'\n%package=-r c.txt\n"
+        "%include=d 'e f'\n%include=g\nx"
+    )
+    assert (found.s2i, found.dockerfile) == ("podman", "D")
+    assert found.packages == ("a 'b >= 2'", "-r c.txt")
+    assert found.include == ("d", "e f", "g")
+
+
+def test_in_one_line_words_are_quoted_as_a_whole(spec: Read) -> None:
+    lines = "%framework=jax\n%s2i=podman dockerfile=D\n%package=a 'b >= 2'\n%include=d 'e f'\nx"
+    words = "%kubeflow framework=jax s2i=podman dockerfile=D package=\"a 'b >= 2'\" include=\"d 'e f'\"\nx"
+    assert meaning(spec(lines)) == meaning(spec(words))
+
+
+def test_the_strategy_of_the_settings_may_build_a_dockerfile(spec: Read) -> None:
+    settings = Settings(home=Path("/nowhere"), s2i_provider="buildah")
+    assert spec("%framework=jax\n%dockerfile=D\nx", settings).dockerfile == "D"
+
+
 def test_in_one_line_an_option_of_a_role_has_its_name_before_it(spec: Read) -> None:
     lines = "%framework=jax\n%image=a\n%worker=1;%image=b;%hugepages-2Mi=2Mi\n%runtime=r\nx"
     words = "%kubeflow framework=jax image=a worker=1 worker.image=b worker.hugepages-2Mi=2Mi runtime=r\nx"
@@ -164,6 +185,17 @@ def test_resources_may_be_given_to_the_default_role_alone(spec: Read) -> None:
         ("%kubeflow env.A= env.B=b", {"env.A": "", "env.B": "b"}),
         ("%kubeflow background worker=2", {"background": "true", "worker": "2"}),
         ("%kubeflow", {}),
+        ("%package=a 'b c' -r d.txt", {"package": "a 'b c' -r d.txt"}),
+        ("%package = a>=1,<2  # three", {"package": "a>=1,<2"}),
+        ("%package=a#b # three", {"package": "a#b"}),
+        ("%package=a b;%worker=2", {"package": "a b", "worker": "2"}),
+        ("%package=a b ; ", {"package": "a b"}),
+        ("%package='a; python_version<\"3.9\"' ; # three", {"package": "'a; python_version<\"3.9\"'"}),
+        ("%kubeflow package='a b' worker=2", {"package": "a b", "worker": "2"}),
+        ("%include=a 'b c'", {"include": "a 'b c'"}),
+        ("%s2i=buildah dockerfile=a/b ; %worker=2", {"s2i": "buildah", "dockerfile": "a/b", "worker": "2"}),
+        ("%s2i=buildah;%dockerfile=a", {"s2i": "buildah", "dockerfile": "a"}),
+        ("%kubeflow s2i=buildah dockerfile='a b'", {"s2i": "buildah", "dockerfile": "a b"}),
     ],
 )
 def test_a_line_is_read_as_a_shell_would(line: str, expected: dict[str, str]) -> None:

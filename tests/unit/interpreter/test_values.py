@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from ciao.interpreter import values
+from ciao.interpreter import job_options, values
 from ciao.interpreter.values import BadValue
 
 
@@ -52,7 +52,7 @@ def test_anything_else_is_no_time(text: str) -> None:
         (values.boolean, "maybe", "Write true or false"),
         (values.boolean, "on", "Did you mean true?"),
         (values.boolean, "No", "Did you mean false?"),
-        (values.path, "", "Write the interpreter's path or name, such as /usr/bin/python3"),
+        (job_options.PYTHON.parse, "", "Write the interpreter's path or name, such as /usr/bin/python3"),
     ],
 )
 def test_a_bad_value_says_what_is_allowed(parse: Callable[[str], object], text: str, hint: str) -> None:

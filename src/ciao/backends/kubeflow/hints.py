@@ -13,7 +13,9 @@ _LIMIT = re.compile(r"limit of (\S+)")
 
 
 _HINTS = {
-    "FileNotFoundError": "A replica sees its image and /ciao/work, not the notebook's folder: bring data by %volume=",
+    "FileNotFoundError": (
+        "A replica sees its image and /ciao/work, not the notebook's folder: bring files by %include=, data by %volume="
+    ),
     "NodeLost": "Run the cell again; %retries=1 starts the group again by itself",
     "Preempted": "Run the cell again; %retries=1 starts the group again by itself",
     "Evicted": "Ask for what it needs: what is not asked for is evicted first",
@@ -27,7 +29,7 @@ def hint(failure: Failure) -> str:
     if failure.ename == "OOMKilled":
         return _more_memory(failure.evalue, failure.replica.rpartition("-")[0])
     if failure.ename == "ModuleNotFoundError" and (found := _NO_MODULE.search(failure.evalue)) is not None:
-        return f"{found[1]} is not in its image: choose one that has it with %image="
+        return f"{found[1]} is not in its image: add %package={found[1]}, or %include={found[1]} if it is your own"
     if failure.ename == "EOFError" and "reading a line" in failure.evalue:
         return "A replica has no keyboard: write the value into the cell, or pass it by %env.NAME="
     return _HINTS.get(failure.ename, "")

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from ciao.backends.kubeflow.kinds import CLUSTER_RUNTIMES, KUBEFLOW, RUNTIMES, TRAINJOBS
 from ciao.frameworks import ON_A_CLUSTER
-from ciao.k8s.base import CONFIG_MAPS, EVENTS, PODS, Manifest
+from ciao.k8s.base import CONFIG_MAPS, EVENTS, NODES, PODS, Manifest
 from ciao.k8s.discovery import TRAINER
 from ciao.k8s.rights import Right
 
-__all__ = ["KUEUE", "NEEDS", "TRY_A_POD", "Need", "cluster_role", "role"]
+__all__ = ["KUEUE", "NEEDS", "TRY_A_POD", "Need", "cluster_role", "needs", "role"]
 
 KUEUE = "kueue.x-k8s.io"
 
@@ -25,6 +25,7 @@ class Need:
     """Verbs on one kind of object, and the feature that uses them.
 
     ``without`` says what is missing where they are; empty: nothing runs. ``everywhere``: the object is in no namespace.
+    ``strategy``: only code that is brought so needs them, as ``%s2i=`` names it; empty: all does.
     """
 
     feature: str
@@ -34,6 +35,7 @@ class Need:
     subresource: str = ""
     without: str = ""
     everywhere: bool = False
+    strategy: str = ""
 
     @property
     def rights(self) -> tuple[Right, ...]:
@@ -64,6 +66,7 @@ NEEDS: tuple[Need, ...] = (
         feature="bring the code",
         resource=CONFIG_MAPS.plural,
         verbs=("create", "delete", "deletecollection", "get", "patch"),
+        strategy="configmap",
     ),
     Need(feature="follow the replicas", resource=PODS.plural, verbs=("get", "list", "watch")),
     Need(feature="read their logs", resource=PODS.plural, subresource="log", verbs=("get",)),
@@ -95,6 +98,13 @@ NEEDS: tuple[Need, ...] = (
         everywhere=True,
     ),
     Need(
+        feature="make images for the platforms of the nodes",
+        resource=NODES.plural,
+        verbs=("list",),
+        without="s2i.platforms names them, where the image below the code is for several",
+        everywhere=True,
+    ),
+    Need(
         feature="list queues",
         resource="localqueues",
         group=KUEUE,
@@ -111,10 +121,15 @@ NEEDS: tuple[Need, ...] = (
         feature="try a pod",
         resource=PODS.plural,
         verbs=("create",),
-        without="doctor cannot try whether the namespace takes Ciao's pods",
+        without="neither doctor can try whether the namespace takes Ciao's pods, nor %s2i=imagevolume whether it works",
     ),
 )
 """In the order in which they are shown."""
+
+
+def needs(strategy: str) -> tuple[Need, ...]:
+    """Those of jobs whose code is brought so."""
+    return tuple(need for need in NEEDS if need.strategy in ("", strategy))
 
 
 def role(served: Mapping[str, Collection[str]] | None = None, *, namespace: str = "NAMESPACE") -> Manifest:

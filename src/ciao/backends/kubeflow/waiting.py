@@ -5,50 +5,33 @@ The texts of Kubernetes 1.34, containerd and the operators are matched loosely: 
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from ciao.backends.kubeflow.carrying import way_of
+from ciao.backends.kubeflow.pulling import Pull, why_not_pulled
 from ciao.backends.kubeflow.replicas import container_of
+from ciao.backends.kubeflow.waits import MOMENT, Waiting, cut
 from ciao.k8s.base import Manifest
 
 __all__ = ["Waiting", "created_words", "why_not_created", "why_waiting"]
-
-MOMENT = 30.0
-"""Seconds for what heals by itself in a young namespace or on a busy node."""
 
 SHORT = 5.0
 """Seconds of a pull that nobody needs to be told of: the image is there, and the registry is only asked about it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Waiting:
-    """Why a replica waits. ``code`` is Kubernetes' word, ``fix`` what to do.
-
-    ``patience`` is after how many seconds it counts as what cannot heal; infinite for what can. ``quiet`` are seconds
-    for which it is not worth a word.
-    """
-
-    code: str
-    words: str
-    fix: str = ""
-    patience: float = math.inf
-    quiet: float = 0.0
-
-
 def why_waiting(pod: Manifest, events: Sequence[Manifest] = ()) -> Waiting | None:
     """Why this pod does not run yet; None if it does or nothing is known. ``events`` are the pod's, oldest first."""
     for status in (pod.get("status") or {}).get("initContainerStatuses") or []:
-        if (found := _container(status, role="its init container")) is not None:
+        if (found := _container(status, pod, events, role="its init container")) is not None:
             return found
         if (status.get("state") or {}).get("running"):
             return Waiting(code="Init", words=f"its init container {status['name']} runs")
     name = container_of(pod).name
     for status in (pod.get("status") or {}).get("containerStatuses") or []:
-        if status.get("name") == name and (found := _container(status, role="")) is not None:
+        if status.get("name") == name and (found := _container(status, pod, events)) is not None:
             return found
-    return _unscheduled(pod) or _mount(events) or _pulling(events)
+    return _unscheduled(pod) or _mount(pod, events) or _pulling(events)
 
 
 def why_not_created(events: Sequence[Manifest]) -> Waiting | None:
@@ -70,10 +53,10 @@ def created_words(message: str) -> Waiting:
     for pattern, make in _REFUSALS:
         if (found := pattern.search(text)) is not None:
             return make(found)
-    return Waiting(code="FailedCreate", words=_cut(text), patience=MOMENT)
+    return Waiting(code="FailedCreate", words=cut(text), patience=MOMENT)
 
 
-def _container(status: Manifest, *, role: str) -> Waiting | None:
+def _container(status: Manifest, pod: Manifest, events: Sequence[Manifest], *, role: str = "") -> Waiting | None:
     waiting = (status.get("state") or {}).get("waiting") or {}
     reason, message = str(waiting.get("reason") or ""), " ".join(str(waiting.get("message") or "").split())
     image = str(status.get("image") or "")
@@ -81,7 +64,7 @@ def _container(status: Manifest, *, role: str) -> Waiting | None:
         case "" | "ContainerCreating" | "PodInitializing" | "CrashLoopBackOff":
             return None
         case "ErrImagePull" | "ImagePullBackOff" | "RegistryUnavailable":
-            return _image(image, message)
+            return why_not_pulled(Pull(image=image, message=message, pod=pod, main=not role, events=events))
         case "InvalidImageName":
             return Waiting(code=reason, words=f"{image} is no image name", fix="Correct %image=", patience=0)
         case "ErrImageNeverPull":
@@ -89,32 +72,7 @@ def _container(status: Manifest, *, role: str) -> Waiting | None:
         case "CreateContainerConfigError":
             return _config(message)
     prefix = f"{role}: " if role else ""
-    return Waiting(code=reason, words=f"{prefix}{reason}" + (f": {_cut(message)}" if message else ""), patience=MOMENT)
-
-
-def _image(image: str, message: str) -> Waiting:
-    code = "ImagePullBackOff"
-    small = message.lower()
-    if "not found" in small or "manifest unknown" in small or "name unknown" in small:
-        return Waiting(
-            code=code, words=f"the registry has no image {image}", fix="Correct %image=, or push it", patience=0
-        )
-    if any(word in small for word in ("unauthorized", "401", "403", "forbidden", "denied", "authentication required")):
-        fix = "Give the namespace's service account an imagePullSecret for it, or use %patch="
-        return Waiting(code=code, words=f"the registry refuses the node the image {image}", fix=fix, patience=0)
-    if "no such host" in small:
-        host = image.partition("/")[0]
-        return Waiting(
-            code=code, words=f"the node cannot find the registry {host}", fix="Correct %image=", patience=MOMENT
-        )
-    if "x509" in small or "certificate" in small:
-        words = f"the node does not trust the certificate of the registry of {image}"
-        return Waiting(
-            code=code, words=words, fix="The cluster's administrator adds its CA to the nodes", patience=MOMENT
-        )
-    if "failed" not in small:
-        return Waiting(code=code, words=f"the image {image} could not be pulled yet; it is tried again")
-    return Waiting(code=code, words=f"the image {image} cannot be pulled: {_cut(_last(message))}", patience=10 * MOMENT)
+    return Waiting(code=reason, words=f"{prefix}{reason}" + (f": {cut(message)}" if message else ""), patience=MOMENT)
 
 
 def _config(message: str) -> Waiting:
@@ -128,7 +86,7 @@ def _config(message: str) -> Waiting:
     if (found := re.search(r"couldn't find key ([^ ]+) in (ConfigMap|Secret) ([^ ]+)", message)) is not None:
         words = f"the {found[2].lower()} {found[3].rpartition('/')[2]} has no key {found[1].rpartition('/')[2]}"
         return Waiting(code=code, words=words, fix=f"Correct {_option(found[2].lower())}", patience=MOMENT)
-    return Waiting(code=code, words=_cut(message), patience=MOMENT)
+    return Waiting(code=code, words=cut(message), patience=MOMENT)
 
 
 def _option(kind: str) -> str:
@@ -159,12 +117,12 @@ def _no_node(message: str) -> Waiting:
     nodes = found[1] if (found := _NODES.search(message)) is not None else "the"
     lacking = [name for _, name in _INSUFFICIENT.findall(reasons)]
     if lacking:
-        words = f"none of {nodes} nodes has enough {' and '.join(dict.fromkeys(lacking))} free ({_cut(reasons)})"
+        words = f"none of {nodes} nodes has enough {' and '.join(dict.fromkeys(lacking))} free ({cut(reasons)})"
         return Waiting(code=code, words=words, fix="It starts when others end; or ask for less")
-    return Waiting(code=code, words=f"none of {nodes} nodes takes it: {_cut(reasons)}")
+    return Waiting(code=code, words=f"none of {nodes} nodes takes it: {cut(reasons)}")
 
 
-def _mount(events: Sequence[Manifest]) -> Waiting | None:
+def _mount(pod: Manifest, events: Sequence[Manifest]) -> Waiting | None:
     for event in reversed(events):
         message = " ".join(str(event.get("message") or "").split())
         if event.get("reason") != "FailedMount" or "failed to sync" in message:  # heals by itself in a new namespace
@@ -174,8 +132,21 @@ def _mount(events: Sequence[Manifest]) -> Waiting | None:
             return Waiting(
                 code="FailedMount", words=words, fix="Create it, or correct %volume= or %patch=", patience=MOMENT
             )
-        return Waiting(code="FailedMount", words=f"a volume cannot be mounted: {_cut(message)}")
+        if "no volume plugin matched" in message and way_of(pod) == "volume":
+            return _no_image_volume(pod, "its kubelet has the feature gate ImageVolume off")
+        return Waiting(code="FailedMount", words=f"a volume cannot be mounted: {cut(message)}")
     return None
+
+
+def _no_image_volume(pod: Manifest, why: str) -> Waiting:
+    """The API server takes them, but a node of the cluster cannot mount one."""
+    node = (pod.get("spec") or {}).get("nodeName") or "its node"
+    return Waiting(
+        code="ImageVolume",
+        words=f"{node} cannot mount an image, by which the code comes: {why}",
+        fix="Use %s2i=append, or %s2i=configmap; or choose nodes that can with %patch=",
+        patience=0,
+    )
 
 
 def _pulling(events: Sequence[Manifest]) -> Waiting | None:
@@ -221,12 +192,12 @@ def _pod_security(found: re.Match[str]) -> Waiting:
         words = f"pod security {found[1]} refuses the init container that the operator adds to workers beside a master"
         fix = "Ask for workers alone: %worker=N without %master"
         return Waiting(code="PodSecurity", words=words, fix=fix, patience=0)
-    words = f"pod security {found[1]} of its namespace refuses it: {_cut(found[2])}"
+    words = f"pod security {found[1]} of its namespace refuses it: {cut(found[2])}"
     return Waiting(code="PodSecurity", words=words, fix="Correct %patch= or %volume=", patience=0)
 
 
 def _webhook(found: re.Match[str]) -> Waiting:
-    words = f"the admission webhook {found[1]} refuses it: {_cut(found[2])}"
+    words = f"the admission webhook {found[1]} refuses it: {cut(found[2])}"
     return Waiting(code="AdmissionRefused", words=words, patience=MOMENT)
 
 
@@ -244,12 +215,3 @@ _REFUSALS = (
     (re.compile(r'admission webhook "([^"]+)" denied the request: (.+)$'), _webhook),
     (re.compile(r"name is too long|must be no more than 63 characters"), _name_too_long),
 )
-
-
-def _last(message: str) -> str:
-    """The end of a chain of causes says most."""
-    return message.rpartition("rpc error: ")[2]
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= 300 else f"{text[:300]} ..."

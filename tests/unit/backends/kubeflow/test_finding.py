@@ -77,6 +77,7 @@ def test_a_description_names_object_image_pods_and_nodes() -> None:
         "object": "pytorchjobs.kubeflow.org/pytorch-x2v9q",
         "uid": "u-1",
         "image": "torch:1",
+        "code": "in a ConfigMap (configmap)",
     }
     assert places(pods, ("worker-0", "worker-1")) == {
         "worker-0": "pytorch-x2v9q-worker-0 on node-3",

@@ -48,11 +48,13 @@ class Folder:
 class Files:
     """Code as files that the backend brings to its replicas: the cell's, and the runner's in its folder.
 
-    ``files`` are texts, or bytes that are no text, by their relative path with ``/``; ``entry`` is the cell's.
+    ``files`` are texts, or bytes that are no text, by their relative path with ``/``; ``entry`` is the cell's, and
+    ``executable`` are those that can be started as programs.
     """
 
     entry: str
     files: Mapping[str, str | bytes]
+    executable: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)

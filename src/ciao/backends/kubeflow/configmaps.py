@@ -39,8 +39,12 @@ def config_map(bundle: Files, *, name: str, metadata: Mapping[str, Any]) -> Mani
 
 def volume(bundle: Files, *, name: str) -> dict[str, Any]:
     """Its files at their own paths again: a key has no slash."""
-    items = [{"key": key, "path": path} for key, path in _keys(bundle).items()]
+    items = [{"key": key, "path": path, **_mode(bundle, path)} for key, path in _keys(bundle).items()]
     return {"name": "ciao-code", "configMap": {"name": name, "items": items}}
+
+
+def _mode(bundle: Files, path: str) -> dict[str, int]:
+    return {"mode": 0o755} if path in bundle.executable else {}
 
 
 def _keys(bundle: Files) -> dict[str, str]:

@@ -8,7 +8,7 @@ from ciao.model import JobSpec
 
 __all__ = ["refuse", "without_meaning"]
 
-_OF_JOBS = ("namespace", "kind", "runtime", "image", "ttl", "queue", "priority", "patch")
+_OF_JOBS = ("namespace", "kind", "runtime", "image", "ttl", "queue", "priority", "patch", "s2i")
 _OTHERWISE = "or use %backend=kubeflow"
 
 
@@ -26,6 +26,11 @@ def refuse(spec: JobSpec, *, most: int) -> None:
         raise CreateRefused(
             f"{spec.framework} does not run on this machine: its launcher starts the ranks in pods",
             hint="Use %backend=kubeflow",
+        )
+    if spec.dockerfile is not None:
+        raise CreateRefused(
+            f"no image is built on this machine, and so not that of {spec.dockerfile}",
+            hint=f"Remove dockerfile=, {_OTHERWISE}",
         )
     for name in spec.secrets:
         raise CreateRefused(

@@ -12,12 +12,13 @@ from ciao.errors import CreateRefused
 from ciao.model import Cell, Elastic, JobSpec, Resources, Role, RoleSpec, SecretKey, Volume
 
 UNUSED: dict[str, Any] = {
-    **dict.fromkeys(("namespace", "kind", "runtime", "image", "queue", "priority"), "a"),
+    **dict.fromkeys(("namespace", "kind", "runtime", "image", "queue", "priority", "s2i"), "a"),
     "ttl": 60.0,
     "patch": {"spec": {"hostNetwork": True}},
 }
 REFUSED: dict[str, tuple[Any, str]] = {
     "framework": ("mpi", "mpi does not run on this machine: .* Use %backend=kubeflow"),
+    "dockerfile": ("Dockerfile", "no image is built on this machine, and so not that of Dockerfile"),
     "secrets": ({"TOKEN": SecretKey(secret="hub", key="a")}, "secret.TOKEN is a value in the cluster.* %env.TOKEN="),
     "volumes": ((Volume(kind="claim", source="data", path="/data"),), "the volume data at /data is the cluster's"),
     "elastic": (Elastic(least=1, most=4), "the number of replicas is fixed on this machine. Remove %elastic="),

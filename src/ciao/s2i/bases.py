@@ -8,13 +8,16 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ciao.errors import BundleError
+from ciao.model import Notice, Target
+from ciao.s2i.base import Tell
 from ciao.s2i.documents import MOST_CONFIG, Offered, config_of, descriptor, is_index, manifest_of, offers, platform_of
 from ciao.s2i.oci import Base
 from ciao.s2i.platforms import DEFAULT, Platform, best
 from ciao.s2i.registry.base import Document, Reference, Registry
 from ciao.s2i.registry.names import parse
+from ciao.settings import Settings
 
-__all__ = ["resolve"]
+__all__ = ["resolve", "suited"]
 
 _MOST = 64
 _documents: WeakKeyDictionary[Registry, dict[Reference, Document]] = WeakKeyDictionary()
@@ -40,6 +43,27 @@ async def resolve(
     offered = offers(document, name)
     chosen = _chosen(offered, machines or [Platform.parse(DEFAULT)], name, every=every)
     return tuple([await _base(registry, replace(at, digest=one.descriptor.digest), name) for one in chosen])
+
+
+async def suited(registry: Registry, name: str, target: Target, *, settings: Settings, tell: Tell) -> tuple[Base, ...]:
+    """The image for the platforms that are set, or else for those of the nodes. Tells of nodes that it does not run on.
+
+    Raises BundleError besides for an image that has no Python, where that can be seen without reading it.
+    """
+    stated = settings.s2i_platforms
+    bases = await resolve(registry, name, stated or target.platforms, every=bool(stated))
+    if not bases[0].blobs:
+        raise BundleError(
+            f"the image {name} has nothing in it, and the code needs a Python",
+            hint="Name a base image that has Python 3 with %image=",
+        )
+    made = [Platform.parse(base.platform) for base in bases]
+    lacking = [node for node in target.platforms if best(made, Platform.parse(node)) is None]
+    if lacking:
+        others, own = ", ".join(lacking), ", ".join(map(str, made))
+        way_out = "A replica that gets there fails: %patch with a nodeSelector of kubernetes.io/arch keeps it away"
+        tell(Notice(text=f"{name} is for {own}, and some nodes are {others}. {way_out}.", level="warning"))
+    return bases
 
 
 async def _found(registry: Registry, name: str) -> Reference:

@@ -18,11 +18,14 @@ from ciao.s2i.platforms import Platform
 from ciao.s2i.registry.base import Descriptor, Reference
 from ciao.s2i.registry.names import parse
 
-__all__ = ["Base", "Image", "appended", "indexed", "scratch"]
+__all__ = ["PACKAGES", "Base", "Image", "appended", "digest_of", "indexed", "scratch"]
 
 _EPOCH = "1970-01-01T00:00:00Z"
 _OURS = "dev.ciao."
 """What begins so is told of an image by Ciao, and holds for what is built on it too."""
+PACKAGES = _OURS + "requirements.key"
+"""The label of an image with packages: which they are."""
+
 _BASE = "org.opencontainers.image.base."
 
 _NOWHERE = Reference(host="", repository="")
@@ -61,6 +64,17 @@ class Base:
         return {key: str(value) for key, value in labels.items()} if isinstance(labels, dict) else {}
 
     @property
+    def user(self) -> int | None:
+        """The number of the user that it names, where it names one by number, and not root."""
+        user = str((self.config.get("config") or {}).get("User") or "").partition(":")[0]
+        return int(user) if user.isascii() and user.isdigit() and 0 < int(user) < 2**31 else None
+
+    @property
+    def packages(self) -> str:
+        """The key of the packages in it, if Ciao put them there."""
+        return self.labels.get(PACKAGES, "")
+
+    @property
     def family(self) -> Family:
         """The media types of all that is added to it."""
         return family_of(self.media_type) or OCI
@@ -84,6 +98,10 @@ class Image:
     def config_descriptor(self) -> Descriptor:
         """Of its config."""
         return _described(self.base.family.config, self.config)
+
+    def descriptor_of(self, layer: Layer) -> Descriptor:
+        """Of one of its layers, in the words of the base's family."""
+        return _in_family(self.base.family, layer)
 
     def at(self, repository: Reference) -> Base:
         """The same as the base of another, once it is in this repository."""
@@ -139,6 +157,11 @@ def indexed(images: Sequence[Image], *, about: Mapping[str, str]) -> tuple[str, 
     return family.index, _canonical(index | ({"annotations": dict(about)} if family is OCI else {}))
 
 
+def digest_of(raw: bytes) -> str:
+    """By what everything in a registry is named."""
+    return f"sha256:{hashlib.sha256(raw).hexdigest()}"
+
+
 def _config(base: Base, layers: Sequence[Layer], about: Mapping[str, str], command: Sequence[str]) -> dict[str, Any]:
     config = dict(base.config)
     made = config.setdefault("created", _EPOCH)
@@ -177,7 +200,7 @@ def _platform(base: Base) -> dict[str, str]:
 
 
 def _described(media_type: str, raw: bytes) -> Descriptor:
-    return Descriptor(media_type=media_type, digest=f"sha256:{hashlib.sha256(raw).hexdigest()}", size=len(raw))
+    return Descriptor(media_type=media_type, digest=digest_of(raw), size=len(raw))
 
 
 def _entry(one: Descriptor) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from ciao.settings import Settings
 
 if TYPE_CHECKING:
     from ciao.backends.kubeflow.backend import Kubeflow
+    from ciao.s2i.registry.base import Registry
 
 __all__ = ["FOLDERS", "Select", "Session"]
 
@@ -50,6 +51,7 @@ class Session:
         self.engine = engine or Engine()
         self._backends = dict(backends)
         self._s2i = s2i
+        self._registry: Registry | None = None
         self._default = ""
         self._everywhere: dict[tuple[str, ...], Backend] = {}
 
@@ -89,17 +91,25 @@ class Session:
         context, slash, _ = chosen.where.rpartition("/")
         return f"{context}/{namespace}" if chosen.name == "kubeflow" and namespace and slash else chosen.where
 
-    def s2i(self, spec: JobSpec, backend: Backend) -> S2IClient:  # noqa: ARG002  # it will decide
-        """The strategy by which a job's code reaches this backend's replicas."""
+    def s2i(self, spec: JobSpec, backend: Backend) -> S2IClient:
+        """The strategy by which the code reaches this backend's replicas. Raises BundleError if it cannot work here."""
         if self._s2i is not None:
             return self._s2i
-        if backend.name == "local":
-            from ciao.s2i.directory import Directory
+        from ciao.s2i import choosing, making
 
-            return Directory(self.settings)
-        from ciao.s2i.configmap import ConfigMap
+        choice = choosing.choose(spec, self.settings, backend.name)
+        return making.made(choice, self.settings, registry=self.registry, api=getattr(backend, "api", None))
 
-        return ConfigMap()
+    def registry(self) -> Registry:
+        """The one client of registries: it knows what it has pushed, and its logins. Made when first used."""
+        if self._registry is None:
+            import atexit
+
+            from ciao.s2i.registry.client import Client
+
+            self._registry = Client(self.settings)
+            atexit.register(self._let_go, self._registry)
+        return self._registry
 
     def run(self, spec: JobSpec, listener: Listener) -> Run:
         """Start the job of a cell."""
@@ -126,10 +136,10 @@ class Session:
             self._default = next(iter(self._backends), "") or ("kubeflow" if _cluster_known(self.settings) else "local")
         return self._default
 
-    def _let_go(self, cluster: Kubeflow) -> None:
+    def _let_go(self, connected: Kubeflow | Registry) -> None:
         """Close its connections while the engine still can: Python complains of those that are open at its end."""
         with suppress(CiaoError, TimeoutError):
-            self.engine.call(cluster.close()).result(PATIENCE)
+            self.engine.call(connected.close()).result(PATIENCE)
 
     def _make(self, name: str) -> Backend:
         if name == "local":

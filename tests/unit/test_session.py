@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ciao.backends.joined import Joined
-from ciao.errors import BackendUnavailable
+from ciao.errors import BackendUnavailable, BundleError
 from ciao.frontends.notebook import notices
-from ciao.model import Phase, Summary
+from ciao.interpreter.reading import read
+from ciao.model import Cell, Phase, Summary
 from ciao.session import Session
 from ciao.settings import Settings
 from fakes.backend import Scripted
@@ -87,3 +89,12 @@ async def test_a_cluster_that_cannot_be_reached_makes_no_notice_fail(tmp_path: P
 
     session = Session(Settings(home=tmp_path), backends={"kubeflow": Away(name="kubeflow")})
     assert await notices.still_running(session, before=time.time()) is None
+
+
+def test_the_code_travels_by_what_the_settings_and_the_backend_ask_for(tmp_path: Path) -> None:
+    session = Session(Settings(home=tmp_path), backends={"kubeflow": cluster(), "local": Scripted()})
+    spec = read(Cell(text="%framework=jax\nx"), settings=session.settings)
+    assert session.s2i(spec, session.backend("local")).name == "directory"
+    assert session.s2i(spec, session.backend("kubeflow")).name == "configmap"
+    with pytest.raises(BundleError, match="append pushes an image, and no registry is set"):
+        session.s2i(replace(spec, s2i="append"), session.backend("kubeflow"))

@@ -1,0 +1,89 @@
+"""The strategy of a name. Each is imported when it is first used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ciao.model import Bundle, Job, JobSpec, Notice, Target
+from ciao.s2i.base import S2IClient, Tell
+from ciao.s2i.choosing import Choice
+from ciao.settings import Settings
+from ciao.settings.strategies import ON_THE_HOST
+
+if TYPE_CHECKING:
+    from ciao.k8s.base import Api
+    from ciao.s2i.registry.base import Registry
+
+__all__ = ["Noted", "made"]
+
+
+def made(
+    choice: Choice,
+    settings: Settings,
+    *,
+    registry: Callable[[], Registry],
+    api: Callable[[str], Api] | None = None,
+) -> S2IClient:
+    """``registry`` is called only by those that push. ``api`` gives the connection for a namespace, if there is one."""
+    strategy = _named(choice.name, settings, registry, api)
+    return Noted(strategy, choice.notice) if choice.notice else strategy
+
+
+class Noted:
+    """A strategy with something to say before it begins."""
+
+    def __init__(self, strategy: S2IClient, notice: str) -> None:
+        self._strategy = strategy
+        self._notice = notice
+
+    @property
+    def name(self) -> str:
+        """That of the strategy."""
+        return self._strategy.name
+
+    async def plan(self, spec: JobSpec, target: Target) -> Bundle:
+        """As the strategy's."""
+        return await self._strategy.plan(spec, target)
+
+    async def build(self, spec: JobSpec, job: Job, target: Target, tell: Tell) -> Bundle:
+        """As the strategy's, after the notice."""
+        tell(Notice(text=self._notice))
+        return await self._strategy.build(spec, job, target, tell)
+
+
+def _named(
+    name: str, settings: Settings, registry: Callable[[], Registry], api: Callable[[str], Api] | None
+) -> S2IClient:
+    match name:
+        case "directory":
+            from ciao.s2i.directory import Directory
+
+            return Directory(settings)
+        case "configmap":
+            from ciao.s2i.configmap import ConfigMap
+
+            return ConfigMap()
+        case "append":
+            return _of("ciao.s2i.append", "Append")(settings, registry(), api)
+        case "imagevolume":
+            return _of("ciao.s2i.imagevolume", "ImageVolume")(settings, registry(), api)
+        case _ if name in ON_THE_HOST:
+            return _of("ciao.s2i.command.strategy", "Command")(name, settings)
+        case _:
+            return _of("ciao.s2i.incluster.strategy", "InCluster")(name, settings, api)
+
+
+def _of(module: str, name: str) -> Callable[..., S2IClient]:
+    """One whose module may not be in this version."""
+    from importlib import import_module
+
+    from ciao.errors import BundleError
+
+    try:
+        made: Callable[..., S2IClient] = getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("ciao."):
+            raise
+        raise BundleError("this strategy is not in this version", hint="Use %s2i=configmap") from None
+    return made

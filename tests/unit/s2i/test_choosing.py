@@ -1,0 +1,84 @@
+"""Which strategy carries the code, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ciao.errors import BundleError
+from ciao.interpreter.reading import read
+from ciao.model import Cell, JobSpec
+from ciao.s2i.choosing import PROGRAMS, Choice, choose
+from ciao.settings import Settings
+from ciao.settings.strategies import ON_THE_HOST, STRATEGIES
+
+NOWHERE = Settings(home=Path("/nowhere"))
+PUSHING = Settings(home=Path("/nowhere"), s2i_registry="registry.example/team")
+
+
+def asking(strategy: str = "") -> JobSpec:
+    magic = f"%s2i={strategy}\n" if strategy else ""
+    return read(Cell(text=f"%framework=jax\n{magic}x"), settings=NOWHERE)
+
+
+def nothing(_: str) -> None:
+    return None
+
+
+def everything(name: str) -> str:
+    return f"/usr/bin/{name}"
+
+
+def refusal(spec: JobSpec, settings: Settings = PUSHING) -> str:
+    with pytest.raises(BundleError) as caught:
+        choose(spec, settings, "kubeflow", which=nothing)
+    return str(caught.value)
+
+
+def test_with_a_registry_code_is_appended_and_without_one_it_is_a_configmap() -> None:
+    assert choose(asking(), PUSHING, "kubeflow") == Choice(name="append", reason="a registry is set")
+    assert choose(asking(), NOWHERE, "kubeflow").name == "configmap"
+    assert choose(asking("auto"), NOWHERE, "kubeflow").reason == "no registry is set (s2i.registry)"
+
+
+@pytest.mark.parametrize("strategy", ["", "append", "buildah"])
+def test_on_this_machine_it_is_a_folder_whatever_is_asked_for(strategy: str) -> None:
+    assert choose(asking(strategy), PUSHING, "local", which=nothing).name == "directory"
+
+
+def test_the_cell_wins_over_the_settings() -> None:
+    settings = Settings(home=Path("/nowhere"), s2i_registry="registry.example", s2i_provider="configmap")
+    chosen = Choice(name="configmap", reason="the setting s2i.provider says so")
+    assert choose(asking(), settings, "kubeflow") == chosen
+    assert choose(asking("append"), settings, "kubeflow") == Choice(name="append", reason="%s2i=append says so")
+    assert choose(asking("auto"), settings, "kubeflow").name == "append"
+
+
+def test_the_builder_of_the_first_ciao_means_auto_and_a_notice_says_so() -> None:
+    settings = Settings(home=Path("/nowhere"), s2i_provider="img")
+    found = choose(asking(), settings, "kubeflow")
+    assert (found.name, "it means auto now" in found.notice) == ("configmap", True)
+    assert choose(asking("configmap"), settings, "kubeflow").notice == ""
+
+
+@pytest.mark.parametrize("strategy", [s for s in STRATEGIES if s not in ("auto", "configmap")])
+def test_what_pushes_needs_a_registry(strategy: str) -> None:
+    assert refusal(asking(strategy), NOWHERE) == (
+        f"{strategy} pushes an image, and no registry is set (%s2i={strategy}). Set s2i.registry in "
+        "~/.ciao/config.yaml, or CIAO_S2I_REGISTRY, such as registry.example/team; or use %s2i=configmap, which needs "
+        "none"
+    )
+
+
+@pytest.mark.parametrize("strategy", ON_THE_HOST)
+def test_a_builder_of_this_machine_must_be_here(strategy: str) -> None:
+    assert refusal(asking(strategy)).endswith("Install it, or use %s2i=append, which runs no program here")
+    assert choose(asking(strategy), PUSHING, "kubeflow", which=everything).name == strategy
+    assert strategy in PROGRAMS
+
+
+def test_the_program_that_is_missing_is_named() -> None:
+    assert "there is no executor or kaniko on PATH (%s2i=kaniko)" in refusal(asking("kaniko"))
+    with pytest.raises(BundleError, match="there is no docker on PATH"):
+        choose(asking("s2i"), PUSHING, "kubeflow", which=lambda name: "/s2i" if name == "s2i" else None)

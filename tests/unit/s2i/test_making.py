@@ -1,0 +1,34 @@
+"""Which strategy stands behind a name, and what it says before it begins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NoReturn
+
+from ciao.interpreter.reading import read
+from ciao.model import Cell, Files, Job, Notice, Packing, Target
+from ciao.s2i.choosing import Choice
+from ciao.s2i.making import made
+from ciao.settings import Settings
+
+NOWHERE = Settings(home=Path("/nowhere"))
+SPEC = read(Cell(text="%framework=jax\nx"), settings=NOWHERE)
+
+
+def no_registry() -> NoReturn:
+    raise AssertionError("a client of registries was made")
+
+
+def test_what_pushes_nothing_makes_no_client_of_registries() -> None:
+    for name in ("directory", "configmap"):
+        assert made(Choice(name=name, reason=""), NOWHERE, registry=no_registry).name == name
+
+
+async def test_what_a_choice_has_to_say_is_said_before_the_build() -> None:
+    told: list[Packing | Notice] = []
+    strategy = made(Choice(name="configmap", reason="", notice="img is gone"), NOWHERE, registry=no_registry)
+    bundle = await strategy.build(SPEC, Job.named(SPEC, backend="kubeflow", now=0.0), Target(), told.append)
+    assert told[0] == Notice(text="img is gone")
+    assert isinstance(bundle, Files)
+    assert await strategy.plan(SPEC, Target()) == bundle
+    assert strategy.name == "configmap"

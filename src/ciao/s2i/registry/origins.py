@@ -1,0 +1,81 @@
+"""Where a registry is: the address behind its name, and whether it may be spoken to without TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import ssl
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from ciao.k8s.proxies import proxy_for
+from ciao.s2i.registry.names import HUB
+from ciao.settings import Settings
+
+__all__ = ["Origins", "address", "is_loopback", "origin"]
+
+HUB_ADDRESS = "registry-1.docker.io"
+CONNECT = 10.0
+"""Seconds."""
+
+
+class Origins:
+    """The base address of each registry, found out at the first request to it."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        self._insecure = frozenset(host.removeprefix("http://").rstrip("/") for host in settings.s2i_insecure)
+        self._environ = environ
+        self._found: dict[str, str] = {}
+
+    def plain(self, host: str) -> bool:
+        """Whether plain HTTP is allowed: on this machine, and where the user has said so. Nowhere else."""
+        name = _name(host)
+        return is_loopback(name) or bool(self._insecure & {host, name})
+
+    async def of(self, host: str) -> str:
+        """Such as ``https://registry.example:5000``. TLS is asked for first, also where it need not be."""
+        if host not in self._found:
+            plain = self.plain(host) and not await self._speaks_tls(host)
+            self._found[host] = f"{'http' if plain else 'https'}://{address(host)}"
+        return self._found[host]
+
+    async def _speaks_tls(self, host: str) -> bool:
+        """Begins a handshake that trusts nobody, and so never comes to an end."""
+        parts = urlsplit(f"https://{address(host)}")
+        if not parts.hostname or proxy_for(f"http://{address(host)}", self._environ):
+            return False
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        try:
+            async with asyncio.timeout(CONNECT):
+                _, writer = await asyncio.open_connection(parts.hostname, parts.port or 443, ssl=context)
+        except ssl.SSLCertVerificationError:
+            return True
+        except (OSError, TimeoutError):  # no TLS, or nobody there at all: the request itself will tell
+            return False
+        writer.close()
+        return True
+
+
+def address(host: str) -> str:
+    """Where its API is: Docker Hub's is elsewhere."""
+    return HUB_ADDRESS if host == HUB else host
+
+
+def is_loopback(name: str) -> bool:
+    """Of a host without its port."""
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def origin(url: str) -> tuple[str, str, int]:
+    """What makes two addresses the same place: scheme, host, port."""
+    parts = urlsplit(url)
+    return parts.scheme, (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _name(host: str) -> str:
+    return urlsplit(f"//{host}").hostname or ""

@@ -88,6 +88,8 @@ KWOK = Build(module="kwok", programs=("kwok",), minutes=2, modules=(KWOK_STAGES,
 KUEUE = Build(module="kueue", programs=(), minutes=0, modules=(KUEUE_CRDS,))
 """No program: a module that it is built from is in no checksum database. Only its CRDs are read."""
 BUILDKIT = Build(module="buildkit", programs=("buildctl", "buildkitd"), minutes=2)
+ROOTLESSKIT = Build(module="rootlesskit", programs=("rootlesskit",), minutes=1)
+"""What BuildKit runs in without root."""
 KANIKO = Build(module="kaniko", programs=("executor",), minutes=2)
 S2I = Build(
     module="s2i",
@@ -97,7 +99,7 @@ S2I = Build(
 )
 """OpenShift's source-to-image. Without the tags it wants the headers of libraries that it does not use."""
 CRANE = Build(module="crane", programs=("crane",), minutes=1)
-BUILDERS = (BUILDKIT, KANIKO, S2I, CRANE)
+BUILDERS = (BUILDKIT, ROOTLESSKIT, KANIKO, S2I, CRANE)
 """What makes images in another way than a cluster's own: strategies, and what they are measured against."""
 LAZY = (CONTAINERD, KWOK, KUEUE, *BUILDERS)
 """Built when first required: not every cluster has them."""

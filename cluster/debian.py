@@ -21,6 +21,7 @@ PACKAGES = (
     "iptables",
     "openssl",
     "runc",
+    "uidmap",
     "util-linux",
 )
 

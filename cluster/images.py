@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cluster import layers, layout, locks
+from cluster.builder_recipes import Built, Linked, User
 from cluster.layers import Layer, Packed
-from cluster.recipes import Busybox, Dash, Debian, Packages, Programs, Wheels
+from cluster.recipes import Busybox, Dash, Debian, Packages, Programs, Texts, Wheels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,5 +119,28 @@ OPENMPI = Image(
         below=DEBIAN,
     ),
 )
+MAPS = Linked(paths=("/usr/sbin/runc",), capable=(("/usr/bin/newuidmap", "setuid"), ("/usr/bin/newgidmap", "setgid")))
+BUILDKIT = Image(
+    name="buildkit",
+    layer=Layer(
+        name="buildkit",
+        recipe=Built(paths=("/usr/bin/buildkitd", "/usr/bin/buildctl", "/usr/bin/rootlesskit")),
+        below=Layer(name="runc", recipe=MAPS, below=Layer(name="user", recipe=User(name="user"), below=BUSYBOX)),
+    ),
+    entrypoint=("rootlesskit", "buildkitd"),
+)
+"""BuildKit without root, with all that the public image `moby/buildkit:*-rootless` has and a build needs."""
+KANIKO = Image(
+    name="kaniko",
+    layer=Layer(
+        name="kaniko",
+        recipe=Built(paths=("/kaniko/executor",)),
+        below=Layer(name="root", recipe=Texts(files=(("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n"),))),
+    ),
+    entrypoint=("/kaniko/executor",),
+)
+"""Nothing but itself, as in the public one: no shell."""
 ALWAYS = (PAUSE, INIT, KUBECTL_DELIVERY)
-ALL = {image.name: image for image in (*ALWAYS, TINY, PYTHON, PYTORCH, JAX, TENSORFLOW, XGBOOST, OPENMPI)}
+ALL = {
+    image.name: image for image in (*ALWAYS, TINY, PYTHON, PYTORCH, JAX, TENSORFLOW, XGBOOST, OPENMPI, BUILDKIT, KANIKO)
+}

@@ -63,7 +63,7 @@ class Tree:
             ClusterError: tar failed.
         """
         _mark_removed(self.root)
-        command = ("tar", "-C", str(self.root), "--numeric-owner", "-c", ".")
+        command = ("tar", "-C", str(self.root), "--numeric-owner", *_attributes(self.root), "-c", ".")
         content = hashlib.sha256()
         with subprocess.Popen(command, stdout=subprocess.PIPE) as tar, gzip.GzipFile(target, "wb", 1, mtime=0) as layer:
             assert tar.stdout  # noqa: S101 - it is a pipe
@@ -96,6 +96,13 @@ def run(*command: str, folder: Path | None = None, variables: Mapping[str, str] 
         shown = " ".join(word for word in command if word not in {*APART, INSIDE})
         raise ClusterError(f"`{shown}` ended with {done.returncode}:\n{done.stdout[-2000:]}")
     return done.stdout
+
+
+def _attributes(root: Path) -> tuple[str, ...]:
+    """Rights of programs are attributes, which tar keeps only in the format that has a place for them."""
+    files = (Path(folder, name) for folder, _, names in os.walk(root) for name in names)
+    has = any("security.capability" in os.listxattr(path, follow_symlinks=False) for path in files)
+    return ("--xattrs", "--xattrs-include=security.capability") if has else ()
 
 
 def _mark_removed(root: Path) -> None:

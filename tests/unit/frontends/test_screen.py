@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from binascii import crc32
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -13,14 +14,17 @@ from ciao.logs.budget import CAP, CAP_LINES, KEPT, QUEUE, TAIL
 from ciao.logs.pieces import PIECE
 from ciao.model import (
     Attempt,
+    Bundled,
     Created,
     Failure,
     Finished,
+    Folder,
     Job,
     Line,
     Lines,
     Notice,
     Outcome,
+    Packing,
     Phase,
     ReplicaChanged,
     ReplicaState,
@@ -334,3 +338,46 @@ def test_the_engines_thread_and_the_frontends_thread_do_not_disturb_each_other(s
     thread.join()
     drawn.append(screen.close())
     assert "".join(drawn).splitlines()[1:] == [f"worker-0 | line {n}" for n in range(500)]
+
+
+def test_how_far_the_code_is_stands_in_the_status_line_after_a_second(screen: Screen, clock: Clock) -> None:
+    screen(Packing(step="pushing the code", done=0, total=50_000_000))
+    clock.time = 0.9
+    assert "pushing" not in words(screen)
+    clock.time = 2.0
+    screen(Packing(step="pushing the code", done=24_000_000, total=50_000_000))
+    assert words(screen).endswith("job on local · pushing the code: 24 of 50 MB, 12 MB/s")
+
+
+def test_once_the_code_is_there_one_line_is_left_of_its_way(screen: Screen, clock: Clock) -> None:
+    screen(Packing(step="pushing the code"))
+    clock.time = 3.0
+    screen(Bundled(bundle=Folder(path=Path("/x"), entry="cell.py")))
+    screen(Created(job=JOB))
+    assert "pushing" not in words(screen)
+    assert screen.take().splitlines()[1:] == ["packed in 3.0 s: pushing the code (3.0 s)"]
+
+
+def test_a_quick_way_leaves_nothing(screen: Screen, clock: Clock) -> None:
+    screen(Packing(step="pushing the code", done=1, total=1))
+    clock.time = 0.5
+    screen(Bundled(bundle=Folder(path=Path("/x"), entry="cell.py")))
+    screen(Created(job=JOB))
+    clock.time = 5.0
+    assert "pack" not in screen.take() + words(screen)
+
+
+def test_progress_that_goes_on_gives_a_new_line_only_now_and_then(screen: Screen, clock: Clock) -> None:
+    """In a terminal each new key is a line of its own."""
+    keys = []
+    for tenth in range(1, 101):
+        clock.time = tenth / 10
+        screen(Packing(step="pushing the code", done=tenth, total=100))
+        status = screen.status()
+        keys += [status.key] if status else []
+    assert len(set(keys)) == 6  # one before the first second, and one a quarter
+
+
+def words(screen: Screen) -> str:
+    status = screen.status()
+    return status.text if status else ""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import assert_never
 
 from ciao.frontends.display.colour import Prefixes, plain
+from ciao.frontends.display.packing import Progress
 from ciao.frontends.display.status import Stage, Status, View, failed, short, status
 from ciao.logs.budget import Budget, tick
 from ciao.logs.folding import Folding
@@ -75,6 +76,7 @@ class Screen:
         self._prefixes = Prefixes((), colour=colour)
         self._replicas: dict[str, ReplicaStatus] = {}
         self._early: list[str] = []
+        self._packing = Progress()
         self._asked = now()
         self._started: float | None = None
         self._attempt: tuple[int, int] | None = None
@@ -155,9 +157,15 @@ class Screen:
             case Finished(outcome=outcome):
                 self.outcome = outcome
             case SpecRead() | Packing() | Bundled():
-                pass
+                self._pack(event)
             case _:
                 assert_never(event)
+
+    def _pack(self, event: SpecRead | Packing | Bundled) -> None:
+        if isinstance(event, Packing):
+            self._packing.hear(event, self._clock())
+        elif isinstance(event, Bundled) and (summary := self._packing.end(self._clock())):
+            self._note(summary)
 
     def _read(self, event: Lines | Traced) -> None:
         """While replicas fail nobody knows whose error will be the cell's; so each says where its traceback is."""
@@ -214,6 +222,7 @@ class Screen:
             asked=self._asked,
             started=self._started,
             attempt=self._attempt,
+            packing=self._packing.shown(self._clock()),
             stage=stage,
             outcome=self.outcome,
             now=self._now(),

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, assert_never
 
 from ciao.frontends.display.colour import plain
+from ciao.frontends.display.packing import Shown
 from ciao.model import Failure, Outcome, Phase, ReplicaState, ReplicaStatus
 
 __all__ = ["Stage", "Status", "View", "duration", "failed", "short", "status"]
@@ -47,7 +48,7 @@ class Stage(NamedTuple):
 class View:
     """What the line tells of. Times are epoch seconds; ``name`` is empty before the job has one.
 
-    ``started`` is when its first replica ran, ``asked`` when the job began to exist.
+    ``started`` is when its first replica ran, ``asked`` when the job began to exist; ``packing`` tells of its code.
     """
 
     name: str = ""
@@ -56,6 +57,7 @@ class View:
     asked: float
     started: float | None = None
     attempt: tuple[int, int] | None = None
+    packing: Shown | None = None
     stage: Stage | None = None
     outcome: Outcome | None = None
     now: float
@@ -73,9 +75,11 @@ class Status:
 def status(view: View) -> Status:
     """The line of this moment."""
     state, (words, passing) = _state(view), _words(view)
-    body = " · ".join(map(plain, [f"{view.name or 'job'} on {view.where}", *(_progress(view) if passing else [])]))
+    same = " · ".join(map(plain, [f"{view.name or 'job'} on {view.where}", *(_progress(view) if passing else [])]))
+    packing = view.packing if passing else None
+    body, key = (f"{same} · {packing.text}", f"{same} · {packing.key}") if packing else (same, same)
     text = f"{words}{passing} · {body}"
-    return Status(html=_html(state, f"{words}{passing}", body), text=text, key=f"{words} · {body}")
+    return Status(html=_html(state, f"{words}{passing}", body), text=text, key=f"{words} · {key}")
 
 
 def failed(failure: Failure, verb: str = ": ") -> str:

@@ -23,8 +23,10 @@ from ciao.frontends.display.status import duration
 from ciao.frontends.display.traceback import CellSource, printable
 from ciao.frontends.shell import streams
 from ciao.frontends.shell.file import read_cell
+from ciao.frontends.shell.live import Live
 from ciao.model import (
     Attempt,
+    Bundled,
     Created,
     Event,
     Job,
@@ -32,6 +34,7 @@ from ciao.model import (
     Lines,
     Notice,
     Outcome,
+    Packing,
     Phase,
     ReplicaChanged,
     ReplicaState,
@@ -92,6 +95,7 @@ class Printer:
         self._job: Job | None = None
         self._prefixes = Prefixes((), colour=colour)
         self._reasons: set[str] = set()
+        self._live = Live()
         self.gone: BrokenPipeError | CiaoError | None = None
 
     @property
@@ -121,7 +125,30 @@ class Printer:
 
     def __call__(self, event: Event) -> None:
         """Print what there is to say of an event."""
+        if isinstance(event, Packing):
+            self._live.hear(event)
+            return
+        with self._live.paused():
+            self._tell(event)
+
+    def tick(self) -> None:
+        """Show how far the code is, while it is on its way."""
+        self._live.tick()
+
+    def say(self, text: str) -> None:
+        """A line of our own."""
+        with self._live.paused():
+            _say(text)
+
+    def over(self) -> None:
+        """Nothing more is to come."""
+        self._live.end()
+
+    def _tell(self, event: Event) -> None:
         match event:
+            case Bundled():
+                if summary := self._live.end():
+                    _say(summary)
             case Lines(lines=lines):
                 self._print(lines)
             case Created(job=job):
@@ -174,12 +201,14 @@ def _until_over(run: Run, printer: Printer, stops: list[int], *, at_stop: str, u
     seen = 0
     while not run.done.done() and not (until_created and printer.created):
         futures.wait([run.done], timeout=TICK)
+        printer.tick()
         asked = len(stops) + (printer.gone is not None)
         if asked > seen:
             run.cancel()
             if not seen and stops:
-                _say(f"{printer.name} {at_stop}")
+                printer.say(f"{printer.name} {at_stop}")
             seen = asked
+    printer.over()
 
 
 def _verdict(outcome: Outcome | None, printer: Printer, stops: list[int], source: CellSource) -> int:

@@ -12,6 +12,7 @@
         supervisor.log    what the supervisor itself had to say
         code/             the cell's file and the runner
         work/             the replicas' working directory
+        included.json     what was put there for them
         logs/worker-0.log every line of a replica, stamped
 """
 
@@ -24,7 +25,7 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,6 +118,11 @@ class JobFolder:
         return self.path / "work"
 
     @property
+    def included_file(self) -> Path:
+        """What was put into the working directory before the job began."""
+        return self.path / "included.json"
+
+    @property
     def logs(self) -> Path:
         """The replicas' logs."""
         return self.path / "logs"
@@ -181,7 +187,25 @@ class JobFolder:
     @property
     def has_files(self) -> bool:
         """Replicas left something in their working directory."""
-        return any(files for _, _, files in os.walk(self.work))
+        return next(self.made(), None) is not None
+
+    def note_included(self, names: Iterable[str]) -> None:
+        """Remember what was put into the working directory, by its paths there: it is a copy, and nobody's work."""
+        self.write(self.included_file, {name: _state(self.work / name) for name in names})
+
+    def made(self) -> Iterator[str]:
+        """Files in the working directory that replicas wrote or changed, by their paths there, in no order."""
+        try:
+            included = json.loads(self.included_file.read_bytes())
+        except (OSError, ValueError):
+            included = {}
+        for folder, folders, files in os.walk(self.work):
+            folders[:] = [name for name in folders if name != "__pycache__"]  # Python's own, of what was included
+            for file in files:
+                path = Path(folder, file)
+                name = path.relative_to(self.work).as_posix()
+                if name not in included or included[name] != _state(path):
+                    yield name
 
     def strip(self) -> None:
         """Delete log and code; what the job was, how it ended and the files of its replicas stay."""
@@ -212,6 +236,15 @@ class JobFolder:
         except OSError:
             gone = self.path
         shutil.rmtree(gone, ignore_errors=True)
+
+
+def _state(path: Path) -> list[int] | None:
+    """Another one after every change; None for what is gone."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    return [status.st_size, status.st_mtime_ns]
 
 
 def _job(name: str, data: Mapping[str, Any]) -> Job:

@@ -8,6 +8,8 @@ from pathlib import Path
 from ciao.home import RUNNER, JobFolder, writing
 from ciao.model import Folder, Job, JobSpec, Target
 from ciao.s2i.base import Tell
+from ciao.s2i.context import FILES, MODULES, content_of, gather
+from ciao.s2i.layer import Entry
 from ciao.s2i.sources import runner_folder
 from ciao.settings import Settings
 
@@ -15,29 +17,47 @@ __all__ = ["Directory"]
 
 
 class Directory:
-    """Writes the cell's file and a copy of the runner into the job's own ``code`` folder.
+    """Writes the cell's file, a copy of the runner and included modules into the job's own ``code`` folder.
 
-    A copy, so that a job that outlives an upgrade of Ciao keeps the runner it was started with.
+    A copy, so that a job that outlives an upgrade of Ciao keeps the runner it was started with. What belongs into the
+    working directory is written there: all replicas share it.
     """
 
     name = "directory"
 
     def __init__(self, settings: Settings) -> None:
-        self._home = settings.home
+        self._settings = settings
 
     async def plan(self, spec: JobSpec, target: Target) -> Folder:  # noqa: ARG002  # the seam's
         """The folder has its name with the job."""
-        return Folder(path=self._home, entry=spec.cell.filename)
+        context = await gather(spec, self._settings, lambda _: None, here=True)
+        return Folder(path=self._settings.home, entry=context.entry)
 
     async def build(self, spec: JobSpec, job: Job, target: Target, tell: Tell) -> Folder:  # noqa: ARG002  # the seam's
         """Raises StateError if the folder cannot be written; nothing is left then."""
-        folder = JobFolder.of(self._home, job.name)
+        context = await gather(spec, self._settings, tell, here=True)
+        folder = JobFolder.of(self._settings.home, job.name)
         folder.create()
         with writing(folder):
             folder.code.mkdir(mode=0o700)
-            (folder.code / spec.cell.filename).write_bytes(spec.code.encode())
+            modules = {e.path: e for e in context.entries if e.path.startswith(MODULES)}
+            _write(folder.code, {context.entry: context.code, **modules})
             _copy_runner(folder.code / RUNNER)
-        return Folder(path=folder.code, entry=spec.cell.filename)
+            files = {e.path.removeprefix(FILES): e for e in context.entries if e.path.startswith(FILES)}
+            if files:
+                folder.work.mkdir(mode=0o700)
+                _write(folder.work, files)
+                folder.note_included(files)
+        return Folder(path=folder.code, entry=context.entry)
+
+
+def _write(folder: Path, entries: dict[str, Entry]) -> None:
+    for name, entry in entries.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content_of(entry))
+        if entry.executable:
+            path.chmod(0o755)
 
 
 def _copy_runner(target: Path) -> None:

@@ -63,15 +63,15 @@ def _named(
         case "configmap":
             from ciao.s2i.configmap import ConfigMap
 
-            return ConfigMap()
+            return ConfigMap(settings)
         case "append":
             return _of("ciao.s2i.append", "Append")(settings, registry(), api)
         case "imagevolume":
             return _of("ciao.s2i.imagevolume", "ImageVolume")(settings, registry(), api)
         case _ if name in ON_THE_HOST:
-            return _of("ciao.s2i.command.strategy", "Command")(name, settings)
+            return _of("ciao.s2i.command.strategy", "Command")(name, settings, registry())
         case _:
-            return _of("ciao.s2i.incluster.strategy", "InCluster")(name, settings, api)
+            return _of("ciao.s2i.incluster.strategy", "InCluster")(name, settings, api, registry=registry())
 
 
 def _of(module: str, name: str) -> Callable[..., S2IClient]:

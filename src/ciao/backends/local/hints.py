@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 from ciao.home import JobFolder
@@ -42,7 +43,7 @@ def hint(failure: Failure, folder: JobFolder) -> str:
 def files_made(folder: JobFolder) -> str:
     """Where the files are that the job's code wrote; nothing if it wrote none."""
     try:
-        names = sorted(p.name for p in folder.work.iterdir() if p.name != "__pycache__")
+        names = sorted({name.partition("/")[0] for name in folder.made()})
     except OSError:
         return ""
     if not names:
@@ -55,10 +56,14 @@ def _missing_module(failure: Failure, python: str, notebook: Path) -> str:
     found = _NO_MODULE.search(failure.evalue)
     if found is not None and ((notebook / f"{found[1]}.py").exists() or (notebook / found[1]).is_dir()):
         return (
-            f"{found[1]} lies beside the notebook, and replicas run in a folder of their own. Above the import: "
-            'import os, sys; sys.path.insert(0, os.environ["CIAO_NOTEBOOK_DIR"])'
+            f"{found[1]} lies beside the notebook, and replicas run in a folder of their own: "
+            f"send it along with %include={_beside(notebook, found[1])}"
         )
     return f"{failure.replica} runs {python}: install it there, or choose another Python with %python="
+
+
+def _beside(notebook: Path, module: str) -> str:
+    return f"{module}.py" if (notebook / f"{module}.py").exists() else f"{module}/"
 
 
 def _missing_file(evalue: str, notebook: Path) -> str:
@@ -66,6 +71,6 @@ def _missing_file(evalue: str, notebook: Path) -> str:
     if found is None or not (notebook / found[1]).exists():
         return ""
     return (
-        f"{found[1]} lies beside the notebook, and replicas run in a folder of their own: "
-        f'open it as os.path.join(os.environ["CIAO_NOTEBOOK_DIR"], "{found[1]}")'
+        f"{found[1]} lies beside the notebook, and replicas run in a folder of their own: send it along with "
+        f'%include={shlex.quote(found[1])}, or open it as os.path.join(os.environ["CIAO_NOTEBOOK_DIR"], "{found[1]}")'
     )

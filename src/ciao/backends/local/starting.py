@@ -30,7 +30,7 @@ def start(folder: JobFolder, job: Job, planned: Launch, reservation: Reservation
     The lock is held before job.json is there: to others a job without one is a job whose supervisor died.
     Raises OSError if the folder cannot be written, CreateRefused if the supervisor cannot be started.
     """
-    folder.work.mkdir(mode=0o700)
+    folder.work.mkdir(mode=0o700, exist_ok=True)  # what the cell includes may be there already
     folder.logs.mkdir(mode=0o700)
     lock = os.open(folder.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

@@ -1,1 +1,1 @@
-"""What a cell sends along: files, folders and modules of this machine."""
+"""Files, folders and modules of this machine that go along with a cell: ``%include=src/ mylib data.csv``."""

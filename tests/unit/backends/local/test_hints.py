@@ -33,7 +33,7 @@ def failure(ename: str, evalue: str) -> Failure:
     ("ename", "evalue", "words"),
     [
         ("ModuleNotFoundError", "No module named 'torch'", "worker-0 runs /opt/py/bin/python: install it there"),
-        ("ModuleNotFoundError", "No module named 'mine.part'", 'sys.path.insert(0, os.environ["CIAO_NOTEBOOK_DIR"])'),
+        ("ModuleNotFoundError", "No module named 'mine.part'", "%include=mine.py"),
         ("FileNotFoundError", "[Errno 2] No such file or directory: 'data.csv'", 'os.environ["CIAO_NOTEBOOK_DIR"], '),
         ("EOFError", "EOF when reading a line", "no keyboard"),
         ("ValueError", "Number of processes must be defined.", 'int(os.environ["NUM_PROCESSES"])'),

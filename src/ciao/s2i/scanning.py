@@ -1,0 +1,158 @@
+"""Secrets in what is about to be sent: everybody who can pull the image, or read the namespace, would read them.
+
+A pattern for each kind of credential that can be told by its shape, and one for values that are given to names such as
+``password``. Each begins with fixed letters and repeats only within bounds, so that time is linear in the text.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+__all__ = ["Finding", "scan"]
+
+TEXT = 8192
+"""A file with a zero byte among its first ones is no text, as git decides."""
+
+ALLOWED = (b"pragma: allowlist secret", b"gitleaks:allow", b"ciao: no secret")
+"""A comment that says so in the line; the first two are those of other scanners."""
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """A secret: in which line, counted from 1, and of which kind. Never what it is."""
+
+    line: int
+    kind: str
+
+
+def _varied(value: bytes) -> bool:
+    """Not as in an example: ``hf_xxxx``."""
+    return len(set(value)) > 8 and b"EXAMPLE" not in value.upper()
+
+
+def _mixed(value: bytes) -> bool:
+    """Letters and digits at random, and not words."""
+    digits = sum(48 <= byte <= 57 for byte in value)
+    letters = sum(byte | 32 in range(97, 123) for byte in value)
+    return digits > 0 and letters > 0 and _entropy(value) >= 3.0 and b"EXAMPLE" not in value.upper()
+
+
+def _entropy(value: bytes) -> float:
+    """Bits for each character."""
+    shares = [count / len(value) for count in Counter(value).values()]
+    return -sum(share * math.log2(share) for share in shares)
+
+
+_PLACEHOLDER = re.compile(
+    rb"(?i)(?:your|my|the|some|insert|enter)?[-_ ]?(?:pass(?:word|phrase|wd)?|pwd|secret|token|key|change[-_ ]?me|"
+    rb"example|sample|dummy|fake|test(?:ing)?|placeholder|redacted|hidden|none|null|true|false|todo|xxx+|\*+|\.+|x+)"
+    rb"(?:[-_ ]?(?:here|goes here|123|1234|word|value))?"
+)
+_NOT_A_VALUE = re.compile(rb"[${}<>()\[\]|]|%\(|://|^[./~]|\\n")
+
+
+def _password(value: bytes) -> bool:
+    """Anything but an example, a template, a path or a sentence."""
+    if _NOT_A_VALUE.search(value) or b" " in value:
+        return False
+    return _PLACEHOLDER.fullmatch(value) is None and len(set(value)) > 3
+
+
+def _token(value: bytes) -> bool:
+    return len(value) >= 16 and _password(value) and _mixed(value)
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """``marks``: one of these is in every text that the pattern finds something in. Its last group is the secret."""
+
+    kind: str
+    marks: tuple[bytes, ...]
+    pattern: re.Pattern[bytes]
+    real: Callable[[bytes], bool] = _varied
+
+
+def _rule(kind: str, marks: str, pattern: str, real: Callable[[bytes], bool] = _varied, flags: int = 0) -> _Rule:
+    return _Rule(kind, tuple(marks.encode().split()), re.compile(pattern.encode(), flags), real)
+
+
+_START = r"(?<![A-Za-z0-9_-])"
+_ASSIGNED = r"""["']?\]?\s{0,4}(?::\s{0,2}str\s{0,2})?[:=]\s{0,4}"""
+_QUOTED = r"""[rbuf]{0,2}(?:"([^"\s]{6,200})"|'([^'\s]{6,200})')"""
+
+RULES = (
+    _rule("an AWS access key", "AKIA ASIA", _START + r"((?:AKIA|ASIA)[A-Z0-9]{16})(?![A-Za-z0-9])", _mixed),
+    _rule(
+        "an AWS secret key", "aws_secret aws_session",
+        r"aws_(?:secret_access_key|session_token)" + _ASSIGNED + r"""["']?([A-Za-z0-9/+=]{40,1500})""",
+        _mixed, re.IGNORECASE,
+    ),
+    _rule("a Google API key", "AIza", _START + r"(AIza[A-Za-z0-9_-]{35})(?![A-Za-z0-9_-])", _mixed),
+    _rule("a GitHub token", "ghp_ gho_ ghu_ ghs_ ghr_", _START + r"(gh[pousr]_[A-Za-z0-9]{36,255})", _mixed),
+    _rule("a GitHub token", "github_pat_", r"(github_pat_[A-Za-z0-9_]{22,255})", _mixed),
+    _rule("a GitLab token", "glpat-", r"(glpat-[A-Za-z0-9_-]{20,255})", _mixed),
+    _rule("a Hugging Face token", "hf_", _START + r"(hf_[A-Za-z0-9]{30,255})", _varied),
+    _rule("a Slack token", "xox", _START + r"(xox[abeoprs]-[A-Za-z0-9-]{10,255})", _mixed),
+    _rule("a Slack web hook", "hooks.slack.com", r"(hooks\.slack\.com/services/[A-Za-z0-9/]{20,255})"),
+    _rule("an OpenAI or Anthropic key", "sk-", _START + r"(sk-[A-Za-z0-9_-]{20,255})", _mixed),
+    _rule("a Stripe key", "sk_live_ rk_live_", _START + r"([sr]k_live_[A-Za-z0-9]{20,255})"),
+    _rule("a Docker token", "dckr_pat_", r"(dckr_pat_[A-Za-z0-9_-]{20,255})"),
+    _rule("an npm token", "npm_", _START + r"(npm_[A-Za-z0-9]{36})(?![A-Za-z0-9])", _mixed),
+    _rule("a PyPI token", "pypi-AgE", r"(pypi-AgE[A-Za-z0-9_-]{50,1000})"),
+    _rule(
+        "a private key", "PRIVATE KEY-----",
+        r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----(?:\\r|\\n|\s){0,8}([A-Za-z0-9+/=:, -]{20})",
+    ),
+    _rule(
+        "a password in an address", "://",
+        r"""://[^\s:/@'"<>{}$]{0,64}:([^\s:/@'"<>{}$]{3,128})@[A-Za-z0-9\[]""", _password,
+    ),
+    _rule(
+        "a password", "pass pwd", r"(?:passw(?:or)?d|passphrase|(?<![a-z])pwd|(?<![a-z])pass)" + _ASSIGNED + _QUOTED,
+        _password, re.IGNORECASE,
+    ),
+    _rule(
+        "a secret", "secret token key",
+        r"(?:secret|token|api_?key|access_?key|secret_?key|auth_?key)" + _ASSIGNED + _QUOTED, _token, re.IGNORECASE,
+    ),
+    _rule(
+        "a secret", "pass pwd secret token key",  # as in .env, YAML and INI; code has names and calls there
+        r"^[\w.-]{0,60}(?:passw(?:or)?d|passphrase|pwd|secret|token|api_?key|access_?key|secret_?key|auth_?key)"
+        r"[ \t]{0,4}[:=][ \t]{0,4}([A-Za-z0-9+/=_!@#%^&*.~-]{8,200})[ \t\r]{0,4}$",
+        _token, re.IGNORECASE | re.MULTILINE,
+    ),
+)  # fmt: skip
+
+
+def scan(content: bytes) -> list[Finding]:
+    """What looks like a secret, in the order of lines; nothing for what is no text."""
+    if b"\0" in content[:TEXT]:
+        return []
+    small = content.lower()
+    found = {at: rule.kind for rule in reversed(RULES) for at in _places(rule, content, small)}
+    return sorted({Finding(line, kind) for line, kind in _lines(content, found)})
+
+
+def _places(rule: _Rule, content: bytes, small: bytes) -> Iterator[int]:
+    text = small if rule.pattern.flags & re.IGNORECASE else content
+    if not any(mark in text for mark in rule.marks):
+        return
+    for match in rule.pattern.finditer(content):
+        value = match[match.lastindex or 0]
+        if rule.real(value):
+            yield match.start(match.lastindex or 0)
+
+
+def _lines(content: bytes, found: dict[int, str]) -> Iterator[tuple[int, str]]:
+    """The line of each place, in one pass."""
+    line, last = 1, 0
+    for at in sorted(found):
+        line += content.count(b"\n", last, at)
+        last = at
+        begin, end = content.rfind(b"\n", 0, at) + 1, content.find(b"\n", at)
+        if not any(word in content[begin : end if end >= 0 else None] for word in ALLOWED):
+            yield line, found[at]

@@ -13,7 +13,7 @@ ON_THE_HOST: Mapping[str, str] = MappingProxyType(
         "podman": "an image that podman builds here",
         "docker": "an image that docker builds here",
         "nerdctl": "an image that nerdctl builds here",
-        "s2i": "an image that source-to-image builds here, with docker",
+        "s2i": "an image that source-to-image puts together here, with docker, buildah or podman",
         "kaniko": "an image that kaniko's executor builds here",
         "buildkit": "an image that BuildKit builds here, by buildctl",
     }
@@ -38,5 +38,5 @@ STRATEGIES: Mapping[str, str] = MappingProxyType(
 )
 """Each with its meaning, in the order in which lists show them."""
 
-BUILDERS = frozenset({*ON_THE_HOST, *IN_THE_CLUSTER} - {"s2i"})
-"""Those that can build a Dockerfile of the user's. source-to-image has scripts in place of one."""
+BUILDERS = frozenset({*ON_THE_HOST, *IN_THE_CLUSTER})
+"""Those that can build a Dockerfile of the user's."""

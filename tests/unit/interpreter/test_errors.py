@@ -26,8 +26,8 @@ STRATEGIES = (
     "cluster-buildkit or cluster-kaniko"
 )
 BUILDERS = (
-    "Write %s2i=buildah before it; what builds one is buildah, podman, docker, nerdctl, kaniko, buildkit, "
-    "cluster-buildkit or cluster-kaniko"
+    "Write %s2i=buildah before it; what builds one is buildah, podman, docker, nerdctl, s2i, kaniko, "
+    "buildkit, cluster-buildkit or cluster-kaniko"
 )
 IN_QUOTES = 'Write it in quotes, such as %patch="{spec: {nodeSelector: {disk: ssd}}}"'
 OWN_CELL = "Run it in a cell of its own: below its magic lines a job cell is Python"

@@ -6,7 +6,7 @@ from typing import Any
 
 from ciao.backends.kubeflow.kinds import Runtime, Served
 from ciao.backends.kubeflow.manifests import Manifests, Place, manifests
-from ciao.model import Cell, Files, Job, JobSpec, Resources, Role, RoleSpec
+from ciao.model import Bundle, Cell, Files, Job, JobSpec, Mounted, Pinned, Resources, Role, RoleSpec
 
 EVERY_KIND = frozenset({"tfjobs", "pytorchjobs", "jaxjobs", "xgboostjobs", "paddlejobs", "mpijobs"})
 EVERYTHING = Served(v1=EVERY_KIND, override="runtimePatches")
@@ -43,9 +43,28 @@ def files(of: JobSpec) -> Files:
     return Files(entry="cell_7.py", files={"cell_7.py": of.code, "ciao_runner/__main__.py": "# the runner"})
 
 
-def made(of: JobSpec, *, attempt: int = 1, **known: Any) -> Manifests:
+PUSHED = "registry.example/team/ciao@sha256:"
+
+
+def pinned(*bases: str, **more: Any) -> Pinned:
+    """An image for each base, whose digest begins as the base is named."""
+    images = {base: PUSHED + base.encode().hex().ljust(64, "0") for base in bases}
+    return Pinned(entry="cell_7.py", images=images, **more)
+
+
+def mounted() -> Mounted:
+    return Mounted(entry="cell_7.py", image=PUSHED + 64 * "c")
+
+
+def made(of: JobSpec, *, attempt: int = 1, bundle: Bundle | None = None, **known: Any) -> Manifests:
     """All that is created for a spec; ``known`` changes the place."""
-    return manifests(of, job(of), files(of), place=place(**known), attempt=attempt)
+    return manifests(of, job(of), bundle or files(of), place=place(**known), attempt=attempt)
+
+
+def code(of: Manifests) -> dict[str, Any]:
+    """The ConfigMap."""
+    assert of.code is not None
+    return of.code
 
 
 def replica(of: Manifests, role: str) -> dict[str, Any]:

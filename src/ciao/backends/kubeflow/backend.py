@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -14,7 +14,16 @@ from ciao.backends.kubeflow.bases import architecture, bases
 from ciao.backends.kubeflow.cluster import Cluster
 from ciao.backends.kubeflow.configmaps import only_the_cell
 from ciao.backends.kubeflow.describing import facts, places
-from ciao.backends.kubeflow.finding import Found, events_of, found_job, found_jobs, images_in_use, seen_now, story_of
+from ciao.backends.kubeflow.finding import (
+    Found,
+    InUse,
+    events_of,
+    found_job,
+    found_jobs,
+    images_in_use,
+    seen_now,
+    story_of,
+)
 from ciao.backends.kubeflow.image_volumes import no_image_volumes
 from ciao.backends.kubeflow.keeping import Keep
 from ciao.backends.kubeflow.kinds import kind_named, kind_of
@@ -231,11 +240,8 @@ class Kubeflow:
         story = seen_now(story_of(found, keep.outcome()), pods, events=said)
         return replace(story.summary(), facts=facts(found, pods), places=places(pods, story.ranked))
 
-    async def images(self) -> Mapping[str, Sequence[str]]:
-        """The images that jobs which have not ended need, each with the names of those jobs.
-
-        Of all namespaces if this user may look into them, else of the one where jobs go. Raises BackendError.
-        """
+    async def images(self) -> InUse:
+        """The images that jobs which have not ended need. Raises BackendError."""
         cluster = self._cluster()
         return await images_in_use(cluster.api, await cluster.kinds(), namespace=cluster.namespace)
 

@@ -17,7 +17,17 @@ from ciao.k8s.base import EVENTS, PODS, Api, Manifest
 from ciao.k8s.errors import ApiError
 from ciao.model import Event, Job, JobSpec, Outcome, ReplicaState, Summary
 
-__all__ = ["Found", "events_of", "found_job", "found_jobs", "images_in_use", "outcome_note", "seen_now", "story_of"]
+__all__ = [
+    "Found",
+    "InUse",
+    "events_of",
+    "found_job",
+    "found_jobs",
+    "images_in_use",
+    "outcome_note",
+    "seen_now",
+    "story_of",
+]
 
 OUTCOME = f"{PREFIX}outcome"
 
@@ -74,30 +84,42 @@ async def found_jobs(api: Api, kinds: Iterable[Kind], *, namespace: str) -> list
     return sorted(summaries, key=lambda s: s.job.created, reverse=True)
 
 
-async def images_in_use(api: Api, kinds: Sequence[Kind], *, namespace: str) -> Mapping[str, Sequence[str]]:
-    """The images that jobs of ours still need, each with the names of the jobs: in all namespaces, else in this one."""
-    lists = await asyncio.gather(*(_anywhere(api, kind, namespace=namespace) for kind in kinds))
-    used: dict[str, list[str]] = {}
-    for manifest in (one for found in lists for one in found if not _has_ended(one)):
-        for image in images_in(manifest):
-            used.setdefault(image, []).append(str(manifest["metadata"].get("name")))
-    return used
+@dataclass(frozen=True, kw_only=True)
+class InUse:
+    """The images that jobs which have not ended need, each with the names of those jobs.
+
+    ``everywhere``: those of all namespaces were seen, and not only of one.
+    """
+
+    jobs: Mapping[str, Sequence[str]]
+    everywhere: bool
 
 
-async def _anywhere(api: Api, kind: Kind, *, namespace: str) -> list[Manifest]:
-    params = {"labelSelector": OURS}
+async def images_in_use(api: Api, kinds: Sequence[Kind], *, namespace: str) -> InUse:
+    """In all namespaces if this user may look there, else in this one. Raises ApiError if not even there."""
     try:
-        return list((await api.request("GET", kind.resource.path(), params=params)).get("items") or ())
+        return InUse(jobs=await _used(api, kinds, namespace=""), everywhere=True)
     except ApiError as error:
         if error.code != FORBIDDEN:
             raise
-    return await _items(api, kind.resource.path(namespace=namespace), params)
+    return InUse(jobs=await _used(api, kinds, namespace=namespace), everywhere=False)
 
 
-def _has_ended(manifest: Manifest) -> bool:
+async def _used(api: Api, kinds: Sequence[Kind], *, namespace: str) -> Mapping[str, Sequence[str]]:
+    used: dict[str, list[str]] = {}
+    for kind in kinds:  # the first that is refused says it all
+        path = kind.resource.path(namespace=namespace)
+        answer = await api.request("GET", path, params={"labelSelector": OURS})
+        for manifest in filter(_goes_on, answer.get("items") or ()):
+            for image in images_in(manifest):
+                used.setdefault(image, []).append(str(manifest["metadata"].get("name")))
+    return used
+
+
+def _goes_on(manifest: Manifest) -> bool:
     conditions = (manifest.get("status") or {}).get("conditions") or ()
     verdicts = {one.get("type") for one in conditions if one.get("status") == "True"}
-    return bool(verdicts & {"Succeeded", "Failed", "Complete"})
+    return not verdicts & {"Succeeded", "Failed", "Complete"}
 
 
 def story_of(found: Found, outcome: Outcome | None = None) -> Story:

@@ -142,7 +142,7 @@ def _unknown_host(pull: Pull) -> Waiting:
 def _unreachable(pull: Pull) -> Waiting:
     return Waiting(
         code=CODE,
-        words=f"the node cannot reach the registry {pull.host}: {cut(_last(pull.message)).rpartition(': ')[2]}",
+        words=f"the node cannot reach the registry {pull.host}: {cut(pull.message.rpartition(': ')[2])}",
         fix=_known_otherwise(pull),
         patience=4 * MOMENT,
     )

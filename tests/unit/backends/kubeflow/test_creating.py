@@ -13,7 +13,7 @@ from ciao.backends.kubeflow import creating
 from ciao.errors import CreateRefused
 from ciao.k8s.base import Manifest
 from ciao.k8s.errors import ApiError
-from fakes.asked import made, spec
+from fakes.asked import made, mounted, pinned, spec
 
 OBJECTS = made(spec("pytorch", worker=1))
 
@@ -29,6 +29,7 @@ class Server:
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     there: set[str] = field(default_factory=set)
+    kinds: set[str] = field(default_factory=set)
 
     async def request(
         self,
@@ -40,6 +41,7 @@ class Server:
         content: str = "",
     ) -> Manifest:
         kind = path.rsplit("/", 1 if method == "POST" else 2)[-1 if method == "POST" else -2]
+        self.kinds.add(kind)
         if method == "DELETE":
             self.there.discard(kind)
         if method == "POST":
@@ -77,6 +79,16 @@ async def test_a_cancellation_waits_for_the_answer_so_that_the_job_can_be_found(
     with pytest.raises(asyncio.CancelledError):
         await creation
     assert "pytorchjobs" in server.there
+
+
+async def test_nothing_is_asked_about_a_config_map_where_images_bring_the_code() -> None:
+    server = Server(refused="pytorchjobs")
+    with pytest.raises(CreateRefused):
+        await creating.create(server, made(spec("pytorch", worker=1), bundle=pinned("torch:1")))
+    assert server.kinds == {"pytorchjobs"}
+    allowing = Server()
+    await creating.create(allowing, made(spec("pytorch", worker=1), bundle=mounted()))
+    assert allowing.kinds == {"pytorchjobs"}
 
 
 async def test_what_is_refused_after_a_cancellation_is_said() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ciao.backends.kubeflow.labels import attempt_of, job_of, label_value, labels, spec_of
 from ciao.model import CleanPolicy
-from fakes.asked import job, made, spec
+from fakes.asked import code, job, made, spec
 
 
 def test_a_job_is_read_back_as_it_was() -> None:
@@ -35,7 +35,7 @@ def test_the_attempt_is_read_back() -> None:
 def test_pods_and_code_bear_the_jobs_labels() -> None:
     objects = made(spec("pytorch"))
     pods = objects.job["spec"]["pytorchReplicaSpecs"]["Worker"]["template"]["metadata"]["labels"]
-    assert pods == objects.code["metadata"]["labels"] == labels(job(spec("pytorch")))
+    assert pods == code(objects)["metadata"]["labels"] == labels(job(spec("pytorch")))
 
 
 @pytest.mark.parametrize(

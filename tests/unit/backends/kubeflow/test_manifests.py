@@ -9,7 +9,7 @@ import pytest
 from ciao.backends.kubeflow.manifests import manifests, owner, restarts
 from ciao.errors import CreateRefused
 from ciao.model import CleanPolicy, Elastic, Files, JobSpec, Resources, SecretKey, Volume
-from fakes.asked import container, files, job, made, place, pod, replica, spec, variables
+from fakes.asked import code, container, files, job, made, place, pod, replica, spec, variables
 
 
 def refused(of: JobSpec, **known: Any) -> str:
@@ -27,9 +27,9 @@ def test_the_code_is_there_before_the_job_and_the_job_owns_it() -> None:
 
 def test_the_code_is_mounted_under_its_own_paths() -> None:
     objects = made(spec("pytorch", code="print('é')"))
-    assert objects.code["data"]["cell_7.py"] == "print('é')"
+    assert code(objects)["data"]["cell_7.py"] == "print('é')"
     volume = pod(objects, "Worker")["volumes"][0]["configMap"]
-    assert volume["name"] == objects.code["metadata"]["name"]
+    assert volume["name"] == code(objects)["metadata"]["name"]
     assert {"key": "ciao_runner.__main__.py", "path": "ciao_runner/__main__.py"} in volume["items"]
 
 
@@ -38,7 +38,7 @@ def test_paths_that_look_alike_keep_different_keys() -> None:
     bundle = Files(entry="a/b.py", files={"a/b.py": "1", "a.b.py": "2", "ä.py": "3", ".env": "4"})
     objects = manifests(of, job(of), bundle, place=place())
     items = pod(objects, "Worker")["volumes"][0]["configMap"]["items"]
-    assert {i["path"]: objects.code["data"][i["key"]] for i in items} == bundle.files
+    assert {i["path"]: code(objects)["data"][i["key"]] for i in items} == bundle.files
 
 
 def test_the_runner_is_process_one() -> None:
@@ -195,7 +195,7 @@ def test_several_processes_in_a_replica_are_started_by_the_runner() -> None:
 def test_the_next_attempt_has_the_jobs_name_and_code_of_its_own() -> None:
     first, second = made(spec("pytorch", retries=2)), made(spec("pytorch", retries=2), attempt=2)
     assert first.job["metadata"]["name"] == second.job["metadata"]["name"]
-    assert (first.code["metadata"]["name"], second.code["metadata"]["name"]) == (
+    assert (code(first)["metadata"]["name"], code(second)["metadata"]["name"]) == (
         "pytorch-x2v9q-code", "pytorch-x2v9q-code-2",
     )  # fmt: skip
     assert variables(container(second, "Worker")["env"])["CIAO_ATTEMPT"] == "2"

@@ -99,6 +99,11 @@ async def put(
     return await registry.push_manifest(name, family.manifest, json.dumps(manifest).encode())
 
 
+async def put_raw(registry: Registry, name: Reference, media_type: str, value: object) -> Descriptor:
+    """Have any manifest there, whatever it says."""
+    return await registry.push_manifest(name, media_type, json.dumps(value).encode())
+
+
 async def put_index(
     registry: Registry, name: Reference, platforms: Sequence[str], *, family: Family = OCI, attested: bool = False
 ) -> Mapping[str, Descriptor]:
@@ -123,4 +128,4 @@ def _entry(one: Descriptor, platform: str) -> dict[str, Any]:
     return {"mediaType": one.media_type, "digest": one.digest, "size": one.size, "platform": words}
 
 
-__all__ = ["DOCKER", "OCI", "RUNS", "Blob", "config", "layer", "put", "put_index", "sha256"]
+__all__ = ["DOCKER", "OCI", "RUNS", "Blob", "config", "layer", "put", "put_index", "put_raw", "sha256"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import AsyncGenerator, Sequence
@@ -29,27 +30,27 @@ class FakeRegistry:
         self.requests: list[str] = []
 
     async def manifest(self, name: Reference) -> Document:
-        self.requests.append("GET manifest")
+        await self.asked("GET manifest")
         found = self._manifest(name)
         if found is None:
             raise BundleError(f"there is no {name}")
         return found
 
     async def find(self, name: Reference) -> Descriptor | None:
-        self.requests.append("HEAD manifest")
+        await self.asked("HEAD manifest")
         found = self._manifest(name)
         if found is None:
             return None
         return Descriptor(media_type=found.media_type, digest=found.digest, size=len(found.raw))
 
     async def blob(self, name: Reference, digest: str, *, most: int) -> bytes:
-        self.requests.append("GET blob")
+        await self.asked("GET blob")
         found = self.blobs[name.host, name.repository, digest]
         assert len(found) <= most
         return found
 
     async def stream(self, name: Reference, digest: str) -> AsyncGenerator[bytes, None]:
-        self.requests.append("GET blob")
+        await self.asked("GET blob")
         yield self.blobs[name.host, name.repository, digest]
 
     async def push_blob(
@@ -58,7 +59,8 @@ class FakeRegistry:
         at = (name.host, name.repository, blob.digest)
         if at in self.known:
             return
-        self.requests += ["POST blob", "PUT blob"]
+        await self.asked("POST blob")
+        await self.asked("PUT blob")
         raw = _raw(content)
         assert (f"sha256:{hashlib.sha256(raw).hexdigest()}", len(raw)) == (blob.digest, blob.size)
         if sent:
@@ -75,16 +77,16 @@ class FakeRegistry:
             return False
         raw = self.blobs[source.host, source.repository, blob.digest]
         if source.host == name.host:
-            self.requests.append("POST mount")
+            await self.asked("POST mount")
             self.blobs[at] = raw
             self.known.add(at)
             return False
-        self.requests.append("GET blob")
+        await self.asked("GET blob")
         await self.push_blob(name, blob, raw, sent=sent)
         return True
 
     async def push_manifest(self, name: Reference, media_type: str, raw: bytes) -> Descriptor:
-        self.requests.append("PUT manifest")
+        await self.asked("PUT manifest")
         value = json.loads(raw)
         parts = [value["config"], *value["layers"]] if "layers" in value else []
         for part in parts:
@@ -101,16 +103,21 @@ class FakeRegistry:
         return Descriptor(media_type=media_type, digest=digest, size=len(raw))
 
     async def tags(self, name: Reference) -> Sequence[str]:
-        self.requests.append("GET tags")
+        await self.asked("GET tags")
         return sorted(
             tag for host, repository, tag in self.tagged if (host, repository) == (name.host, name.repository)
         )
 
     async def delete(self, name: Reference) -> None:
-        self.requests.append("DELETE manifest")
+        await self.asked("DELETE manifest")
         at = (name.host, name.repository, name.digest)
         del self.manifests[at]
         self.tagged = {key: digest for key, digest in self.tagged.items() if (*key[:2], digest) != at}
+
+    async def asked(self, request: str) -> None:
+        """A request on its way: others may go on meanwhile, and it may be cancelled."""
+        self.requests.append(request)
+        await asyncio.sleep(0)
 
     async def close(self) -> None:
         pass

@@ -17,7 +17,7 @@ from ciao.s2i.context import Context
 from ciao.s2i.layer import Entry, Layer
 from ciao.s2i.layers import pack
 
-__all__ = ["MOST", "MUCH", "about", "code_layer", "command"]
+__all__ = ["MOST", "MUCH", "about", "check", "code_layer", "command"]
 
 MUCH = 1024**2
 """Bytes of code from which on a person is told: all of it is sent again after each change."""
@@ -31,7 +31,7 @@ _ELSEWHERE = "Put data into a volume, %volume=CLAIM:/data, or into the base imag
 @asynccontextmanager
 async def code_layer(context: Context, tell: Tell) -> AsyncGenerator[Layer]:
     """The layer, for as long as the block: a temporary file goes with it. Raises BundleError if it is too large."""
-    _check(context, tell)
+    check(context, tell)
     entries = [replace(entry, path=f"{CODE[1:]}/{entry.path}") for entry in context.entries]
     work = asyncio.ensure_future(asyncio.to_thread(pack, entries))
     try:
@@ -54,7 +54,8 @@ def command(entry: str) -> Sequence[str]:
     return ("python3", f"{CODE}/{RUNNER}/__main__.py", "init", f"{CODE}/{entry}")
 
 
-def _check(context: Context, tell: Tell) -> None:
+def check(context: Context, tell: Tell) -> None:
+    """Tell of much code. Raises BundleError for more of it than an image takes."""
     size = sum(map(_size, context.entries))
     if size > MOST:
         raise BundleError(

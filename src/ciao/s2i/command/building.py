@@ -1,0 +1,183 @@
+"""The steps of a tool for one build: what is told of them, what is said when one fails, what is left behind by none."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from ciao.errors import BundleError
+from ciao.model import Notice, Packing
+from ciao.s2i.base import Tell
+from ciao.s2i.command import failure
+from ciao.s2i.command.finding import Found
+from ciao.s2i.command.running import Ended, run
+from ciao.s2i.command.signing_in import hidden, scrubbed, sign_in, without_secrets
+from ciao.s2i.command.staging import certificates
+from ciao.s2i.command.tools import Order, Step
+from ciao.s2i.registry.names import repository
+from ciao.s2i.registry.origins import Origins
+from ciao.settings import Settings
+
+__all__ = ["Building"]
+
+NONE: Mapping[str, str] = MappingProxyType({})
+
+STEP = re.compile(
+    r"(?:STEP|Step) \d+/\d+ ?: (?P<a>.+)"  # buildah, podman, docker
+    r"|#\d+ \[(?P<b>[^\]]*\d+/\d+\] .+)"  # BuildKit
+    r"|INFO\[\d+\] (?P<c>(?:Unpacking rootfs|Retrieving image manifest|Pushing image|[A-Z]{3,} ).*)"  # Kaniko
+    r"|(?P<d>Trying to pull .*)"
+)
+LONGEST = 100
+"""Characters of a step that are told."""
+
+COPIES = "vfs"
+VFS = (
+    "{tool} stores images with the driver vfs, which copies all files of an image for each layer: builds take many"
+    " times as long. Put its storage on a disk where overlay works (storage.conf), or use %s2i=append."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Building:
+    """A tool, and all that its calls have in common."""
+
+    found: Found
+    environ: Mapping[str, str]
+    folder: Path
+    tell: Tell
+    hidden: tuple[str, ...]
+    plain: bool
+    certificates: Path | None
+    login: Path | None
+
+    @classmethod
+    def of(cls, found: Found, settings: Settings, environ: Mapping[str, str], folder: Path, tell: Tell) -> Building:
+        """Its login and certificates are in the folder from now on."""
+        login = sign_in(folder / "login", settings, environ)
+        temporary = folder / "tmp"
+        temporary.mkdir()
+        return cls(
+            found=found,
+            environ={**without_secrets(environ), **login, "TMPDIR": str(temporary), "BUILDKIT_PROGRESS": "plain"},
+            folder=folder,
+            tell=tell,
+            hidden=hidden(settings),
+            plain=Origins(settings, environ).plain(repository(settings).host),
+            certificates=certificates(folder / "certificates", settings),
+            login=folder / "login" if login else None,
+        )
+
+    def order(
+        self,
+        name: str,
+        context: Path,
+        dockerfile: str | Path,
+        *,
+        base: str = "",
+        platform: str = "",
+        arguments: Mapping[str, str] = NONE,
+        cached: bool = True,
+        pushed: bool = True,
+    ) -> Order:
+        """An order with all that is this build's. A Dockerfile that is a text is written into a folder of its own."""
+        scratch = self.folder / f"order-{secrets.token_hex(4)}"
+        scratch.mkdir()
+        if isinstance(dockerfile, str):
+            (scratch / "Dockerfile").write_text(dockerfile)
+            dockerfile = scratch / "Dockerfile"
+        return Order(
+            name=name,
+            context=context,
+            dockerfile=dockerfile,
+            scratch=scratch,
+            programs=self.found.programs,
+            plain=self.plain,
+            certificates=self.certificates,
+            login=self.login,
+            base=base,
+            platform=platform,
+            arguments=arguments,
+            cached=cached,
+            pushed=pushed,
+        )
+
+    async def make(self, order: Order) -> str:
+        """Run the steps of an order. Returns the digest of what was pushed, or nothing if it was not."""
+        tool = self.found.tool
+        await asyncio.to_thread(tool.prepare, order)
+        lines = await self.steps(tool.steps(order))
+        if not order.pushed:
+            return ""
+        try:
+            digest = tool.digest(order, lines)
+        except (OSError, ValueError) as error:
+            raise self._untold(order) from error
+        if not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
+            raise self._untold(order)
+        return digest
+
+    async def steps(self, steps: Sequence[Step]) -> Sequence[str]:
+        """Run them, one after another. Returns what the last of them said. Raises BundleError for one that fails."""
+        lines: Sequence[str] = ()
+        for step in steps:
+            self.tell(Packing(step=step.what))
+            lines = await self._run(step)
+        return lines
+
+    async def clean(self, order: Order) -> None:
+        """What a build that went well has left on this machine; that it stays there is no failure."""
+        for step in self.found.tool.clean(order):
+            try:
+                await run(step.argv, environ=self.environ, folder=self.folder)
+            except (Ended, OSError):
+                return
+
+    @asynccontextmanager
+    async def watched(self) -> AsyncGenerator[None]:
+        """Beside the block: a word about a storage that makes builds slow."""
+        task = asyncio.create_task(self._look_at_storage())
+        try:
+            yield
+            await task
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _look_at_storage(self) -> None:
+        tool = self.found.tool
+        if not tool.driver:
+            return
+        try:
+            lines = await run((self.found.programs[tool.name], *tool.driver), environ=self.environ, folder=self.folder)
+        except (Ended, OSError):  # the build itself will tell
+            return
+        if COPIES in lines:
+            self.tell(Notice(text=VFS.format(tool=tool.name), level="warning"))
+
+    async def _run(self, step: Step) -> Sequence[str]:
+        try:
+            lines = await run(step.argv, environ=self.environ, folder=self.folder, heard=self._heard)
+        except Ended as ended:
+            said = [scrubbed(line, self.hidden) for line in ended.lines]
+            raise failure.of(step.what, ended.code, said, self.found) from None
+        except OSError as error:
+            raise BundleError(f"{step.argv[0]} cannot be run: {error.strerror}") from None
+        return [scrubbed(line, self.hidden) for line in lines]
+
+    def _heard(self, line: str) -> None:
+        if match := STEP.match(line):
+            text = next(group for group in match.groups() if group)
+            self.tell(Packing(step=f"{self.found.name}: {scrubbed(text, self.hidden)[:LONGEST]}"))
+
+    def _untold(self, order: Order) -> BundleError:
+        return BundleError(
+            f"{self.found.name} did not tell the digest of {order.name}",
+            hint="Look whether this version of it is a usual one, or use %s2i=append.",
+        )

@@ -1,0 +1,83 @@
+"""The images of one build: what a tool is asked to make, one order after another.
+
+A user's own Dockerfile is built first, by the same tool, with its folder as the context; the code goes on top of what
+comes out of it. So its stages, its ``.dockerignore`` and its cache are the tool's business, and none of Ciao's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import platform as this
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ciao.s2i.command import source_to_image
+from ciao.s2i.command.building import Building
+from ciao.s2i.command.dockerfile import wants_base, written
+from ciao.s2i.oci import Base
+from ciao.s2i.platforms import Platform
+from ciao.s2i.registry.base import Reference
+
+__all__ = ["Images"]
+
+MACHINE = str(Platform.of("linux", this.machine().lower()))
+"""What a builder builds for, if it is told of nothing else."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """The images of one build. All that is the same for each base."""
+
+    building: Building
+    into: Reference
+    context: Path
+    command: Sequence[str]
+    about: Mapping[str, str]
+    packages: bool
+    dockerfile: Path | None
+
+    async def on(self, base: Base) -> Reference:
+        """The image on this base, pushed."""
+        below, user = str(base.reference), str((base.config.get("config") or {}).get("User") or "")
+        platform = "" if base.platform == MACHINE else base.platform
+        if self.dockerfile is not None:
+            below = await self._of_user(self.dockerfile, below, platform)
+        name = replace(self.into, tag=f"cell-{secrets.token_hex(6)}")
+        if self.building.found.assembles:
+            below = await self._assembled(below, platform)
+        placed = user if self.building.found.assembles else None
+        text = written(below, self.command, about=self.about, packages=self.packages, user=placed)
+        order = self.building.order(str(name), self.context, text, platform=platform, cached=self.packages)
+        digest = await self.building.make(order)
+        await self.building.clean(order)
+        return replace(self.into, digest=digest)
+
+    async def _of_user(self, dockerfile: Path, base: str, platform: str) -> str:
+        """What comes out of the user's Dockerfile, under a name that stays: its steps are the cache of the next time.
+
+        A tool without images of its own has it in the registry.
+        """
+        asks = wants_base(await asyncio.to_thread(dockerfile.read_text, "utf-8", "replace"))
+        arguments = {"BASE": base} if asks else {}
+        key = hashlib.sha256(f"{dockerfile}\0{arguments}\0{platform}".encode()).hexdigest()[:12]
+        stores = self.building.found.tool.stores
+        name = (
+            f"localhost/ciao/dockerfile:{key}"
+            if stores
+            else str(replace(self.into, tag=f"base-{secrets.token_hex(6)}"))
+        )
+        order = self.building.order(
+            name, dockerfile.parent, dockerfile, platform=platform, arguments=arguments, pushed=not stores
+        )
+        digest = await self.building.make(order)
+        return name if stores else str(replace(self.into, digest=digest))
+
+    async def _assembled(self, base: str, platform: str) -> str:
+        name = f"localhost/ciao/s2i:{secrets.token_hex(6)}"
+        order = self.building.order(name, self.context, "", base=base, platform=platform, pushed=False)
+        source_to_image.prepare(self.context)
+        await self.building.steps(source_to_image.assembling(order, self.building.found.tool))
+        return name

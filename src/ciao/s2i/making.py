@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -27,13 +28,13 @@ def made(
 ) -> S2IClient:
     """``registry`` is called only by those that push. ``api`` gives the connection for a namespace, if there is one."""
     strategy = _named(choice.name, settings, registry, api)
-    return Noted(strategy, choice.notice) if choice.notice else strategy
+    return strategy if choice.name == "directory" else Noted(strategy, choice.notice)
 
 
 class Noted:
-    """A strategy with something to say before it begins."""
+    """A strategy for a cluster, which also tells what the cell will miss there, and ``notice`` before that."""
 
-    def __init__(self, strategy: S2IClient, notice: str) -> None:
+    def __init__(self, strategy: S2IClient, notice: str = "") -> None:
         self._strategy = strategy
         self._notice = notice
 
@@ -47,9 +48,20 @@ class Noted:
         return await self._strategy.plan(spec, target)
 
     async def build(self, spec: JobSpec, job: Job, target: Target, tell: Tell) -> Bundle:
-        """As the strategy's, after the notice."""
-        tell(Notice(text=self._notice))
-        return await self._strategy.build(spec, job, target, tell)
+        """As the strategy's. What will be missed is looked for meanwhile."""
+        if self._notice:
+            tell(Notice(text=self._notice))
+        looking = asyncio.ensure_future(asyncio.to_thread(_missing, spec))
+        bundle = await self._strategy.build(spec, job, target, tell)
+        for notice in await looking:
+            tell(notice)
+        return bundle
+
+
+def _missing(spec: JobSpec) -> tuple[Notice, ...]:
+    from ciao.s2i.only_here import only_here
+
+    return only_here(spec)
 
 
 def _named(

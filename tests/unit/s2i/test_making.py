@@ -32,3 +32,14 @@ async def test_what_a_choice_has_to_say_is_said_before_the_build() -> None:
     assert isinstance(bundle, Files)
     assert await strategy.plan(SPEC, Target()) == bundle
     assert strategy.name == "configmap"
+
+
+async def test_for_a_cluster_it_is_told_which_imports_are_only_here(tmp_path: Path) -> None:
+    (tmp_path / "helper.py").touch()
+    cell = Cell(text="%framework=jax\nimport helper", notebook=str(tmp_path / "a.ipynb"))
+    spec = read(cell, settings=NOWHERE)
+    told: list[Packing | Notice] = []
+    for name in ("configmap", "directory"):
+        strategy = made(Choice(name=name, reason=""), Settings(home=tmp_path), registry=no_registry)
+        await strategy.build(spec, Job.named(spec, backend="kubeflow", now=0.0), Target(), told.append)
+    assert [one.text.partition(":")[2][:19] for one in told if isinstance(one, Notice)] == [" helper is imported"]

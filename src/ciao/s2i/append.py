@@ -83,13 +83,43 @@ class Append:
         """The same with the packages that the cell asks for."""
         if not spec.packages:
             return bases
-        raise BundleError("packages cannot be put into an image yet", hint="Remove %package=")
+        from ciao.s2i.including.words import notebook_folder
+        from ciao.s2i.packages.site import with_packages  # what installs is loaded only if something is installed
+
+        return [
+            await with_packages(
+                base,
+                spec.packages,
+                registry=self._registry,
+                into=into,
+                settings=self._settings,
+                tell=tell,
+                folder=notebook_folder(spec),
+                api=self._api(target.namespace) if self._api else None,
+                namespace=target.namespace,
+            )
+            for base in bases
+        ]
 
     async def _cached(self, bases: Sequence[Base], spec: JobSpec, into: Reference) -> Sequence[Base]:
         """The same with packages that are in the registry already; nothing if some would have to be installed."""
         if not spec.packages:
             return bases
-        return []
+        from ciao.s2i.including.words import notebook_folder
+        from ciao.s2i.packages.site import cached_packages
+
+        found = [
+            await cached_packages(
+                base,
+                spec.packages,
+                registry=self._registry,
+                into=into,
+                settings=self._settings,
+                folder=notebook_folder(spec),
+            )
+            for base in bases
+        ]
+        return [base for base in found if base is not None] if None not in found else []
 
     def _bundle(self, context: Context, bases: Mapping[str, Sequence[Base]], images: Mapping[str, Reference]) -> Pinned:
         users = {name: found[0].user for name, found in bases.items()}

@@ -29,10 +29,10 @@ __all__ = ["Building"]
 NONE: Mapping[str, str] = MappingProxyType({})
 
 STEP = re.compile(
-    r"(?:STEP|Step) \d+/\d+ ?: (?P<a>.+)"  # buildah, podman, docker
-    r"|#\d+ \[(?P<b>[^\]]*\d+/\d+\] .+)"  # BuildKit
-    r"|INFO\[\d+\] (?P<c>(?:Unpacking rootfs|Retrieving image manifest|Pushing image|[A-Z]{3,} ).*)"  # Kaniko
-    r"|(?P<d>Trying to pull .*)"
+    r"(?:STEP|Step) \d+/\d+ ?: (?P<classic>.+)"
+    r"|#\d+ \[(?:\S+ )?\d+/\d+\] (?P<buildkit>.+)"
+    r'|time="[^"]*" level=info msg="(?P<kaniko>(?:Unpacking rootfs|Pushing image|[A-Z]{3,} ).*)"'
+    r"|(?P<pull>Trying to pull .*)"
 )
 LONGEST = 100
 """Characters of a step that are told."""

@@ -13,6 +13,9 @@ __all__ = ["SHOWN", "of"]
 SHOWN = 15
 """Lines of a tool's output that are shown, the last ones."""
 
+STAMP = re.compile(r'^time="[^"]*" level=\w+ msg=')
+"""What Kaniko and daemons put before each line."""
+
 FLAGS = "Name the host in s2i.insecure if it speaks plain HTTP"
 CERTIFICATE = "Set s2i.ca to the file of the authority that signed it"
 
@@ -36,7 +39,7 @@ CAUSES: Mapping[str, str] = {
 
 def of(what: str, code: int, lines: Sequence[str], found: Found) -> BundleError:
     """The error of a step. ``lines`` have no secrets in them any more."""
-    said = [line for line in lines if line.strip()][-SHOWN:]
+    said = [STAMP.sub("", line) for line in lines if line.strip()][-SHOWN:]
     words = "".join(f"\n    {line}" for line in said) or " nothing"
     ending = f"was ended by signal {-code}" if code < 0 else f"failed with exit code {code}"
     return BundleError(f"{what} {ending}", hint=f"It said:{words}\n{_way_out(said, found)}, or {OTHERWISE}.")

@@ -45,12 +45,14 @@ class Images:
         platform = "" if base.platform == MACHINE else base.platform
         if self.dockerfile is not None:
             below = await self._of_user(self.dockerfile, below, platform)
-        name = replace(self.into, tag=f"cell-{secrets.token_hex(6)}")
         if self.building.found.assembles:
-            below = await self._assembled(below, platform)
-        placed = user if self.building.found.assembles else None
-        text = written(below, self.command, about=self.about, packages=self.packages, user=placed)
-        order = self.building.order(str(name), self.context, text, platform=platform, cached=self.packages)
+            return await self._assembled(below, platform, user)
+        text = written(below, self.command, about=self.about, packages=self.packages)
+        return await self._pushed(text, platform)
+
+    async def _pushed(self, dockerfile: str, platform: str) -> Reference:
+        name = str(replace(self.into, tag=f"cell-{secrets.token_hex(6)}"))
+        order = self.building.order(name, self.context, dockerfile, platform=platform, cached=self.packages)
         digest = await self.building.make(order)
         await self.building.clean(order)
         return replace(self.into, digest=digest)
@@ -75,9 +77,13 @@ class Images:
         digest = await self.building.make(order)
         return name if stores else str(replace(self.into, digest=digest))
 
-    async def _assembled(self, base: str, platform: str) -> str:
+    async def _assembled(self, base: str, platform: str, user: str) -> Reference:
+        """s2i's image is root's, and is not pushed; one on top of it is the user's again."""
         name = f"localhost/ciao/s2i:{secrets.token_hex(6)}"
         order = self.building.order(name, self.context, "", base=base, platform=platform, pushed=False)
         source_to_image.prepare(self.context)
         await self.building.steps(source_to_image.assembling(order, self.building.found.tool))
-        return name
+        text = written(name, self.command, about=self.about, packages=self.packages, user=user)
+        image = await self._pushed(text, platform)
+        await self.building.clean(order)
+        return image

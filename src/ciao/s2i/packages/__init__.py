@@ -1,1 +1,1 @@
-"""The packages that a cell asks for: resolved for its base image, and kept as a layer."""
+"""The packages that a cell asks for: found, resolved against what the base image has, installed, kept."""

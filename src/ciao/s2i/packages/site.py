@@ -1,0 +1,243 @@
+"""The packages of a cell as an image on its base, made once for everybody who asks for the same."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ciao import __version__
+from ciao.errors import BundleError
+from ciao.k8s.base import Api
+from ciao.model import CODE, Packing
+from ciao.s2i.base import Tell
+from ciao.s2i.bases import resolve
+from ciao.s2i.layer import Entry, Layer
+from ciao.s2i.layers import pack
+from ciao.s2i.oci import Base, appended
+from ciao.s2i.packages import tidy
+from ciao.s2i.packages.indexes import Sources, sources
+from ciao.s2i.packages.install import Installed, install
+from ciao.s2i.packages.key import key
+from ciao.s2i.packages.knowing import interior_of
+from ciao.s2i.packages.told import check_size, notices
+from ciao.s2i.packages.wanted import Wanted
+from ciao.s2i.packages.words import read
+from ciao.s2i.pushing import push
+from ciao.s2i.registry.base import Reference, Registry
+from ciao.settings import Settings
+
+__all__ = ["Site", "cached_packages", "site_layer", "with_packages"]
+
+SITE = f"{CODE[1:]}/site"
+KEY, ADDED, REPLACED = (f"dev.ciao.requirements.{word}" for word in ("key", "added", "replaced"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """Packages as a layer. ``layer`` is None if the base has all of them."""
+
+    installed: Installed
+    layer: Layer | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """What lines mean for a base, and the name that this has."""
+
+    wanted: Wanted
+    found: Sources
+    key: str
+
+    @classmethod
+    async def of(cls, lines: Sequence[str], base: Base, settings: Settings, folder: Path) -> _Asked:
+        """In a thread: wheels of this machine are read."""
+
+        def asked() -> _Asked:
+            wanted = read(lines, folder)
+            found = sources(wanted, settings)
+            return cls(wanted=wanted, found=found, key=key(wanted, found, {"digest": base.digest}))
+
+        return await asyncio.to_thread(asked)
+
+
+async def with_packages(
+    base: Base,
+    lines: Sequence[str],
+    *,
+    registry: Registry,
+    into: Reference,
+    settings: Settings,
+    tell: Tell,
+    folder: Path,
+    api: Api | None = None,
+    namespace: str = "",
+) -> Base:
+    """The base with the packages of the lines: found in the repository ``into``, or else made and pushed there.
+
+    ``folder`` is the notebook's. With an ``api`` a large base is asked in a pod of the namespace, and not read here.
+    Raises BundleError; nothing that is not complete is ever found by its name.
+    """
+    asked = await _Asked.of(lines, base, settings, folder)
+    if not asked.wanted:
+        return base
+    name = _named(into, asked)
+    if (cached := await _cached(base, name, registry)) is not None:
+        _tell_again(cached, base, tell)
+        return cached
+    async with _made(
+        base, asked, registry=registry, settings=settings, tell=tell, api=api, namespace=namespace
+    ) as site:
+        if (cached := await _cached(base, name, registry)) is not None:
+            return cached  # somebody else was faster, and a tag never moves
+        image = appended(base, [site.layer] if site.layer else [], about=_about(asked, site.installed))
+        await push(image, registry=registry, into=name, tell=tell, step="pushing the packages")
+        return image.at(into)
+
+
+async def cached_packages(
+    base: Base, lines: Sequence[str], *, registry: Registry, into: Reference, settings: Settings, folder: Path
+) -> Base | None:
+    """The same if it is in the repository already, else None. Raises BundleError for lines that cannot be read."""
+    asked = await _Asked.of(lines, base, settings, folder)
+    return await _cached(base, _named(into, asked), registry) if asked.wanted else base
+
+
+@asynccontextmanager
+async def site_layer(
+    base: Base,
+    lines: Sequence[str],
+    *,
+    registry: Registry,
+    settings: Settings,
+    tell: Tell,
+    folder: Path,
+    api: Api | None = None,
+    namespace: str = "",
+) -> AsyncGenerator[Layer | None]:
+    """The packages alone, for the block; None if there is nothing to add."""
+    asked = await _Asked.of(lines, base, settings, folder)
+    if not asked.wanted:
+        yield None
+        return
+    async with _made(
+        base, asked, registry=registry, settings=settings, tell=tell, api=api, namespace=namespace
+    ) as site:
+        yield site.layer
+
+
+@asynccontextmanager
+async def _made(
+    base: Base,
+    asked: _Asked,
+    *,
+    registry: Registry,
+    settings: Settings,
+    tell: Tell,
+    api: Api | None,
+    namespace: str,
+) -> AsyncGenerator[Site]:
+    """Temporary files live as long as the block, however it ends."""
+    interior = await interior_of(base, registry=registry, settings=settings, tell=tell, api=api, namespace=namespace)
+    async with temporary() as scratch:
+        site = scratch / "site"
+        site.mkdir()
+        installed = await install(asked.wanted, asked.found, interior, site=site, scratch=scratch, tell=tell)
+        size = await asyncio.to_thread(_size, site)
+        check_size(size)
+        for notice in notices(installed.added, installed.replaced, base=base.name, size=size):
+            tell(notice)
+        if not installed.added:
+            yield Site(installed=installed, layer=None)
+            return
+        tell(Packing(step="packing the packages", total=size))
+        yield Site(installed=installed, layer=await _packed(site, scratch))
+
+
+@asynccontextmanager
+async def temporary() -> AsyncGenerator[Path]:
+    """A folder for the block that nobody else can read. Raises BundleError if there is no room for it."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="ciao-packages-"))
+    except OSError as e:
+        hint = "Free some space, or set TMPDIR to a folder that has it"
+        raise BundleError(f"there is no place for temporary files: {e.strerror}", hint=hint) from e
+    try:
+        yield folder
+    except OSError as e:
+        raise BundleError(f"packages cannot be written to {folder.parent}: {e.strerror}", hint=_room(e)) from e
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _room(error: OSError) -> str:
+    return "Free some space, or set TMPDIR to a folder that has it" if error.errno else ""
+
+
+async def _packed(site: Path, scratch: Path) -> Layer:
+    """In a thread. If nobody waits for it any more, it ends at the first file that is gone."""
+    entries = [_entry(path, site) for path in tidy.files(site)]
+    return await _in_thread(lambda: pack(entries, folder=scratch, compress=True))
+
+
+async def _in_thread(work: Callable[[], Layer]) -> Layer:
+    running = asyncio.ensure_future(asyncio.to_thread(work))
+    running.add_done_callback(_seen)
+    return await asyncio.shield(running)
+
+
+def _seen(running: asyncio.Future[Layer]) -> None:
+    """Its error is nobody's if nobody waits; what it wrote into a folder that was removed goes as well."""
+    if running.cancelled() or running.exception() is not None:
+        return
+    content = running.result().content
+    if isinstance(content, Path) and not content.parent.exists():
+        content.unlink(missing_ok=True)
+
+
+def _entry(path: Path, site: Path) -> Entry:
+    inside = path.relative_to(site).as_posix()
+    return Entry(path=f"{SITE}/{inside}", source=path, executable=bool(path.stat().st_mode & 0o100))
+
+
+def _size(site: Path) -> int:
+    return sum(os.lstat(path).st_size for path in tidy.files(site))
+
+
+def _named(into: Reference, asked: _Asked) -> Reference:
+    return replace(into, tag=f"packages-{asked.key}", digest="")
+
+
+async def _cached(base: Base, name: Reference, registry: Registry) -> Base | None:
+    there = await registry.find(name)
+    if there is None:
+        return None
+    (found,) = await resolve(registry, str(replace(name, tag="", digest=there.digest)))
+    return replace(found, name=base.name)
+
+
+def _about(asked: _Asked, installed: Installed) -> Mapping[str, str]:
+    """No time, no user: the same packages are the same image."""
+    return {
+        KEY: asked.key,
+        ADDED: json.dumps(dict(installed.added), sort_keys=True),
+        REPLACED: json.dumps(dict(installed.replaced), sort_keys=True),
+        "dev.ciao.version": __version__,
+    }
+
+
+def _tell_again(cached: Base, base: Base, tell: Tell) -> None:
+    """What hides a package of the base is said each time; the rest was said when it was new."""
+    try:
+        added, replaced = (json.loads(cached.labels.get(label, "{}")) for label in (ADDED, REPLACED))
+    except ValueError:
+        return
+    for notice in notices(added, replaced, base=base.name) if added else ():
+        if notice.level == "warning":
+            tell(notice)

@@ -6,7 +6,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
-from ciao.s2i.registry.errors import Unreachable
+from ciao.s2i.registry.errors import Broken
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
@@ -17,10 +17,10 @@ DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 async def whole(response: ClientResponse, most: int, *, what: str) -> bytes:
-    """The body. Raises Unreachable if it has more than ``most`` bytes."""
+    """The body. Raises Broken if it has more than ``most`` bytes."""
     body = await beginning(response, most + 1)
     if len(body) > most:
-        raise Unreachable(f"{what} is larger than {most:,} bytes", hint="This is not what it should be")
+        raise Broken(f"{what} is larger than {most:,} bytes", hint="This is not what it should be")
     return body
 
 
@@ -38,9 +38,9 @@ def digest_of(content: bytes) -> str:
 
 
 def checked(found: str, wanted: str, *, what: str) -> None:
-    """Raises Unreachable if it is not what was asked for."""
+    """Raises Broken if it is not what was asked for."""
     if found != wanted:
-        raise Unreachable(
+        raise Broken(
             f"{what} arrived with other content: {found} in place of {wanted}",
             hint="The registry, or a proxy before it, has damaged it",
         )

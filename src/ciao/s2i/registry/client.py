@@ -115,6 +115,11 @@ class Client:
         """Remove a manifest by its digest."""
         await self._small(lambda: manifests.delete(self._door, name), doing=f"deleting {name}")
 
+    async def try_push(self, name: Reference) -> None:
+        """Whether one may push there: begins an upload and ends it, with nothing in it."""
+        upload = self._upload(name, Descriptor(media_type="", digest="", size=0), None)
+        await self._small(upload.begin_and_end, doing=upload.doing)
+
     async def close(self) -> None:
         """Close every connection."""
         await self._wire.close()

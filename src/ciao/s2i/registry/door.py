@@ -75,11 +75,15 @@ class Door:
             try:
                 return await work()
             except (Refused, Unreachable) as error:
-                if number >= self._patience.tries or not error.again:
-                    raise
-                pause = error.pause if isinstance(error, Refused) else None
-            await self._patience.wait(number, asked=pause)
+                failed = error
+            await self.pause(failed, number)
         raise AssertionError("unreachable")
+
+    async def pause(self, error: Refused | Unreachable, number: int) -> None:
+        """Between try ``number``, from 1, and the next; raises the error if there is to be none."""
+        if number >= self._patience.tries or not error.again:
+            raise error from None
+        await self._patience.wait(number, asked=error.pause)
 
     def _known(self, ask: Ask, name: Reference) -> Way | None:
         """What it asked for the last time."""
@@ -104,14 +108,15 @@ class Door:
             self._ways[ask.host, ask.scopes] = way
         return way, await self._keys.key(way, refused=key.header if key else None)
 
-    async def _refused(self, ask: Ask, response: ClientResponse, key: Key | None) -> Refused:
+    async def _refused(self, ask: Ask, response: ClientResponse, key: Key | None) -> Refused | Unreachable:
         body = await beginning(response, LARGEST)
         return refusal(
             response.status,
-            self._keys.scrubbed(body.decode(errors="replace")).encode(),
+            body,
             host=ask.host,
             doing=ask.doing,
             headers=response.headers,
+            scrub=self._keys.scrubbed,
             login=key.login if key else "",
             trouble=self._keys.trouble(ask.host),
         )

@@ -12,7 +12,7 @@ from ciao.s2i.registry.answers import DIGEST, checked, digest_of, whole
 from ciao.s2i.registry.base import Descriptor, Document, Reference
 from ciao.s2i.registry.bodies import PIECE, Pieces
 from ciao.s2i.registry.door import Door
-from ciao.s2i.registry.errors import Unreachable
+from ciao.s2i.registry.errors import Broken, Refused, Unreachable
 from ciao.s2i.registry.uploads import scopes
 from ciao.s2i.registry.wire import Ask, Method
 
@@ -79,20 +79,20 @@ class Download:
         return content
 
     async def pieces(self, digest: str) -> Pieces:
-        """A large one. Where the connection breaks it goes on from there, as long as each time something comes."""
-        hashed, done = hashlib.sha256(), 0
+        """A large one. Where the connection breaks it goes on from there; tries count from the last that got on."""
+        hashed, done, number = hashlib.sha256(), 0, 0
         while True:
-            before = done
             try:
                 async with aclosing(self._from(digest, done)) as pieces:
                     async for piece in pieces:
                         hashed.update(piece)
-                        done += len(piece)
+                        done, number = done + len(piece), 0
                         yield piece
                 break
-            except Unreachable as error:
-                if not error.again or done == before:
-                    raise
+            except (Refused, Unreachable) as error:
+                failed = error
+            number += 1
+            await self.door.pause(failed, number)
         checked(f"sha256:{hashed.hexdigest()}", digest, what=f"the blob {digest} of {self._where}")
 
     async def _from(self, digest: str, start: int) -> Pieces:
@@ -133,9 +133,9 @@ class Download:
         said, own = _type(response), _own_type(raw)
         if "docker.distribution.manifest.v1+" in f"{said} {own}":
             hint = "Push it anew with a Docker of this decade"
-            raise Unreachable(f"{self.name} is an image of Docker's first format", hint=hint)
+            raise Broken(f"{self.name} is an image of Docker's first format", hint=hint)
         if own and said not in GENERIC and own != said:
-            raise Unreachable(f"the manifest of {self.name} says that it is {own}, and the registry that it is {said}")
+            raise Broken(f"the manifest of {self.name} says that it is {own}, and the registry that it is {said}")
         return own or said
 
     @property

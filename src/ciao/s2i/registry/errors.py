@@ -3,27 +3,39 @@
 ::
 
     BundleError
-    ├── Refused       an answer that is no success: its status, its code
-    ├── Unreachable   no answer
-    └── BlobUnknown   a manifest that names what is not there
+    ├── Unreachable     no answer: no connection, no TLS, too slow; or a fault of its own, after all tries
+    ├── Refused         an answer that is no success: its status, its code
+    │   └── Denied      a login is missing, wrong, or not enough
+    ├── Broken          an answer that is none, or that was damaged
+    └── BlobUnknown     a manifest that names what is not there
 """
 
 from __future__ import annotations
 
 from ciao.errors import BundleError
 
-__all__ = ["BlobUnknown", "Refused", "Unreachable"]
+__all__ = ["BlobUnknown", "Broken", "Denied", "Refused", "Unreachable"]
 
 
 class BlobUnknown(BundleError):
     """A manifest names a blob that the registry does not have (any more)."""
 
 
-class Refused(BundleError):
-    """``code`` is the registry's word (DENIED, NAME_UNKNOWN ...) or empty; ``again`` whether a second try may help.
+class Broken(BundleError):
+    """What came is not what a registry sends, or not what was asked for."""
 
-    ``pause`` is in seconds, if the registry asked for it.
-    """
+
+class Unreachable(BundleError):
+    """``again`` says whether a second try may help; ``pause`` is how many seconds the registry asks us to wait."""
+
+    def __init__(self, message: str, *, again: bool = False, pause: float | None = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.again = again
+        self.pause = pause
+
+
+class Refused(BundleError):
+    """``code`` is the registry's word (DENIED, NAME_UNKNOWN ...) or empty; ``again`` and ``pause`` as above."""
 
     def __init__(
         self,
@@ -42,9 +54,5 @@ class Refused(BundleError):
         self.pause = pause
 
 
-class Unreachable(BundleError):
-    """There was no answer, or it broke off; ``again`` says whether a second try may help."""
-
-    def __init__(self, message: str, *, again: bool = False, hint: str = "") -> None:
-        super().__init__(message, hint=hint)
-        self.again = again
+class Denied(Refused):
+    """401 and 403."""

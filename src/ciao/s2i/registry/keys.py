@@ -17,7 +17,7 @@ from urllib.parse import urlencode, urlsplit
 from ciao.s2i.registry.answers import beginning, whole
 from ciao.s2i.registry.base import Reference
 from ciao.s2i.registry.challenge import Challenge
-from ciao.s2i.registry.errors import Refused, Unreachable
+from ciao.s2i.registry.errors import Broken, Refused, Unreachable
 from ciao.s2i.registry.logins import Login, Logins
 from ciao.s2i.registry.refusals import refusal
 from ciao.s2i.registry.wire import Ask, Wire
@@ -115,7 +115,7 @@ class Keys:
         found = _parsed(body)
         text = found.get("token") or found.get("access_token")
         if not isinstance(text, str) or not text.isascii() or not text.isprintable():
-            raise Unreachable(f"{urlsplit(ask.url).netloc} gave no token for the registry {way.name.host}")
+            raise Broken(f"{urlsplit(ask.url).netloc} gave no token for the registry {way.name.host}")
         self._refresh(login, found)
         lasts = _seconds(found.get("expires_in"))
         return Token(header=f"Bearer {text}", login=source, ends=begun + lasts - min(10.0, lasts * MARGIN))
@@ -134,21 +134,26 @@ class Keys:
         return Ask(method="GET", host=way.name.host, url=url, doing=doing)
 
     def _realm(self, way: Way) -> str:
-        """Raises Unreachable for one to which no password may go."""
+        """Raises Broken for one to which no password may go."""
         realm, host = way.challenge.realm, way.name.host
         parts = urlsplit(realm)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.fragment:
-            raise Unreachable(f"the registry {host} sends us for a token to an address that is none")
+            raise Broken(f"the registry {host} sends us for a token to an address that is none")
         if parts.scheme == "http" and not self._wire.origins.plain(host):
             hint = f"If that is as it should be, add {host} to s2i.insecure"
-            raise Unreachable(f"the registry {host} sends us for a token to {parts.netloc}, without TLS", hint=hint)
+            raise Broken(f"the registry {host} sends us for a token to {parts.netloc}, without TLS", hint=hint)
         return realm
 
-    async def _refused(self, way: Way, response: ClientResponse, source: str) -> Refused:
-        body = self.scrubbed((await beginning(response, LARGEST)).decode(errors="replace")).encode()
-        host, headers, trouble = way.name.host, response.headers, self.trouble(way.name.host)
+    async def _refused(self, way: Way, response: ClientResponse, source: str) -> Refused | Unreachable:
         return refusal(
-            response.status, body, host=host, doing=str(way.name), headers=headers, login=source, trouble=trouble
+            response.status,
+            await beginning(response, LARGEST),
+            host=way.name.host,
+            doing=str(way.name),
+            headers=response.headers,
+            scrub=self.scrubbed,
+            login=source,
+            trouble=self.trouble(way.name.host),
         )
 
     def _remember(self, login: Login | None) -> None:

@@ -10,7 +10,7 @@ from ciao.errors import BundleError
 from ciao.s2i.registry.answers import digest_of, whole
 from ciao.s2i.registry.base import Descriptor, Reference
 from ciao.s2i.registry.door import Door
-from ciao.s2i.registry.errors import BlobUnknown, Refused, Unreachable
+from ciao.s2i.registry.errors import BlobUnknown, Broken, Refused
 from ciao.s2i.registry.uploads import scopes
 from ciao.s2i.registry.wire import Ask
 
@@ -48,7 +48,7 @@ async def put(door: Door, name: Reference, media_type: str, raw: bytes) -> Descr
             raise BlobUnknown(f"{name.host}/{name.repository} has lost a part of {name}", hint=hint) from None
         raise
     if said and said != found.digest:
-        raise Unreachable(f"the registry {name.host} has kept another manifest than was sent: {said}")
+        raise Broken(f"the registry {name.host} has kept another manifest than was sent: {said}")
     return found
 
 
@@ -97,5 +97,5 @@ def _tags(raw: bytes, name: Reference) -> list[str]:
     try:
         found = json.loads(raw)["tags"] or []
     except (ValueError, KeyError, TypeError):
-        raise Unreachable(f"the registry {name.host} lists tags in a way that is none") from None
+        raise Broken(f"the registry {name.host} lists tags in a way that is none") from None
     return [tag for tag in found if isinstance(tag, str)]

@@ -28,7 +28,7 @@ def parse(text: str) -> Reference:
     """The full name of what is written as a user writes it. ``latest`` is not added. Raises BundleError."""
     rest, _, digest = text.partition("@")
     head, colon, tag = rest.rpartition(":")
-    if not colon or "/" in tag:  # the colon of a port
+    if not (colon and tag) or "/" in tag:  # the colon of a port
         head, tag = rest, ""
     host, path = _split(head)
     reference = Reference(host=host, repository=path, tag=tag, digest=digest)
@@ -47,7 +47,8 @@ def repository(settings: Settings) -> Reference:
     if host in HUB_NAMES and not slash:
         raise BundleError("s2i.registry names Docker Hub and no user", hint=f"Write it as {HUB}/NAME")
     reference = Reference(host=_host(host), repository=f"{path}/{OURS}" if path else OURS)
-    problem = _problem(reference, place)
+    problem = "" if _looks_like_a_host(host) else f"nodes take {host} for a part of {HUB}; add its port"
+    problem = problem or _problem(reference, place)
     if problem:
         hint = "Write a host, and if need be a path: registry.example/team"
         raise BundleError(f"s2i.registry, {_shown(place)}, is no registry: {problem}", hint=hint)
@@ -65,13 +66,18 @@ def pulled(reference: Reference, settings: Settings) -> str:
 
 
 def _split(head: str) -> tuple[str, str]:
-    """A first word is a host if it looks like one: with a dot, a port, capitals, or if it is ``localhost``."""
+    """A first word may be a host."""
     first, slash, rest = head.partition("/")
-    if slash and (re.search(r"[.:\[]", first) or first == "localhost" or first != first.lower()):
+    if slash and _looks_like_a_host(first):
         host = _host(first)
     else:
         host, rest = HUB, head
     return host, f"library/{rest}" if host == HUB and "/" not in rest else rest
+
+
+def _looks_like_a_host(word: str) -> bool:
+    """With a dot, a port or capitals; or it is ``localhost``."""
+    return bool(re.search(r"[.:\[]", word)) or word == "localhost" or word != word.lower()
 
 
 def _host(text: str) -> str:

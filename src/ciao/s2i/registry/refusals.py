@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from ciao.s2i.registry.errors import Refused
+from ciao.s2i.registry.errors import Denied, Refused, Unreachable
 
 __all__ = ["refusal"]
 
@@ -23,14 +23,29 @@ QUOTA = re.compile(r"\bquota\b|exceed\w* the configured upper limit|storage limi
 
 
 def refusal(
-    status: int, body: bytes, *, host: str, doing: str, headers: Mapping[str, str], login: str = "", trouble: str = ""
-) -> Refused:
-    """``doing`` is such as ``pushing to HOST/NAME``. ``login`` is where the credentials came from; empty for none."""
-    code, said = _said(body, headers)
+    status: int,
+    body: bytes,
+    *,
+    host: str,
+    doing: str,
+    headers: Mapping[str, str],
+    scrub: Callable[[str], str] = str,
+    login: str = "",
+    trouble: str = "",
+) -> Refused | Unreachable:
+    """``doing`` is such as ``pushing to HOST/NAME``. ``login`` is where the credentials came from; empty for none.
+
+    ``scrub`` takes out of the registry's words what it was told in confidence.
+    """
+    code, told = _said(body, headers)
+    said = _clean(scrub(told))
     message, hint = _words(status, body, host=host, doing=doing, login=login, trouble=trouble)
     shown = f"{message} ({status}{f': {said}' if said else ''})"
-    again = status in BUSY or (status in PASSING and not _full(status, body))
-    return Refused(shown, status=status, code=code, again=again, pause=_pause(headers), hint=hint)
+    pause = _pause(headers)
+    if status >= 500 and not _full(status, body):
+        return Unreachable(shown, again=status in PASSING, pause=pause, hint=hint)
+    kind = Denied if status in (401, 403) else Refused
+    return kind(shown, status=status, code=code, again=status in BUSY, pause=pause, hint=hint)
 
 
 def _words(status: int, body: bytes, *, host: str, doing: str, login: str, trouble: str) -> tuple[str, str]:
@@ -103,7 +118,7 @@ def _said(body: bytes, headers: Mapping[str, str]) -> tuple[str, str]:
     if not isinstance(first, dict):
         return "", ""
     code, message = _text(first, "code"), _text(first, "message")
-    return code, _clean(f"{code}: {message}" if code and message else code or message)
+    return code, f"{code}: {message}" if code and message else code or message
 
 
 def _text(entry: Mapping[str, Any], key: str) -> str:

@@ -15,7 +15,7 @@ from ciao.errors import BundleError
 from ciao.s2i.registry.base import Descriptor, Reference, Sent
 from ciao.s2i.registry.bodies import Body, Pieces, grouped, pieces_of
 from ciao.s2i.registry.door import Door
-from ciao.s2i.registry.errors import Refused, Unreachable
+from ciao.s2i.registry.errors import Broken, Refused
 from ciao.s2i.registry.wire import Ask, Method, Wire
 
 __all__ = ["Upload", "scopes"]
@@ -58,6 +58,12 @@ class Upload:
     async def push(self, content: bytes | Path) -> None:
         """From this machine."""
         await self.fill(lambda: pieces_of(content), small=content if isinstance(content, bytes) else None)
+
+    async def begin_and_end(self) -> None:
+        """See whether one may push, and leave nothing behind."""
+        ask = self._ask("DELETE", await self._begin(), also=(404, 405))
+        async with self.door.answered(ask, self.name):
+            return
 
     async def mount(self, source: Reference) -> str | None:
         """From another repository of the same registry: None if it is there now, else where to send it; maybe ''."""
@@ -125,7 +131,7 @@ class Upload:
 
     async def _place(self, location: str | None) -> str:
         if not location:
-            raise Unreachable(f"the registry {self.name.host} does not say where to send a blob")
+            raise Broken(f"the registry {self.name.host} does not say where to send a blob")
         return urljoin(await self.wire.origins.of(self.name.host) + self._uploads, location)
 
     @property

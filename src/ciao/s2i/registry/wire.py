@@ -11,7 +11,7 @@ from urllib.parse import urljoin, urlsplit
 
 from ciao.errors import BundleError
 from ciao.k8s.proxies import proxy_for
-from ciao.s2i.registry.errors import Unreachable
+from ciao.s2i.registry.errors import Broken
 from ciao.s2i.registry.origins import Origins, origin
 from ciao.settings import Settings
 
@@ -75,7 +75,7 @@ class Wire:
 
     @contextlib.asynccontextmanager
     async def answered(self, ask: Ask, authorization: str | None) -> AsyncIterator[ClientResponse]:
-        """The answer, whatever it is, at the end of redirects. Raises Unreachable.
+        """The answer, whatever it is, at the end of redirects. Raises Unreachable and Broken.
 
         The credential goes to the registry itself, and to nowhere that it sends us.
         """
@@ -90,7 +90,7 @@ class Wire:
                     yield response
                     return
                 url = self._within(urljoin(url, place), home)
-        raise Unreachable(f"{ask.host} sends us from one address to the next without an end", hint=_LOOP)
+        raise Broken(f"{ask.host} sends us from one address to the next without an end", hint=_LOOP)
 
     @contextlib.asynccontextmanager
     async def sent(self, ask: Ask, url: str, authorization: str | None) -> AsyncIterator[ClientResponse]:
@@ -145,17 +145,17 @@ class Wire:
                 await connector.end()
 
     def _within(self, url: str, home: str) -> str:
-        """The address where a request really goes. Raises Unreachable for one that is less safe than the registry's.
+        """The address where a request really goes. Raises Broken for one that is less safe than the registry's.
 
         A registry behind a proxy that ends TLS often names itself with http: then it is the same place.
         """
         parts, ours = urlsplit(url), urlsplit(home)
         if parts.scheme == "http" and ours.scheme == "https":
             if parts.hostname != ours.hostname or parts.port not in (None, 80, ours.port):
-                raise Unreachable(f"{ours.netloc} sends us to an address without TLS, {parts.hostname}", hint=_PLAIN)
+                raise Broken(f"{ours.netloc} sends us to an address without TLS, {parts.hostname}", hint=_PLAIN)
             return f"{home}{url[url.index(parts.netloc) + len(parts.netloc) :]}"
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
-            raise Unreachable(f"{ours.netloc} sends us to an address that is none", hint=_LOOP)
+            raise Broken(f"{ours.netloc} sends us to an address that is none", hint=_LOOP)
         return url
 
     def _proxy(self, url: str) -> str | None:

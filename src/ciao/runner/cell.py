@@ -69,6 +69,7 @@ def main(path: str) -> None:
     _prepare_streams()
     _prepare_signals()
     os.environ["PYTHONUNBUFFERED"] = "1"  # for children: their lines go into the same log
+    _take_along(path, channel)
     try:
         error = _run(path, channel)
     except SystemExit as leave:
@@ -79,6 +80,31 @@ def main(path: str) -> None:
         _show(error, path, channel)
         _abort_mpi()
         raise SystemExit(130 if isinstance(error, KeyboardInterrupt) else 1)
+
+
+def _take_along(path: str, channel: Channel) -> None:
+    """Use what lies beside the cell's file. Leaves by SystemExit if there is no room for it."""
+    _import_as_a_notebook()
+    code = os.path.dirname(path)
+    if not any(os.path.isdir(code + name) for name in ("/files", "/modules", "/site")):
+        return
+    from . import along
+
+    along.set_paths(code)
+    along.set_own_path(code)
+    try:
+        along.place_once(code)
+    except OSError as error:
+        leave = SystemExit(along.words(error))
+        _record_exit(leave, time.time(), path, channel)
+        raise leave from None
+
+
+def _import_as_a_notebook() -> None:
+    """From the working directory too, behind the standard library and before what is installed, as IPython has it."""
+    if "" not in sys.path:
+        installed = (i for i, p in enumerate(sys.path) if p.endswith(("/site-packages", "/dist-packages")))
+        sys.path.insert(next(installed, len(sys.path)), "")
 
 
 def _run(path: str, channel: Channel) -> BaseException | None:
@@ -217,9 +243,9 @@ def _record_exit(leave: SystemExit, at: float, path: str, channel: Channel) -> N
 
 
 def _record_module(cell: str) -> ModuleType:
-    """record.py and what it needs of the standard library, not the files of those names beside the cell."""
-    path = sys.path[:]
-    sys.path[:] = [p for p in path if p not in ("", os.path.dirname(cell))]
+    """record.py and what it needs of the standard library, not what the cell brought along under those names."""
+    path, code = sys.path[:], os.path.dirname(cell)
+    sys.path[:] = [p for p in path if p not in ("", code) and not p.startswith(code + "/")]
     try:
         from . import record
     finally:

@@ -38,11 +38,12 @@ PASSED_ON = (signal.SIGHUP, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 def main(path: str, *program: str) -> None:
     """Run the cell to its end; leaves by SystemExit. A ``program`` starts its processes, perhaps elsewhere."""
     _settle()
+    _take_along(os.path.dirname(path))
     cell = _Cell(float(os.environ.get("CIAO_GRACE", "5")))
     try:
         cell.start(path, program)
     except OSError as error:
-        _not_started(program, error)
+        _not_started("%s cannot be started: %s" % (program[0] if program else sys.executable, error.strerror), 127)
     from .termination import write_message  # while the cell starts: it takes as long as all the rest of us
 
     cell.watch()
@@ -62,15 +63,28 @@ def _settle() -> None:
         complete(os.environ)
 
 
-def _not_started(program: Sequence[str], error: OSError) -> None:
-    """The image lacks the program, most probably."""
+def _take_along(code: str) -> None:
+    """Use what lies beside the cell's file, once for all of its processes."""
+    if not any(os.path.isdir(code + name) for name in ("/files", "/modules", "/site")):
+        return
+    from . import along
+
+    along.set_paths(code)
+    try:
+        along.place_once(code)
+    except OSError as error:
+        _not_started(along.words(error), 1)
+    os.environ[along.PLACED] = os.uname()[1]
+
+
+def _not_started(words: str, status: int) -> None:
+    """The image lacks a program, most probably."""
     from .record import exit_line
     from .termination import write_message
 
-    words = "%s cannot be started: %s" % (program[0] if program else sys.executable, error.strerror)
-    write_message(exit_line(words, at=time.time()).encode(), 127, stopped=False)
+    write_message(exit_line(words, at=time.time()).encode(), status, stopped=False)
     sys.stderr.write(words + "\n")
-    sys.exit(127)
+    sys.exit(status)
 
 
 class _Cell:

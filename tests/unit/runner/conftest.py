@@ -112,6 +112,7 @@ def start(python: str, code_folder: Path, tmp_path: Path) -> Iterator[Start]:
         *,
         argv: tuple[str, ...] = (),
         program: tuple[str, ...] = (),
+        cwd: Path = tmp_path,
         **env: str,
     ) -> Program:
         cell = tmp_path / "cell_7.py"
@@ -128,7 +129,7 @@ def start(python: str, code_folder: Path, tmp_path: Path) -> Iterator[Start]:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                cwd=tmp_path,
+                cwd=cwd,
                 env={**os.environ, **channel, **env},
                 pass_fds=(records.fileno(),),
                 start_new_session=True,

@@ -21,8 +21,10 @@ from ciao.s2i.packages.wanted import Wanted, canonical
 __all__ = ["Installed", "install"]
 
 CHANGE = re.compile(
-    r"^ (?P<sign>[-+~]) (?P<name>[A-Za-z0-9][\w.-]*)(?:==(?P<version>\S+)| @ (?P<url>\S+))", re.MULTILINE
+    r"^ (?P<sign>[-+~]) (?P<name>[A-Za-z0-9][\w.-]*)(?:==(?P<version>[^\s(]+))?(?: @ | \(from )?(?P<url>\w+://[^\s)]+)?",
+    re.MULTILINE,
 )
+"""How uv tells what it would do. From where, if that was named: in one way before it has the wheel, another after."""
 DOWNLOADING = re.compile(r"^Downloading (?P<what>\S+ \([^)]*\))")
 LOCKED = re.compile(r"^(?P<name>[A-Za-z0-9][\w.-]*)(?:==(?P<version>[^\s;]+)| @ (?P<url>\S+))(?P<rest>.*)$")
 
@@ -101,7 +103,7 @@ async def _resolved(uv: Uv, wanted: Wanted, interior: Interior, *, site: Path, s
     names = {canonical(c["name"]) for c in new}
     old = {canonical(c["name"]): c["version"] for c in changes if c["sign"] == "-" and c["version"]}
     return _Plan(
-        pins=[f"{c['name']}=={c['version']}" if c["version"] else f"{c['name']} @ {c['url']}" for c in new],
+        pins=[f"{c['name']} @ {c['url']}" if c["url"] else f"{c['name']}=={c['version']}" for c in new],
         replaced={name: version for name, version in sorted(old.items()) if name in names},
     )
 

@@ -18,6 +18,7 @@ from ciao.settings import Settings
 
 if TYPE_CHECKING:
     from ciao.backends.kubeflow.backend import Kubeflow
+    from ciao.s2i.choosing import Choice
     from ciao.s2i.registry.base import Registry
 
 __all__ = ["FOLDERS", "Select", "Session"]
@@ -95,10 +96,18 @@ class Session:
         """The strategy by which the code reaches this backend's replicas. Raises BundleError if it cannot work here."""
         if self._s2i is not None:
             return self._s2i
-        from ciao.s2i import choosing, making
+        from ciao.s2i import making
 
-        choice = choosing.choose(spec, self.settings, backend.name)
+        choice = self.choice(spec, backend)
         return making.made(choice, self.settings, registry=self.registry, api=getattr(backend, "api", None))
+
+    def choice(self, spec: JobSpec, backend: Backend) -> Choice:
+        """Which strategy that is, and why."""
+        from ciao.s2i import choosing
+
+        if self._s2i is not None:
+            return choosing.Choice(name=self._s2i.name, reason="it was given")
+        return choosing.choose(spec, self.settings, backend.name)
 
     def registry(self) -> Registry:
         """The one client of registries: it knows what it has pushed, and its logins. Made when first used."""

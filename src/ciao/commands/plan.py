@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ciao.commands.carried import Carried, carried
 from ciao.errors import BackendUnavailable
 from ciao.model import Cell, Job, JobSpec, Notice
 from ciao.session import Session
@@ -16,14 +17,21 @@ PLACE = "xxxxx"
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """``yaml`` is what the backend would create; ``notices`` is what it would do otherwise than asked."""
+    """``yaml`` is what the backend would create; ``notices`` is what it would do otherwise than asked.
+
+    ``carried`` is how the code would travel, and what goes along with it.
+    """
 
     yaml: str
     notices: tuple[Notice, ...]
+    carried: Carried
 
 
 async def plan(cell: Cell, session: Session) -> Plan:
-    """The pure half of a run, and what a cluster says to it if it can be asked. Raises CellError, CreateRefused."""
+    """The pure half of a run, and what a cluster and a registry say to it if they can be asked.
+
+    Raises CellError, CreateRefused, BundleError.
+    """
     from ciao import interpreter
 
     spec = interpreter.read(cell, settings=session.settings)
@@ -31,19 +39,22 @@ async def plan(cell: Cell, session: Session) -> Plan:
     job = _unnamed(spec, backend=backend.name)
     try:
         notices = await backend.check(spec)
-        bundle = await session.s2i(spec, backend).plan(spec, await backend.target(spec))
-        return Plan(yaml=await backend.plan(spec, job, bundle), notices=notices)
+        found, bundle, more = await carried(spec, await backend.target(spec), session, backend)
+        return Plan(yaml=await backend.plan(spec, job, bundle), notices=(*notices, *more), carried=found)
     except BackendUnavailable as error:
         if backend.name != "kubeflow":
             raise
-        return _unasked(spec, job, session, error)
+        return await _unasked(spec, job, session, error)
 
 
-def _unasked(spec: JobSpec, job: Job, session: Session, error: BackendUnavailable) -> Plan:
-    from ciao.backends.kubeflow.offline import planned
+async def _unasked(spec: JobSpec, job: Job, session: Session, error: BackendUnavailable) -> Plan:
+    from ciao.backends.kubeflow.offline import planned, target
 
     words = f"the cluster was not asked: {error.message}. This is for one that serves every kind"
-    return Plan(yaml=planned(spec, job, session.settings), notices=(Notice(text=words, level="warning"),))
+    known = target(spec, session.settings)
+    found, bundle, notices = await carried(spec, known, session, session.backend(spec.backend))
+    yaml = planned(spec, job, session.settings, bundle=bundle)
+    return Plan(yaml=yaml, notices=(Notice(text=words, level="warning"), *notices), carried=found)
 
 
 def _unnamed(spec: JobSpec, *, backend: str) -> Job:

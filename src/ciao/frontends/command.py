@@ -15,7 +15,7 @@ from ciao.commands.choose import Own
 from ciao.commands.completion import Completions, complete, wants_jobs
 from ciao.commands.line import Request, parse, split
 from ciao.errors import CiaoError, CommandError, SettingsError
-from ciao.frontends.display import page, present
+from ciao.frontends.display import page, planned, present
 from ciao.model import Cell, Summary
 from ciao.session import Session
 
@@ -189,8 +189,8 @@ def _plan(ask: Ask) -> Answer:
     if ask.cell is None and ask.request.file is None:
         hint = "Write %%ciao plan above the cell's magic lines" if ask.in_cell else "Write: ciao plan FILE"
         raise CommandError("'plan' needs a cell", hint=hint)
-    planned = wait(ask.session, plan(ask.cell or read_cell(ask.request.file or ""), ask.session))
-    return Answer(text=present.plan(planned))
+    found = wait(ask.session, plan(ask.cell or read_cell(ask.request.file or ""), ask.session))
+    return Answer(text=planned.plan(found))
 
 
 def _config(ask: Ask) -> Answer:

@@ -100,7 +100,7 @@ def test_a_file_that_is_not_text_is_named_with_the_line(ciao: Said, tmp_path: Pa
 
 
 def test_a_plan_of_a_file_is_printed(ciao: Said, file: str) -> None:
-    assert ciao("plan", file) == (0, "job: jax-xxxxx\n", "")
+    assert ciao("plan", file) == (0, "# the code travels by none: it was given\njob: jax-xxxxx\n", "")
 
 
 def test_run_prints_lines_and_ends_as_the_job_did(ciao: Said, file: str) -> None:

@@ -43,7 +43,8 @@ def test_logs_in_a_cell_are_text_with_coloured_names_and_say_which_job() -> None
 
 
 def test_a_plan_is_of_the_cell_below_and_keeps_its_line_numbers() -> None:
-    assert answer("plan", session(), body="%framework=jax\npass").text == "job: jax-xxxxx"
+    text = answer("plan", session(), body="%framework=jax\npass").text
+    assert text == "# the code goes into a folder: the job runs on this machine\njob: jax-xxxxx"
     with pytest.raises(CiaoError, match="line 3"):
         answer("plan", session(), body="%framework=jax\n%wroker=2\npass")
 

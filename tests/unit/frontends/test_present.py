@@ -13,11 +13,10 @@ from ciao.commands.config import Row
 from ciao.commands.end import Ended
 from ciao.commands.jobs import Jobs
 from ciao.commands.logs import Log
-from ciao.commands.plan import Plan
 from ciao.errors import BackendUnavailable
 from ciao.frontends.display import page, present
 from ciao.frontends.display.page import Page
-from ciao.model import Failure, Notice, Outcome, Phase, ReplicaState, Summary
+from ciao.model import Failure, Outcome, Phase, ReplicaState, Summary
 from fakes.jobs import BOOM, NOON, lines, summary
 
 MIXED = replace(
@@ -194,11 +193,6 @@ def test_what_was_ended_is_said_in_a_sentence(
     words: str,
 ) -> None:
     assert present.ended(Ended(job="jax-1", before=before, phase=phase, deleted=deleted)) == words
-
-
-def test_a_plan_bears_its_notices_as_comments() -> None:
-    found = Plan(yaml="job: x\n", notices=(Notice(text="gpu has no meaning here"),))
-    assert present.plan(found) == "# note: gpu has no meaning here\njob: x"
 
 
 def test_config_is_a_table_of_settings() -> None:

@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from ciao.commands.end import Ended
     from ciao.commands.jobs import Jobs
     from ciao.commands.logs import Log
-    from ciao.commands.plan import Plan
 
-__all__ = ["ago", "config", "cut", "describe", "doctor", "ended", "jobs", "line", "log", "log_note", "plan"]
+__all__ = ["ago", "config", "cut", "describe", "doctor", "ended", "jobs", "line", "log", "log_note"]
 
 LINES_IN_CELL = 2000
 """How many lines of a log a cell shows; a page with many more grows slow."""
@@ -97,11 +96,6 @@ def ended(done: Ended) -> str:
     if done.phase is Phase.CANCELLED:
         return f"{done.job} is cancelled"
     return f"{done.job} {_ENDED[done.phase]} before it could be cancelled"
-
-
-def plan(found: Plan) -> str:
-    """YAML; what is otherwise than asked stands above it as comments."""
-    return "".join(f"# note: {notice.text}\n" for notice in found.notices) + found.yaml.rstrip("\n")
 
 
 def config(rows: Sequence[Row]) -> Page:

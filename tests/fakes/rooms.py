@@ -61,17 +61,17 @@ class Room:
         self.kernels.append(launched(home or self.home, environment=environment, patience=PATIENCE))
         return self.kernels[-1]
 
-    def start(self, *words: str, home: Path | None = None) -> subprocess.Popen[str]:
-        """``ciao ...`` in a shell."""
-        environment = {**os.environ, **self.environment, "CIAO_HOME": str(home or self.home)}
+    def start(self, *words: str, home: Path | None = None, **more: str) -> subprocess.Popen[str]:
+        """``ciao ...`` in a shell, with ``more`` in its environment."""
+        environment = {**os.environ, **self.environment, "CIAO_HOME": str(home or self.home), **more}
         command = [sys.executable, "-m", "ciao", *words]
         return subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.folder
         )
 
-    def ciao(self, *words: str, home: Path | None = None) -> Shell:
+    def ciao(self, *words: str, home: Path | None = None, **more: str) -> Shell:
         """The same, to its end."""
-        with self.start(*words, home=home) as process:
+        with self.start(*words, home=home, **more) as process:
             out, errors = process.communicate(timeout=PATIENCE)
         return Shell(code=process.returncode, out=out, errors=errors)
 

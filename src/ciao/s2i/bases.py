@@ -21,7 +21,7 @@ __all__ = ["resolve", "suited"]
 
 _MOST = 64
 _documents: WeakKeyDictionary[Registry, dict[Reference, Document]] = WeakKeyDictionary()
-_bases: WeakKeyDictionary[Registry, dict[tuple[Reference, str], Base]] = WeakKeyDictionary()
+_bases: WeakKeyDictionary[Registry, dict[Reference, Base]] = WeakKeyDictionary()
 """What was read from each registry by its digest, and so is the same for ever. A tag is asked for every time."""
 
 
@@ -101,7 +101,7 @@ def _check(offered: Sequence[Platform], machines: Sequence[Platform], name: str,
 
 async def _base(registry: Registry, at: Reference, name: str) -> Base:
     known = _bases.setdefault(registry, {})
-    if (at, name) not in known:
+    if at not in known:
         media_type, manifest = manifest_of(await _document(registry, at), name)
         config = descriptor(manifest["config"], name)
         if config.size > MOST_CONFIG:
@@ -117,10 +117,10 @@ async def _base(registry: Registry, at: Reference, name: str) -> Base:
                 hint="Name another base image with %image=",
             )
         _forget_oldest(known)
-        known[at, name] = Base(
+        known[at] = Base(
             name=name, reference=at, platform=str(platform), manifest=manifest, config=read, media_type=media_type
         )
-    return known[at, name]
+    return replace(known[at], name=name)
 
 
 async def _document(registry: Registry, at: Reference) -> Document:

@@ -43,7 +43,8 @@ def stuck() -> Iterator[Stuck]:
             registry.end.wait(60)
             self.close_connection = True
 
-        do_PATCH = do_PUT
+        def do_PATCH(self) -> None:
+            self.do_PUT()
 
         def _say(self, code: int, **headers: str) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -53,7 +54,7 @@ def stuck() -> Iterator[Stuck]:
                 self.send_header(name, text)
             self.end_headers()
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *_: object) -> None:
             """Nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -56,7 +56,7 @@ def settings(room: Room, registry: Registry) -> Mapping[str, str]:
 @pytest.fixture(scope="module")
 def kernel(room: Room, settings: Mapping[str, str]) -> Kernel:
     """Theirs, in a folder of theirs."""
-    kernel = room.launch(**settings)
+    kernel = room.launch(room.home, **settings)
     kernel.run(f"%cd -q {room.folder}")
     return kernel
 
@@ -84,8 +84,8 @@ def test_an_edited_cell_runs_again_and_its_node_pulls_one_small_layer(
 def test_the_same_cell_again_is_the_same_image(room: Room, cluster: Cluster, settings: Mapping[str, str]) -> None:
     cell = room.folder / "cell.py"
     cell.write_text(HEAD + "print('once more')\n")
-    first, before = room.ciao("run", str(cell), **settings), Served.now(cluster)
-    again = room.ciao("run", str(cell), **settings)
+    first, before = room.ciao("run", str(cell), home=room.home, **settings), Served.now(cluster)
+    again = room.ciao("run", str(cell), home=room.home, **settings)
     assert (first.code, again.code) == (0, 0), (first, again)
     assert before.to_nodes() == {}
 

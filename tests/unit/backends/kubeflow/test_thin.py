@@ -6,8 +6,12 @@ import copy
 import json
 from typing import Any
 
+import pytest
+
 from ciao.backends.kubeflow import thin
+from ciao.backends.kubeflow.carrying import way_of
 from ciao.backends.kubeflow.replicas import container_of, replica_of
+from ciao.model import Bundle
 from fakes import asked
 
 STATUS = {"containerStatuses": [{"name": "pytorch", "restartCount": 2, "state": {"running": {"startedAt": "now"}}}]}
@@ -27,6 +31,19 @@ def test_of_a_pod_that_is_kept_replica_and_container_are_still_known() -> None:
     assert replica_of(kept, ["worker-0", "worker-1"]) == "worker-1"
     assert container_of(kept) == container_of(pod())
     assert (kept["spec"]["nodeName"], kept["status"]) == ("n1", STATUS)
+
+
+@pytest.mark.parametrize(
+    "bundle", [None, asked.pinned("torch:1"), asked.mounted()], ids=["configmap", "image", "volume"]
+)
+def test_of_a_pod_that_is_kept_it_is_known_how_the_code_comes_and_with_what_it_is_pulled(bundle: Bundle | None) -> None:
+    made = asked.made(asked.spec(), bundle=bundle, pull_secrets=("pull",))
+    whole = {"metadata": {"name": "j-worker-0"}, "spec": asked.pod(made, "Worker")}
+    kept = thin.pod(copy.deepcopy(whole))
+    assert way_of(kept) == way_of(whole)
+    assert kept["spec"]["imagePullSecrets"] == [{"name": "pull"}]
+    images = [[v["image"] for v in one["spec"]["volumes"] if "image" in v] for one in (kept, whole)]
+    assert images[0] == images[1]
 
 
 def test_a_pod_that_is_kept_has_less_than_half_of_its_text() -> None:

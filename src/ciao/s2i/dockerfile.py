@@ -33,7 +33,7 @@ _PIP = (
 )  # fmt: skip
 
 _GATHER = (
-    "import glob, shutil;"
+    f"import glob, os, shutil; os.makedirs('{SITE}', exist_ok=True);"
     f" take = lambda what, to: [shutil.copytree(d, to, dirs_exist_ok=True) for place in ('', 'local/')"
     f" for d in glob.glob('{_PREFIX}/' + place + what)];"
     f" take('lib*/python3*/*-packages', '{SITE}'); take('bin', '{SITE}/bin')"

@@ -6,6 +6,7 @@ import asyncio
 import re
 import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +16,13 @@ from ciao.errors import BundleError
 from ciao.model import Notice, Packing
 from ciao.s2i.base import Tell
 from ciao.s2i.command import failure
+from ciao.s2i.command.dockerfile import sources
 from ciao.s2i.command.finding import Found
 from ciao.s2i.command.running import Ended, run
 from ciao.s2i.command.signing_in import hidden, scrubbed, sign_in, without_secrets
 from ciao.s2i.command.staging import certificates
 from ciao.s2i.command.tools import Order, Step
-from ciao.s2i.registry.names import repository
+from ciao.s2i.registry.names import parse
 from ciao.s2i.registry.origins import Origins
 from ciao.settings import Settings
 
@@ -53,7 +55,7 @@ class Building:
     folder: Path
     tell: Tell
     hidden: tuple[str, ...]
-    plain: bool
+    origins: Origins
     certificates: Path | None
     login: Path | None
 
@@ -69,12 +71,12 @@ class Building:
             folder=folder,
             tell=tell,
             hidden=hidden(settings),
-            plain=Origins(settings, environ).plain(repository(settings).host),
+            origins=Origins(settings, environ),
             certificates=certificates(folder / "certificates", settings),
             login=folder / "login" if login else None,
         )
 
-    def order(
+    async def order(
         self,
         name: str,
         context: Path,
@@ -92,13 +94,16 @@ class Building:
         if isinstance(dockerfile, str):
             (scratch / "Dockerfile").write_text(dockerfile)
             dockerfile = scratch / "Dockerfile"
+        text = await asyncio.to_thread(dockerfile.read_text, "utf-8", "replace")
+        pulled = sources(text) | {parse(one).host for one in (base, *arguments.values()) if one}
         return Order(
             name=name,
             context=context,
             dockerfile=dockerfile,
             scratch=scratch,
             programs=self.found.programs,
-            plain=self.plain,
+            sources=pulled,
+            plain=await self._plain({name.partition("/")[0], *pulled} - {"localhost"}),
             certificates=self.certificates,
             login=self.login,
             base=base,
@@ -170,6 +175,10 @@ class Building:
         except OSError as error:
             raise BundleError(f"{step.argv[0]} cannot be run: {error.strerror}") from None
         return [scrubbed(line, self.hidden) for line in lines]
+
+    async def _plain(self, hosts: AbstractSet[str]) -> frozenset[str]:
+        """Those that have no TLS and need none, as for every request of ours."""
+        return frozenset({host for host in hosts if (await self.origins.of(host)).startswith("http://")})
 
     def _heard(self, line: str) -> None:
         if match := STEP.match(line):

@@ -7,8 +7,11 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ciao.model import CODE
+from ciao.s2i.registry.names import HUB
 
-__all__ = ["PLACE", "wants_base", "written"]
+__all__ = ["PLACE", "sources", "wants_base", "written"]
+
+OF_LINES = re.MULTILINE | re.IGNORECASE
 
 PLACE = CODE.strip("/")
 """Where the code lies in the context, and in the image."""
@@ -44,6 +47,19 @@ def written(
     taken = f"COPY --from=packages /ciao/site {CODE}/site/\n" if packages else ""
     code = f"COPY {PLACE} {CODE}/" if user is None else f"USER {user or '0'}"
     return f"{first}FROM {base}\n{taken}{code}\n{_end(command, about)}"
+
+
+def sources(dockerfile: str) -> frozenset[str]:
+    """The hosts of the images that a Dockerfile names; what is in a variable, or is another stage, has none."""
+    named = re.findall(r"^[ \t]*FROM[ \t]+(?:--\S+[ \t]+)*([^\s$]+)[ \t]*(?:\bAS\b.*|#.*)?$", dockerfile, OF_LINES)
+    stages = {stage.lower() for stage in re.findall(r"^[ \t]*FROM[ \t].*[ \t]AS[ \t]+(\S+)", dockerfile, OF_LINES)}
+    images = (name for name in named if name.lower() not in {"scratch", *stages})
+    return frozenset(host for host in map(_host, images) if host != "localhost")
+
+
+def _host(image: str) -> str:
+    first, slash, _ = image.partition("/")
+    return first if slash and (re.search(r"[.:]", first) or first == "localhost") else HUB
 
 
 def _end(command: Sequence[str], about: Mapping[str, str]) -> str:

@@ -52,7 +52,7 @@ class Images:
 
     async def _pushed(self, dockerfile: str, platform: str) -> Reference:
         name = str(replace(self.into, tag=f"cell-{secrets.token_hex(6)}"))
-        order = self.building.order(name, self.context, dockerfile, platform=platform, cached=self.packages)
+        order = await self.building.order(name, self.context, dockerfile, platform=platform, cached=self.packages)
         digest = await self.building.make(order)
         await self.building.clean(order)
         return replace(self.into, digest=digest)
@@ -71,7 +71,7 @@ class Images:
             if stores
             else str(replace(self.into, tag=f"base-{secrets.token_hex(6)}"))
         )
-        order = self.building.order(
+        order = await self.building.order(
             name, dockerfile.parent, dockerfile, platform=platform, arguments=arguments, pushed=not stores
         )
         digest = await self.building.make(order)
@@ -80,7 +80,7 @@ class Images:
     async def _assembled(self, base: str, platform: str, user: str) -> Reference:
         """s2i's image is root's, and is not pushed; one on top of it is the user's again."""
         name = f"localhost/ciao/s2i:{secrets.token_hex(6)}"
-        order = self.building.order(name, self.context, "", base=base, platform=platform, pushed=False)
+        order = await self.building.order(name, self.context, "", base=base, platform=platform, pushed=False)
         source_to_image.prepare(self.context)
         await self.building.steps(source_to_image.assembling(order, self.building.found.tool))
         text = written(name, self.command, about=self.about, packages=self.packages, user=user)

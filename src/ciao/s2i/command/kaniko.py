@@ -61,11 +61,12 @@ def prepare(order: Order) -> None:
 
 def steps(order: Order) -> tuple[Step, ...]:
     """One call, which pushes too."""
+    secure = sorted({order.host, *order.sources} - order.plain)
     flags = (
         "--force", "--context=dir:///workspace", "--dockerfile=/kaniko/Dockerfile",
         f"--destination={order.name}", "--digest-file=/kaniko/digest", "--log-format=text", "--ignore-path=/workspace",
-        *(("--insecure", "--insecure-pull") if order.plain else ()),
-        *((f"--registry-certificate={_host(order)}=/kaniko/ca.crt",) if order.certificates else ()),
+        *(f"--insecure-registry={host}" for host in sorted(order.plain)),
+        *(f"--registry-certificate={host}=/kaniko/ca.crt" for host in (secure if order.certificates else ())),
         *((f"--custom-platform={order.platform}",) if order.platform else ()),
         *(f"--build-arg={name}={value}" for name, value in order.arguments.items()),
     )  # fmt: skip
@@ -83,7 +84,3 @@ def digest(order: Order, _: object) -> str:
 
 def _root(order: Order) -> Path:
     return order.scratch / "root"
-
-
-def _host(order: Order) -> str:
-    return order.name.partition("/")[0]

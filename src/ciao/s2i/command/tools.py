@@ -16,10 +16,11 @@ class Order:
     """One image that is to be built from a Dockerfile.
 
     ``name`` has a tag; it goes to a registry if ``pushed``, else it stays on this machine. ``scratch`` is a folder of
-    this build alone, which is removed behind it. ``programs`` are paths by name. ``plain`` says that the registry may
-    be spoken to without TLS, ``certificates`` is a folder with ``ca.crt`` in it. ``platform`` is empty for this
-    machine's own. ``cached``: steps are kept for the next time, which one that only copies the code is not worth.
-    ``base`` is the image below, for what takes no Dockerfile.
+    this build alone, which is removed behind it. ``programs`` are paths by name. ``sources`` are the hosts that images
+    are pulled from, and ``plain`` those of all hosts that are spoken to without TLS. ``certificates`` is a folder with
+    ``ca.crt`` in it, whose authority is trusted besides. ``platform`` is empty for this machine's own. ``cached``: steps
+    are kept for the next time, which one that only copies the code is not worth. ``base`` is the image below, for what
+    takes no Dockerfile.
     """
 
     name: str
@@ -30,11 +31,17 @@ class Order:
     base: str = ""
     platform: str = ""
     arguments: Mapping[str, str] = field(default_factory=dict)
-    plain: bool = False
+    sources: frozenset[str] = frozenset()
+    plain: frozenset[str] = frozenset()
     certificates: Path | None = None
     login: Path | None = None
     cached: bool = True
     pushed: bool = True
+
+    @property
+    def host(self) -> str:
+        """Where the image is pushed."""
+        return self.name.partition("/")[0]
 
     @property
     def digest_file(self) -> Path:
@@ -93,21 +100,23 @@ def flags(option: str, values: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def containers(program: str) -> Steps:
-    """Buildah's, and Podman's, which is made of the same parts."""
+    """Buildah's, and Podman's, which is made of the same parts.
+
+    Their flag is for all hosts of a call, so it is given only where each of them is known to have no TLS.
+    """
 
     def steps(order: Order) -> tuple[Step, ...]:
         tool = order.programs[program]
-        secure = (
-            *(("--tls-verify=false",) if order.plain else ()),
-            *(("--cert-dir", str(order.certificates)) if order.certificates else ()),
-        )
+        trusting = ("--cert-dir", str(order.certificates)) if order.certificates else ()
+        pulling = ("--tls-verify=false",) if order.sources and order.sources <= order.plain else trusting
+        pushing = ("--tls-verify=false",) if order.host in order.plain else trusting
         build = (
-            tool, "build", "--force-rm", f"--layers={'true' if order.cached else 'false'}", *secure,
+            tool, "build", "--force-rm", f"--layers={'true' if order.cached else 'false'}", *pulling,
             *(("--platform", order.platform) if order.platform else ()),
             *flags("--build-arg", order.arguments),
             "--file", str(order.dockerfile), "--tag", order.name, str(order.context),
         )  # fmt: skip
-        push = (tool, "push", *secure, "--digestfile", str(order.digest_file), order.name)
+        push = (tool, "push", *pushing, "--digestfile", str(order.digest_file), order.name)
         return _both(program, order, build, push)
 
     return steps
@@ -127,7 +136,7 @@ def docker(order: Order) -> tuple[Step, ...]:
 
 def buildkit(order: Order) -> tuple[Step, ...]:
     """The daemon builds and pushes in one go; credentials come from this side."""
-    plain = ",registry.insecure=true" if order.plain else ""
+    plain = ",registry.insecure=true" if order.host in order.plain else ""
     options = {
         "filename": order.dockerfile.name,
         **({"platform": order.platform} if order.platform else {}),

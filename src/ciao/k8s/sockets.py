@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import weakref
 from typing import Any
@@ -47,7 +48,8 @@ class Connector(TCPConnector):
         await self.close()
         for transport in tuple(self._made):
             if isinstance(transport, asyncio.WriteTransport):
-                transport.abort()
+                with contextlib.suppress(AttributeError):  # closed while it still wrote, and done since: it has no loop
+                    transport.abort()
         for _ in range(FAREWELL):
             await asyncio.sleep(0)
 

@@ -19,7 +19,7 @@ from ciao.settings import Settings
 if TYPE_CHECKING:
     from ciao.backends.kubeflow.backend import Kubeflow
     from ciao.s2i.choosing import Choice
-    from ciao.s2i.registry.base import Registry
+    from ciao.s2i.registry.client import Client
 
 __all__ = ["FOLDERS", "Select", "Session"]
 
@@ -52,7 +52,7 @@ class Session:
         self.engine = engine or Engine()
         self._backends = dict(backends)
         self._s2i = s2i
-        self._registry: Registry | None = None
+        self._registry: Client | None = None
         self._default = ""
         self._everywhere: dict[tuple[str, ...], Backend] = {}
 
@@ -109,7 +109,7 @@ class Session:
             return choosing.Choice(name=self._s2i.name, reason="it was given")
         return choosing.choose(spec, self.settings, backend.name)
 
-    def registry(self) -> Registry:
+    def registry(self) -> Client:
         """The one client of registries: it knows what it has pushed, and its logins. Made when first used."""
         if self._registry is None:
             import atexit
@@ -145,7 +145,7 @@ class Session:
             self._default = next(iter(self._backends), "") or ("kubeflow" if _cluster_known(self.settings) else "local")
         return self._default
 
-    def _let_go(self, connected: Kubeflow | Registry) -> None:
+    def _let_go(self, connected: Kubeflow | Client) -> None:
         """Close its connections while the engine still can: Python complains of those that are open at its end."""
         with suppress(CiaoError, TimeoutError):
             self.engine.call(connected.close()).result(PATIENCE)

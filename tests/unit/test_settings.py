@@ -193,8 +193,8 @@ REFUSED = [
     (
         "s2i: {provider: buildha}",
         (
-            "~/config.yaml: s2i.provider is 'buildha', but must be auto, append, imagevolume, configmap, buildah, podman, "
-            "docker, nerdctl, s2i, kaniko, buildkit, cluster-buildkit or cluster-kaniko. Did you mean buildah?"
+            "~/config.yaml: s2i.provider is 'buildha', but must be auto, append, imagevolume, configmap, buildah, "
+            "podman, docker, s2i, kaniko, buildkit, cluster-buildkit or cluster-kaniko. Did you mean buildah?"
         ),
     ),
     (

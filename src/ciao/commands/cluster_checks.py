@@ -14,7 +14,6 @@ from ciao.frameworks import ON_A_CLUSTER
 
 if TYPE_CHECKING:
     from ciao.backends.kubeflow.cluster import Cluster
-    from ciao.backends.kubeflow.rights import Need
     from ciao.k8s.base import Manifest
     from ciao.k8s.sources import Source
     from ciao.model import JobSpec
@@ -183,41 +182,9 @@ async def _runtimes(visit: _Visit) -> list[Check]:
 
 
 async def _rights(visit: _Visit) -> list[Check]:
-    """Each that is missing, with the line that grants it."""
-    from ciao.backends.kubeflow.rights import NEEDS
-    from ciao.k8s.permissions import review
+    from ciao.commands.rights_checks import rights_checks
 
-    needs = [n for n in NEEDS if not n.group or n.resource in visit.served[n.group]]
-    here = [right for need in needs if not need.everywhere for right in need.rights]
-    everywhere = [right for need in needs if need.everywhere for right in need.rights]
-    api, namespace = visit.cluster.api, visit.cluster.namespace
-    of_namespace, of_all = await asyncio.gather(
-        review(api, here, namespace=namespace), review(api, everywhere, namespace=None)
-    )
-    missing = {
-        need: [r for r in need.rights if not (of_all if need.everywhere else of_namespace)[r].allowed] for need in needs
-    }
-    if not any(missing.values()):
-        return [Check(name="rights", verdict="ok", words=f"you may do all that Ciao does in {namespace}")]
-    jobs = [need for need in needs if need.is_of_jobs]
-    some = any(not missing[need] for need in jobs)
-    return [_missing(visit, need, verbs=missing[need], jobs=some) for need in needs if missing[need]]
-
-
-def _missing(visit: _Visit, need: Need, *, verbs: Sequence[object], jobs: bool) -> Check:
-    """Not to be able to run one kind of job is no failure for who can run another."""
-    from ciao.k8s.rights import Right, grant_all
-
-    rights = [right for right in verbs if isinstance(right, Right)]
-    namespace = None if need.everywhere else visit.cluster.namespace
-    optional = need.without or (need.is_of_jobs and jobs)
-    words = f"you may not {', '.join(r.verb for r in rights)} {rights[0].name}, to {need.feature}"
-    return Check(
-        name="rights",
-        verdict="warn" if optional else "fail",
-        words=f"{words}; without: {need.without}" if need.without else words,
-        fix=grant_all(rights, user=visit.user or "YOU", namespace=namespace),
-    )
+    return await rights_checks(visit.cluster, visit.settings, user=visit.user, served=visit.served)
 
 
 async def _images(visit: _Visit) -> list[Check]:

@@ -60,7 +60,7 @@ async def doctor(
         _shared_memory(Path("/dev/shm")),  # noqa: S108  # looked at, not written to
     ]
     cluster = await _cluster(session)
-    found += cluster
+    found += [await _packages(), *cluster]
     away = any(c.verdict == "fail" and c.name in ("credentials", "cluster") for c in cluster)
     found.append(await _jobs(session.backend("local") if away else session.everywhere()))
     return (*found, *more)
@@ -71,8 +71,18 @@ async def _cluster(session: Session) -> list[Check]:
     if not session.uses("kubeflow"):
         return [Check(name="cluster", verdict="ok", words="not asked: jobs run on this machine")]
     from ciao.commands.cluster_checks import cluster_checks
+    from ciao.commands.packing_checks import packing_checks
 
-    return await cluster_checks(session.settings)
+    of_cluster, of_packing = await asyncio.gather(
+        cluster_checks(session.settings), packing_checks(session.settings, session.registry)
+    )
+    return [*of_cluster, *of_packing]
+
+
+async def _packages() -> Check:
+    from ciao.commands.packing_checks import packages
+
+    return await packages()
 
 
 def _mistaken(error: SettingsError) -> Check:

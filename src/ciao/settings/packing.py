@@ -133,7 +133,7 @@ PACKING: tuple[Setting, ...] = (
     Setting(
         key="s2i.insecure", field="s2i_insecure", several=True,
         read=_listed("hosts, such as localhost:5000", _INSECURE),
-        doc="Registries that may be spoken to without TLS, or whose certificate is not checked (for a cluster)",
+        doc="Registries that may be spoken to without TLS (for a cluster)",
     ),
     Setting(
         key="s2i.ca", field="s2i_ca", read=path,

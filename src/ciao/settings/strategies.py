@@ -12,7 +12,6 @@ ON_THE_HOST: Mapping[str, str] = MappingProxyType(
         "buildah": "an image that buildah builds here",
         "podman": "an image that podman builds here",
         "docker": "an image that docker builds here",
-        "nerdctl": "an image that nerdctl builds here",
         "s2i": "an image that source-to-image puts together here, with docker, buildah or podman",
         "kaniko": "an image that kaniko's executor builds here",
         "buildkit": "an image that BuildKit builds here, by buildctl",

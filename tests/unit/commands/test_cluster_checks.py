@@ -182,3 +182,24 @@ def test_the_roles_of_the_documentation_are_the_list_of_rights() -> None:
 
 def test_every_need_says_what_it_is_for() -> None:
     assert all(need.feature and need.rights for need in NEEDS)
+
+
+async def test_rights_on_configmaps_matter_only_to_code_that_travels_so(tmp_path: Path) -> None:
+    def no_configmaps(asked: Asked) -> Answer:
+        return answer(
+            {"status": {"allowed": asked.body["spec"]["resourceAttributes"]["resource"] != "configmaps"}}, code=201
+        )
+
+    assert only(await checks(tmp_path, {REVIEW: no_configmaps}), "rights").verdict == "fail"
+    pushing = await checks(tmp_path, {REVIEW: no_configmaps}, s2i_registry="push.example/team")
+    assert only(pushing, "rights").verdict == "ok"
+
+
+async def test_who_builds_in_the_cluster_needs_rights_for_it(tmp_path: Path) -> None:
+    def no_jobs(asked: Asked) -> Answer:
+        return answer({"status": {"allowed": asked.body["spec"]["resourceAttributes"]["resource"] != "jobs"}}, code=201)
+
+    building = {"s2i_registry": "push.example/team", "s2i_provider": "cluster-kaniko"}
+    check = only(await checks(tmp_path, {REVIEW: no_jobs}, **building), "rights")
+    assert (check.verdict, "jobs.batch, to build by cluster-kaniko" in check.words) == ("fail", True)
+    assert only(await checks(tmp_path, {REVIEW: no_jobs}), "rights").verdict == "ok"

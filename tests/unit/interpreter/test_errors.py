@@ -22,11 +22,11 @@ OF_A_ROLE = (
     "nvidia.com/mig-1g.5gb"
 )
 STRATEGIES = (
-    "auto, append, imagevolume, configmap, buildah, podman, docker, nerdctl, s2i, kaniko, buildkit, "
+    "auto, append, imagevolume, configmap, buildah, podman, docker, s2i, kaniko, buildkit, "
     "cluster-buildkit or cluster-kaniko"
 )
 BUILDERS = (
-    "Write %s2i=buildah before it; what builds one is buildah, podman, docker, nerdctl, s2i, kaniko, "
+    "Write %s2i=buildah before it; what builds one is buildah, podman, docker, s2i, kaniko, "
     "buildkit, cluster-buildkit or cluster-kaniko"
 )
 IN_QUOTES = 'Write it in quotes, such as %patch="{spec: {nodeSelector: {disk: ssd}}}"'

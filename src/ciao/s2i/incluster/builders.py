@@ -78,7 +78,7 @@ def _kaniko(order: Order, folder: str) -> list[str]:
     return [
         "/kaniko/executor", "--force", f"--context={context}", f"--dockerfile={given}/{DOCKERFILE}",
         f"--destination={order.destination}", "--digest-file=/dev/termination-log",
-        "--log-format=text", "--log-timestamp=false", "--snapshot-mode=redo", "--compressed-caching=false",
+        "--log-format=text", "--snapshot-mode=redo", "--compressed-caching=false",
         *(f"--build-arg={name}={value}" for name, value in order.arguments.items()),
         *(f"--insecure-registry={host}" for host in hosts.all if host in hosts.plain),
         *(f"--skip-tls-verify-registry={host}" for host in hosts.all if host in hosts.unchecked),

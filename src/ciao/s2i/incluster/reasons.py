@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from ciao.errors import BundleError
@@ -18,6 +19,9 @@ __all__ = ["Ended", "Started", "Waits", "failed", "no_pod", "state_of"]
 
 SHOWN = 20
 """Lines of a failed build's log that are shown."""
+
+USAGE = "Usage:"
+"""What follows in a log is how the program is called, which is not for the user to decide."""
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 POD_SECURITY = re.compile(r'violates PodSecurity "(?P<level>[a-z]+):[^"]*": (?P<what>.*)', re.DOTALL)
@@ -97,7 +101,7 @@ def failed(ended: Ended, lines: Sequence[str], *, builder: Builder) -> BundleErr
 
 
 def _build_failed(ended: Ended, lines: Sequence[str], builder: Builder) -> BundleError:
-    told = [line for line in lines if line.strip()][-SHOWN:]
+    told = [line for line in takewhile(lambda line: line != USAGE, lines) if line.strip()][-SHOWN:]
     reason = _reason(told) or f"it ended with {ended.code}"
     log = "".join(f"\n    {line}" for line in told)
     hint = next((words for pattern, words in HINTS if any(re.search(pattern, line) for line in told)), "")
@@ -118,7 +122,7 @@ HINTS = (
 def _reason(lines: Sequence[str]) -> str:
     """The line that says it, without the builder's own marks."""
     for line in reversed(lines):
-        if match := re.search(r"(?:ERROR|error): (?:failed to solve: |error building image: )?(.*)", line):
+        if match := re.search(r"(?:ERROR|[Ee]rror): (?:failed to solve: |error building image: )?(.*)", line):
             return match[1].strip()[:500]
     return ""
 

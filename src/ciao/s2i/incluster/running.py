@@ -20,6 +20,7 @@ from ciao.s2i.incluster.builders import Builder
 from ciao.s2i.incluster.manifests import BUILD, CONTAINER, JOBS, SECRETS, Place, config_map, job_of, secret
 from ciao.s2i.incluster.order import Order
 from ciao.s2i.incluster.reasons import Ended, Started, Waits, failed, no_pod, state_of
+from ciao.s2i.incluster.said import clean, step_of
 
 __all__ = ["Running"]
 
@@ -29,17 +30,12 @@ POLL = 0.5
 KEPT = 200
 """Lines of the log that are kept."""
 
-LONGEST = 200
-"""Characters of a line that are told."""
-
 IDLE = 300.0
 """Seconds of a builder's silence after which its log is asked for anew."""
 
 DRAIN = 10.0
 """Seconds that the end of the log is waited for."""
 
-MISSING, CONFLICT = 404, 409
-_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 _deleting: set[asyncio.Task[None]] = set()
 """Deletions that nobody waits for any more; the loop itself would not keep them alive."""
@@ -57,6 +53,7 @@ class Running:
     tell: Tell
     hidden: Sequence[str] = ()
     pace: Pace = field(default_factory=Pace)
+    _said: str = ""
     _lines: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT))
 
     async def digest(self) -> str:
@@ -178,22 +175,23 @@ class Running:
         for secret_ in self.hidden:
             line = line.replace(secret_, "***")
         self._lines.append(line)
-        if line.strip():
-            self._say(line.strip()[:LONGEST])
+        self._say(step_of(line))
 
     def _say(self, what: str) -> None:
-        self.tell(Packing(step=f"{self.builder.name}: {what}"))
+        if what and what != self._said:
+            self._said = what
+            self.tell(Packing(step=f"{self.builder.name}: {what}"))
 
 
 async def _split(pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[str, None]:
-    """Whole lines, without colours; a bar that is drawn again and again is one line each time."""
+    """Whole lines; a bar that is drawn again and again is one line each time."""
     rest = b""
     async for piece in pieces:
         *whole, rest = re.split(rb"[\r\n]+", rest + piece)
         for line in whole:
-            yield _COLOURS.sub("", line.decode(errors="replace"))
+            yield clean(line)
     if rest:
-        yield _COLOURS.sub("", rest.decode(errors="replace"))
+        yield clean(rest)
 
 
 async def _completed(work: Coroutine[Any, Any, None], *, patient: bool = True) -> None:

@@ -15,7 +15,8 @@ _BUILDKIT = re.compile(r"#\d+ (?:\d+\.\d+ )?(?P<text>.*)")
 _DULL = re.compile(
     r"\[internal\]|sha256:|transferring |resolve |DONE|CACHED|extracting |naming |\.\.\."
     r"|Retrieving image manifest|Returning cached|Executing \d+ build triggers|Built cross stage|Applying label|LABEL "
-    r"|Cmd: |Args: |Changed working|No files changed|Storing source|Building stage|Initializing|exporting (?:manifest|config)"
+    r"|Cmd: |Args: |Changed working|No files changed|Storing source|Building stage|Initializing"
+    r"|exporting (?:manifest|config)"
 )
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}")
 

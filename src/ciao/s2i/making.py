@@ -77,25 +77,18 @@ def _named(
 
             return ConfigMap(settings)
         case "append":
-            return _of("ciao.s2i.append", "Append")(settings, registry(), api)
+            from ciao.s2i.append import Append
+
+            return Append(settings, registry(), api)
         case "imagevolume":
-            return _of("ciao.s2i.imagevolume", "ImageVolume")(settings, registry(), api)
+            from ciao.s2i.imagevolume import ImageVolume
+
+            return ImageVolume(settings, registry(), api)
         case _ if name in ON_THE_HOST:
-            return _of("ciao.s2i.command.strategy", "Command")(name, settings, registry())
+            from ciao.s2i.command.strategy import Command
+
+            return Command(name, settings, registry())
         case _:
-            return _of("ciao.s2i.incluster.strategy", "InCluster")(name, settings, api, registry=registry())
+            from ciao.s2i.incluster.strategy import InCluster
 
-
-def _of(module: str, name: str) -> Callable[..., S2IClient]:
-    """One whose module may not be in this version."""
-    from importlib import import_module
-
-    from ciao.errors import BundleError
-
-    try:
-        made: Callable[..., S2IClient] = getattr(import_module(module), name)
-    except ModuleNotFoundError as error:
-        if not (error.name or "").startswith("ciao."):
-            raise
-        raise BundleError("this strategy is not in this version", hint="Use %s2i=configmap") from None
-    return made
+            return InCluster(name, settings, api, registry=registry())

@@ -73,6 +73,11 @@ class LeftOut:
         elif why is not Verdict.JUNK:
             self.by_rule.setdefault(why.value, []).append(f"{path}/" if folder else path)
 
+    def clear(self) -> None:
+        """For another look."""
+        for told in (self.by_rule, self.credentials, self.odd):
+            told.clear()
+
     def reasons(self) -> Iterator[Notice]:
         """A part of a sentence for each reason, with its weight."""
         if self.credentials:

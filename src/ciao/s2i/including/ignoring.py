@@ -7,9 +7,9 @@ The nearest rule wins, as in git: what a file says in the folder itself beats wh
 from __future__ import annotations
 
 import fnmatch
-import functools
 import os
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from ciao.s2i.including.found import Verdict, touching
 
 if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
+    from pathspec import RegexPattern as Pattern
 
 __all__ = ["Rules", "looks_like_credentials"]
 
@@ -47,19 +47,27 @@ CREDENTIALS = (
 HARMLESS = (".env.example", ".env.sample", ".env.template", ".env.dist")
 
 
+BY_FILES = (Verdict.CIAOIGNORE, Verdict.GITIGNORE)
+
+Patterns = tuple[tuple[bool, re.Pattern[str]], ...]
+"""The lines of a file of rules, the last first: whether what it names is ignored, and what it names."""
+
+
 @dataclass(frozen=True)
 class _Level:
     """The rules that lie in one folder, for what is below it."""
 
     folder: str
-    git: GitIgnoreSpec | None
-    ciao: GitIgnoreSpec | None
+    git: Patterns
+    ciao: Patterns
 
     def of(self, path: str, verdict: Verdict) -> bool | None:
         """Whether a path is ignored; None where the rules say nothing."""
-        rules = self.git if verdict is Verdict.GITIGNORE else self.ciao
         below = path.removeprefix(self.folder.rstrip("/") + "/")
-        return rules.check_file(below).include if rules is not None and below not in (path, "") else None
+        if below in (path, ""):
+            return None
+        patterns = self.git if verdict is Verdict.GITIGNORE else self.ciao
+        return next((ignored for ignored, pattern in patterns if _names(pattern, below)), None)
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,7 @@ class Rules:
     """Those that hold in one folder, from the top of its repository down to it."""
 
     levels: tuple[_Level, ...] = ()
+    git: bool = True
 
     @classmethod
     def above(cls, folder: Path) -> Rules:
@@ -74,19 +83,21 @@ class Rules:
         rules = cls()
         for parent in _between(_top(folder), folder):
             rules = rules.within(str(parent))
-        for path in (folder, *folder.parents):
-            if rules.git_or_ciao(str(path), folder=True) is not Verdict.SENT:
-                return cls()
-        return rules
+        ignored = any(rules.ignored(f"{path}/", by=by) for path in (folder, *folder.parents) for by in BY_FILES)
+        return cls() if ignored else rules
+
+    def without_git(self) -> Rules:
+        """Only ours."""
+        return Rules(self.levels, git=False)
 
     def within(self, folder: str) -> Rules:
         """With those that lie in a folder below."""
         git, ciao = _read(f"{folder}/{Verdict.GITIGNORE}"), _read(f"{folder}/{Verdict.CIAOIGNORE}")
-        return self if git is ciao is None else Rules((*self.levels, _Level(folder, git, ciao)))
+        return Rules((*self.levels, _Level(folder, git, ciao)), git=self.git) if git or ciao else self
 
     def verdict(self, path: str, *, folder: bool) -> Verdict:
         """Of a file or folder by its absolute path."""
-        by_us = self._asked(path, folder=folder, of=Verdict.CIAOIGNORE)
+        by_us = self.ignored(f"{path}/" if folder else path, by=Verdict.CIAOIGNORE)
         if by_us is not None:
             return Verdict.CIAOIGNORE if by_us else Verdict.SENT
         name = os.path.basename(path)  # noqa: PTH119  # paths are texts here: thousands of them
@@ -94,17 +105,12 @@ class Rules:
             return Verdict.JUNK
         if looks_like_credentials(path):
             return Verdict.CREDENTIALS
-        return Verdict.GITIGNORE if self._asked(path, folder=folder, of=Verdict.GITIGNORE) else Verdict.SENT
+        by_git = self.git and self.ignored(f"{path}/" if folder else path, by=Verdict.GITIGNORE)
+        return Verdict.GITIGNORE if by_git else Verdict.SENT
 
-    def git_or_ciao(self, path: str, *, folder: bool) -> Verdict:
-        """By the files of rules alone."""
-        by_us = self._asked(path, folder=folder, of=Verdict.CIAOIGNORE)
-        by_git = self._asked(path, folder=folder, of=Verdict.GITIGNORE) if by_us is None else None
-        return Verdict.CIAOIGNORE if by_us else Verdict.GITIGNORE if by_git else Verdict.SENT
-
-    def _asked(self, path: str, *, folder: bool, of: Verdict) -> bool | None:
-        path = f"{path}/" if folder else path
-        answers = (level.of(path, of) for level in reversed(self.levels))
+    def ignored(self, path: str, *, by: Verdict) -> bool | None:
+        """By the rules of one kind of file; None if they say nothing. The path of a folder ends in ``/``."""
+        answers = (level.of(path, by) for level in reversed(self.levels))
         return next((answer for answer in answers if answer is not None), None)
 
 
@@ -124,9 +130,9 @@ def _has_private_key(path: str) -> bool:
         return False
 
 
-def _matcher(patterns: tuple[str, ...]) -> functools.partial[bool]:
+def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
     found = re.compile("|".join(map(fnmatch.translate, patterns)))
-    return functools.partial(lambda name: found.match(name) is not None)
+    return lambda name: found.match(name) is not None
 
 
 _JUNK = _matcher(JUNK)
@@ -143,25 +149,30 @@ def _between(top: Path, folder: Path) -> list[Path]:
     return [path for path in reversed(folder.parents) if path == top or top in path.parents]
 
 
-def _read(path: str) -> GitIgnoreSpec | None:
-    """The rules of a file; None where there is none. Lines that say nothing are passed over, as git does."""
-    from pathspec import GitIgnoreSpec
+def _names(pattern: re.Pattern[str], path: str) -> bool:
+    """Whether a line names this very path, and not a folder above it, which was asked about before.
 
+    pathspec's expressions go on below a folder, whose slash is their group ``ps_d``.
+    """
+    if "ps_d" not in pattern.groupindex:
+        return pattern.search(path) is not None
+    return any(match.end("ps_d") in (-1, len(path)) for match in pattern.finditer(path))
+
+
+def _read(path: str) -> Patterns:
+    """The rules of a file. Lines that say nothing are passed over, as git does."""
     if not os.path.isfile(path):  # noqa: PTH113  # asked in every folder
-        return None
+        return ()
     with touching(path), open(path, "rb") as file:  # noqa: PTH123  # as above
         lines = file.read(MOST).decode("utf-8", "surrogateescape").removeprefix("\ufeff").splitlines()
-    try:
-        return GitIgnoreSpec.from_lines(lines)
-    except ValueError:
-        return GitIgnoreSpec.from_lines(filter(_means_something, lines))
+    found = [pattern for line in lines for pattern in _parsed(line)]
+    return tuple((bool(p.include), p.regex) for p in reversed(found) if p.include is not None and p.regex is not None)
 
 
-def _means_something(line: str) -> bool:
+def _parsed(line: str) -> Iterable[Pattern]:
     from pathspec import GitIgnoreSpec
 
     try:
-        GitIgnoreSpec.from_lines([line])
+        return GitIgnoreSpec.from_lines([line]).patterns
     except ValueError:
-        return False
-    return True
+        return ()

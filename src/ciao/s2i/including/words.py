@@ -6,13 +6,14 @@ import os
 import platform
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from ciao.errors import BundleError, did_you_mean
 from ciao.model import JobSpec, Notice
-from ciao.s2i.including.found import FILES, MODULES, File, LeftOut, listed
+from ciao.s2i.including.found import FILES, MODULES, File, LeftOut, Verdict, listed
 from ciao.s2i.including.globs import is_pattern, matches
-from ciao.s2i.including.ignoring import looks_like_credentials
+from ciao.s2i.including.ignoring import Rules, looks_like_credentials
 from ciao.s2i.including.installed import Installed, refuse_standard
 from ciao.s2i.including.modules import Module, Search, is_name
 from ciao.s2i.including.walking import single, walk
@@ -60,6 +61,8 @@ class Words:
             self.notices.append(Notice(text=_compiled(word, compiled), level="warning"))
 
     def _found(self, word: str, left_out: LeftOut) -> Iterator[File]:
+        if not word.strip():
+            raise BundleError("%include= has an empty word", hint="Write %include=. for the notebook's whole folder")
         path = self._path(word)
         if os.path.lexists(path):
             yield from self._named(path, left_out)
@@ -72,9 +75,15 @@ class Words:
             raise self._missing(word)
 
     def _named(self, path: Path, left_out: LeftOut) -> Iterator[File]:
+        """A folder of which git takes nothing, as one of data, was named all the same: then it has no say."""
         if looks_like_credentials(str(path)):
             self.credentials.append(path)
-        return self._at(path, left_out)
+        files = self._at(path, left_out)
+        first = next(files, None)
+        if first is None and Verdict.GITIGNORE in left_out.by_rule:
+            left_out.clear()
+            files = walk(path, self._target(path), left_out, rules=Rules.above(path).without_git())
+        return files if first is None else chain([first], files)
 
     def _at(self, path: Path, left_out: LeftOut) -> Iterator[File]:
         target = self._target(path)

@@ -52,6 +52,7 @@ async def install(
     planned = await _resolved(uv, wanted, interior, site=site, scratch=scratch)
     if not planned.pins:
         stubs.remove(site)
+        tidy.tidy(site)
         return Installed(added={}, replaced={}, lock="")
     lock = scratch / "lock.txt"
     lock.write_text(await _locked(uv, planned.pins, wanted, interior, scratch))

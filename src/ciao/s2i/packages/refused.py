@@ -44,15 +44,11 @@ def _reason(said: str) -> str:
     """What follows the first cause, without uv's own way to count and conclude."""
     flat = " ".join(said.split())
     cause = flat.partition("cause: ")[2] or flat.partition("error: ")[2] or flat
-    for pattern, words in (
-        (r"hint: .*", ""),
-        (r"\{[^}]*\}", ""),
-        (r",? we can conclude that your requirements are unsatisfiable\.?", ""),
-        (r"\byou require\b", "the cell asks for"),
-    ):
-        cause = re.sub(pattern, words, cause)
-    cause = re.sub(r"^Because ", "", cause).strip().rstrip(".,")
-    return cause if len(cause) <= LONGEST else f"{cause[:LONGEST]} ..."
+    cause = re.sub(r"hint: .*|\{[^}]*\}", "", cause)
+    clauses = [re.sub(r",? ?we can conclude that .*", "", one) for one in re.split(r"\. (?=[A-Z])", cause)]
+    plain = [re.sub(r"^(And )?[Bb]ecause ", "", one).replace("you require", "the cell asks for") for one in clauses]
+    reason = "; ".join(filter(None, (one.strip(" .,") for one in plain)))
+    return reason if len(reason) <= LONGEST else f"{reason[:LONGEST]} ..."
 
 
 def _disk(flat: str, _python: str, _platform: str) -> BundleError | None:

@@ -71,20 +71,19 @@ def _split(line: str, where: str) -> list[str]:
 
 
 def _joined(words: Sequence[str]) -> Iterator[str]:
-    """``numpy >= 2`` is one requirement, as in a requirements file."""
-    current = ""
+    """``numpy >= 2`` is one requirement, as in a requirements file. Options and their values stay as they are."""
+    current, is_value = "", False
     for word in words:
-        if current and not word.startswith("-") and (JOINED_AFTER.search(current) or JOINED_BEFORE.match(word)):
-            current += word if not (word.startswith(("@", ";")) or current.endswith(("@", ";"))) else f" {word}"
-            continue
-        if current:
-            yield current
-        current = word
-        if word.startswith("-"):
-            yield word
-            current = ""
-    if current:
-        yield current
+        if word.startswith("-") or is_value:
+            yield from filter(None, (current, word))
+            current, is_value = "", not is_value and OPTIONS.get(word, "nothing") not in ALONE
+        elif current and (JOINED_AFTER.search(current) or JOINED_BEFORE.match(word)):
+            space = " " if word.startswith(("@", ";")) or current.endswith(("@", ";")) else ""
+            current += space + word
+        else:
+            yield from filter(None, (current,))
+            current = word
+    yield from filter(None, (current,))
 
 
 @dataclass(kw_only=True)

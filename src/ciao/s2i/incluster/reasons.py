@@ -14,12 +14,17 @@ from ciao.k8s.errors import ApiError
 from ciao.k8s.translate import refusal
 from ciao.s2i.incluster.builders import BUILDERS, Builder
 from ciao.s2i.incluster.manifests import CONTAINER, DEADLINE, RESOURCES
+from ciao.s2i.incluster.said import step_of
 
 __all__ = ["Ended", "Started", "Waits", "failed", "no_pod", "state_of"]
 
 SHOWN = 20
 """Lines of a failed build's log that are shown."""
 
+REASON = re.compile(
+    r"(?:error building image: (?:error building stage: )?(?:failed to execute command: )?|(?:ERROR|[Ee]rror): "
+    r"(?:failed to solve: )?)(.*)"
+)
 USAGE = "Usage:"
 """What follows in a log is how the program is called, which is not for the user to decide."""
 
@@ -101,9 +106,9 @@ def failed(ended: Ended, lines: Sequence[str], *, builder: Builder) -> BundleErr
 
 
 def _build_failed(ended: Ended, lines: Sequence[str], builder: Builder) -> BundleError:
-    told = [line for line in takewhile(lambda line: line != USAGE, lines) if line.strip()][-SHOWN:]
+    told = list(takewhile(lambda line: line != USAGE, lines))
     reason = _reason(told) or f"it ended with {ended.code}"
-    log = "".join(f"\n    {line}" for line in told)
+    log = "".join(f"\n    {step}" for step in list(filter(None, map(step_of, told)))[-SHOWN:])
     hint = next((words for pattern, words in HINTS if any(re.search(pattern, line) for line in told)), "")
     shown = f" The end of its log:{log}" if log else " Its log could not be read."
     return BundleError(f"{builder.name} could not build the image: {reason}", hint=f"{hint}{shown}".strip())
@@ -122,7 +127,7 @@ HINTS = (
 def _reason(lines: Sequence[str]) -> str:
     """The line that says it, without the builder's own marks."""
     for line in reversed(lines):
-        if match := re.search(r"(?:ERROR|[Ee]rror): (?:failed to solve: |error building image: )?(.*)", line):
+        if match := REASON.search(line):
             return match[1].strip()[:500]
     return ""
 
@@ -180,9 +185,10 @@ def _pod_security(level: str, what: str, builder: Builder, namespace: str) -> Bu
         *(f"%s2i={name} fits {level}" for name in others if name != builder.name),
     ]
     command = f"kubectl label --overwrite namespace {namespace} {label}={builder.level}"
+    fields = re.sub(r" \([^()]*\)", "", " ".join(what.split()))
     return BundleError(
         f"the namespace {namespace} takes no pod of {builder.name}: its label {label} is {level}, and {builder.needs}"
-        f" ({' '.join(what.split())})",
+        f" ({fields})",
         hint=f"{'. '.join(ways)}. Or who may allow it does so with: {command}",
     )
 

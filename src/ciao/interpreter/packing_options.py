@@ -60,7 +60,8 @@ DOCKERFILE = Option(
     metavar="PATH",
     meaning="a Dockerfile of your own that makes the base image",
     help="For strategies that build one. It may stand on the line of %s2i, behind a space. A relative path is below "
-    "the notebook's folder, and so is what the file copies.",
+    "the notebook's folder; what the file copies is beside it. With ARG BASE before FROM ${BASE} it builds on the "
+    "image that the cell has without it.",
     example="%s2i=buildah dockerfile=Dockerfile",
     default="none",
     local="refused, because it would make another run",
@@ -85,10 +86,10 @@ INCLUDE = Option(
     parse=words("files, folders or modules", example="%include=data.csv src/ helper"),
     metavar="PATHS",
     meaning="files, folders and modules of this machine that go along",
-    help="Words to the end of the line, quoted as in a shell. Files and folders appear in the working directory by the "
-    "names that they have here; a module or package that Python finds here can be imported. A relative path is below "
-    "the notebook's folder. In a %kubeflow line all of it is quoted: include='data.csv src/'. May be given several "
-    "times.",
+    help="Words to the end of the line, quoted as in a shell. A file or folder, or all that fit a pattern such as "
+    "data/*.csv, are in the working directory as they are below the notebook's folder; a module of yours that Python "
+    "finds here can be imported. Credentials, caches and what .gitignore or .ciaoignore name are left out. In a "
+    "%kubeflow line all of it is quoted: include='data.csv src/'. May be given several times.",
     example="%include=data.csv src/ helper",
     default="none: the code alone",
     repeats=True,

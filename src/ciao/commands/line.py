@@ -29,6 +29,7 @@ class Request:
     prefix: str | None = None
     tail: str | None = None
     since: str | None = None
+    older_than: str | None = None
     grep: str | None = None
     ended: bool = False
     yes: bool = False
@@ -91,7 +92,7 @@ def _request(command: Command, words: Sequence[str], *, in_cell: bool) -> Reques
         value = values.get(argument.field)
         if argument.required and value is None:
             raise CommandError(f"'{command.name}' needs {_one(argument.usage)}", hint=_usage(command, in_cell=in_cell))
-        if argument.choices and value not in argument.choices:
+        if argument.choices and value is not None and value not in argument.choices:
             meant = did_you_mean(str(value), argument.choices)
             hint = meant or _usage(command, in_cell=in_cell)
             raise CommandError(f"'{command.name}' does not know {value!r}", hint=hint)
@@ -101,6 +102,8 @@ def _request(command: Command, words: Sequence[str], *, in_cell: bool) -> Reques
     Wanted.of(tail=request.tail, since=request.since, grep=request.grep)  # mistakes are told before a cluster is asked
     if command.name == "delete":
         _check_delete(request, hint=_usage(command, in_cell=in_cell))
+    if command.name == "images":
+        _check_images(request, hint=_usage(command, in_cell=in_cell))
     return _with_replica(request)
 
 
@@ -111,6 +114,13 @@ def _check_delete(request: Request, *, hint: str) -> None:
         raise CommandError("--yes is for --ended", hint=hint)
     if not (request.job or request.ended):
         raise CommandError("'delete' needs a JOB, or --ended", hint=hint)
+
+
+def _check_images(request: Request, *, hint: str) -> None:
+    given = (("--yes", request.yes), ("--all", request.all), ("--older-than", request.older_than))
+    for option, value in given if request.action != "prune" else ():
+        if value:
+            raise CommandError(f"{option} is for 'images prune'", hint=hint)
 
 
 def _with_replica(request: Request) -> Request:

@@ -123,6 +123,19 @@ COMMANDS: tuple[Command, ...] = (
         arguments=(Argument(name="FILE", doc="the file; '-' for standard input", required=True),),
         where="shell",
     ),
+    Command(
+        name="images",
+        summary="List the images that were pushed, and remove those that nobody needs",
+        doc="""`prune` lists what no job needs and was not used from here for a while; with --yes as well it is removed.
+Images carry no time: of those that others have pushed the age is not known, and they stay unless --all is given.""",
+        arguments=(
+            Argument(name="ACTION", doc="prune: list, or remove, what nobody needs", choices=("prune",)),
+            Argument(name="--older-than", value="AGE", doc="not used for so long, such as 14d; without it, keep.days"),
+            Argument(name="--all", short="-a", doc="also those that were never used from here"),
+            Argument(name="--yes", doc="remove them, not only list them"),
+            JSON,
+        ),
+    ),
     Command(name="doctor", summary="Check what works from here, and say how to fix what does not"),
     Command(name="config", summary="Show every setting, its value and where it comes from"),
     Command(

@@ -193,6 +193,24 @@ def _plan(ask: Ask) -> Answer:
     return Answer(text=planned.plan(found))
 
 
+def _images(ask: Ask) -> Answer:
+    from ciao.commands.images import images, prune, span
+    from ciao.frontends.display import pushed
+
+    request = ask.request
+    if request.action == "prune":
+        older = span(request.older_than, ask.session.settings)
+        work = prune(ask.session, older=older, every=request.all, confirmed=request.yes)
+        pruned = wait(ask.session, work)
+        if request.json:
+            return _json([_plain(one) for one in pruned.images])
+        return _page(pushed.pruned(pruned, now=time.time(), prefix="%ciao" if ask.in_cell else "ciao"))
+    found = wait(ask.session, images(ask.session))
+    if request.json:
+        return _json([_plain(one) for one in found.images])
+    return _page(pushed.images(found, now=time.time()))
+
+
 def _config(ask: Ask) -> Answer:
     from ciao.commands.config import config
 
@@ -225,6 +243,7 @@ ANSWERS: Mapping[str, Callable[[Ask], Answer]] = MappingProxyType(
         "cancel": _cancel,
         "delete": _delete,
         "plan": _plan,
+        "images": _images,
         "config": _config,
         "doctor": _doctor,
         "help": _help,

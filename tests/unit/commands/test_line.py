@@ -36,7 +36,7 @@ def test_a_line_is_read(line: str, request_: Request) -> None:
 
 
 IN_A_SHELL = (
-    "Commands are jobs, describe, logs, attach, cancel, delete, plan, run, doctor, config, kernel, help, version"
+    "Commands are jobs, describe, logs, attach, cancel, delete, plan, run, images, doctor, config, kernel, help, version"
 )
 
 REFUSED = [
@@ -65,7 +65,7 @@ def test_a_mistake_is_named_with_the_way_out(line: str, message: str) -> None:
 
 IN_A_CELL = (
     "there is no command 'rum'. "
-    "Commands are jobs, describe, logs, attach, cancel, delete, plan, doctor, config, help, version"
+    "Commands are jobs, describe, logs, attach, cancel, delete, plan, images, doctor, config, help, version"
 )
 
 REFUSED_IN_A_CELL = [

@@ -15,7 +15,7 @@ from typing import Any
 from ciao.backends.kubeflow.replicas import Container, container_of, moment
 from ciao.backends.records import exception_failure, exit_failure, signal_failure
 from ciao.k8s.base import Manifest
-from ciao.model import Failure, FailureKind
+from ciao.model import CODE, Failure, FailureKind
 
 __all__ = ["STOPPED", "abandoned", "failure_of", "gone", "job_failure", "last_words", "refused", "verdict_failure"]
 
@@ -23,6 +23,9 @@ STOPPED = 128 + signal.SIGTERM
 """What the runner exits with when it was told to end: somebody ended the replica, whatever the code made of it."""
 
 _MEMORY = re.compile(r"\d+(\.\d+)?([kKMGTPE]i?)?")
+
+_NO_PROGRAM = re.compile(r"[^\n]*\bexec [^\n]*: exec format error", re.IGNORECASE)
+_NO_RUNNER = re.compile(rf"[^\n]*python3: can't open file '{CODE}/[^\n]*")
 
 _TOO_LONG = "it ran longer than its timeout, and nobody watched it: the cluster has ended it"
 
@@ -116,8 +119,8 @@ def _terminated(replica: str, pod: Manifest, container: Container, state: Manife
     when = float(words["time"]) if words and isinstance(words.get("time"), (int, float)) else seen
     if reason == "OOMKilled":
         return _out_of_memory(replica, pod, container, when)
-    if reason in ("StartError", "ContainerCannotRun"):
-        return refused(replica, "StartError", _start_error(str(state.get("message") or "")), now=seen)
+    if (unable := _not_begun(reason, str(state.get("message") or ""))) is not None:
+        return refused(replica, *unable, now=seen)
     if words is not None:
         told = exception_failure(replica, words, seen=when)
         if told is not None:
@@ -148,6 +151,18 @@ def _limit(pod: Manifest, name: str) -> str:
             text = str(((one.get("resources") or {}).get("limits") or {}).get("memory") or "")
             return text if _MEMORY.fullmatch(text) else ""
     return ""
+
+
+def _not_begun(reason: object, message: str) -> tuple[str, str] | None:
+    """Of a container that ended before the runner could say a word: the one line of its log is its message then."""
+    line = message.strip()
+    if reason in ("StartError", "ContainerCannotRun"):
+        return "StartError", _start_error(message)
+    if _NO_PROGRAM.fullmatch(line):
+        return "WrongPlatform", "the programs of its image are for another platform than that of its node"
+    if _NO_RUNNER.fullmatch(line):
+        return "NoCode", f"there is no code at {CODE} in its container"
+    return None
 
 
 def _start_error(message: str) -> str:

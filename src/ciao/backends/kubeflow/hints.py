@@ -20,6 +20,8 @@ _HINTS = {
     "Preempted": "Run the cell again; %retries=1 starts the group again by itself",
     "Evicted": "Ask for what it needs: what is not asked for is evicted first",
     "DeadlineExceeded": "Raise %timeout=",
+    "WrongPlatform": "Choose a base image for that platform with %image=, or name the platform in s2i.platforms",
+    "NoCode": "A cluster without image volumes drops them: use %s2i=append or %s2i=configmap",
     "StartError": "The image must have python3 on its PATH: choose one with %image=",
 }
 

@@ -76,6 +76,7 @@ class Pods:
         if policy := self.carried.policy:
             container["imagePullPolicy"] = policy
         container["workingDir"] = WORK
+        container["terminationMessagePolicy"] = "FallbackToLogsOnError"  # tells why the runner could not even begin
         if asked := resources(role.resources):
             container["resources"] = asked
         return container | self.closed()

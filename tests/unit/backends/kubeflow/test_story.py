@@ -156,6 +156,28 @@ def test_a_command_that_is_not_in_the_image_says_so() -> None:
     assert failure(known).evalue == 'exec: "python3": executable file not found in $PATH'
 
 
+NO_CODE = "python3: can't open file '/ciao/code/ciao_runner/__main__.py': [Errno 2] No such file or directory\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "ename", "way_out"),
+    [
+        (1, "exec /usr/bin/python3: exec format error\n", "WrongPlatform", "s2i.platforms"),
+        (2, NO_CODE, "NoCode", "%s2i=append or %s2i=configmap"),
+        (137, f"the cell says\n{NO_CODE}", "SIGKILL", ""),
+    ],
+    ids=["another platform", "a volume that was dropped", "only a line of the cell's"],
+)
+def test_what_never_began_says_why_in_the_one_line_of_its_log(
+    code: int, message: str, ename: str, way_out: str
+) -> None:
+    known = story()
+    told(known.see_pod(pod("worker-0", ended(code, message=message)), now=200))
+    outcome = end(known, now=1000)
+    assert outcome.failure is not None
+    assert (outcome.failure.ename, way_out in outcome.hint) == (ename, True)
+
+
 def test_a_restart_that_nobody_asked_for_is_a_failure() -> None:
     known = story()
     last = {"restartCount": 1, "lastState": ended(5)}

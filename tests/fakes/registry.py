@@ -9,9 +9,8 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ciao.errors import BundleError
 from ciao.s2i.registry.base import Descriptor, Document, Reference, Sent
-from ciao.s2i.registry.errors import BlobUnknown
+from ciao.s2i.registry.errors import BlobUnknown, Refused
 
 FOREIGN = ("foreign", "nondistributable")
 
@@ -33,7 +32,7 @@ class FakeRegistry:
         await self.asked("GET manifest")
         found = self._manifest(name)
         if found is None:
-            raise BundleError(f"there is no {name}")
+            raise Refused(f"there is no {name}", status=404)
         return found
 
     async def find(self, name: Reference) -> Descriptor | None:

@@ -20,6 +20,7 @@ from ciao.s2i.oci import Base, Image, appended
 from ciao.s2i.pushing import composed, publish
 from ciao.s2i.registry.base import Reference, Registry
 from ciao.s2i.registry.names import pulled, repository
+from ciao.s2i.uses import Uses
 from ciao.settings import Settings
 
 __all__ = ["Append"]
@@ -37,6 +38,7 @@ class Append:
         self._settings = settings
         self._registry = registry
         self._api = api
+        self._uses = Uses(settings.home)
 
     async def plan(self, spec: JobSpec, target: Target) -> Pinned:
         """The very images, by the digests that they will have, unless packages have to be installed first."""
@@ -63,9 +65,12 @@ class Append:
                     registry=self._registry,
                     repository=into,
                     about=about(spec),
+                    uses=self._uses,
                     tell=tell,
                 )
-        return self._bundle(context, ready, images)
+        bundle = self._bundle(context, ready, images)
+        self._uses.note_bundle(bundle)
+        return bundle
 
     async def _bases(self, target: Target, tell: Tell) -> Mapping[str, Sequence[Base]]:
         """What the images are built on, by the names in the target."""

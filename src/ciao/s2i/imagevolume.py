@@ -20,6 +20,7 @@ from ciao.s2i.platforms import DEFAULT, Platform
 from ciao.s2i.pushing import composed, publish
 from ciao.s2i.registry.base import Registry
 from ciao.s2i.registry.names import pulled, repository
+from ciao.s2i.uses import Uses
 from ciao.settings import Settings
 
 __all__ = ["ImageVolume"]
@@ -34,6 +35,7 @@ class ImageVolume:
         self._settings = settings
         self._registry = registry
         self._api = api
+        self._uses = Uses(settings.home)
 
     async def plan(self, spec: JobSpec, target: Target) -> Mounted:
         """The very image, by the digest that it will have."""
@@ -49,8 +51,17 @@ class ImageVolume:
         context = await gather(spec, self._settings, tell)
         async with code_layer(context, tell) as layer:
             images = self._images(spec, target, layer)
-            pushed = await publish(images, registry=self._registry, repository=into, about=about(spec), tell=tell)
-        return self._bundle(context.entry, pulled(pushed, self._settings))
+            pushed = await publish(
+                images,
+                registry=self._registry,
+                repository=into,
+                about=about(spec),
+                uses=self._uses,
+                tell=tell,
+            )
+        bundle = self._bundle(context.entry, pulled(pushed, self._settings))
+        self._uses.note_bundle(bundle)
+        return bundle
 
     def _images(self, spec: JobSpec, target: Target, layer: Layer) -> Sequence[Image]:
         if spec.packages:

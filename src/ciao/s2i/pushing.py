@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from weakref import WeakKeyDictionary
 
 from ciao.model import Packing
 from ciao.s2i.base import Tell
@@ -13,14 +12,12 @@ from ciao.s2i.documents import FOREIGN
 from ciao.s2i.oci import Image, digest_of, indexed
 from ciao.s2i.registry.base import Descriptor, Reference, Registry, Sent
 from ciao.s2i.registry.errors import BlobUnknown
+from ciao.s2i.uses import Uses
 
 __all__ = ["composed", "publish", "push", "tagged"]
 
 _AT_ONCE = 3
 """Blobs of a base that are copied at the same time."""
-
-_published: WeakKeyDictionary[Registry, set[Reference]] = WeakKeyDictionary()
-"""What this process knows to be there: one question makes sure of it, where pushing it again takes five."""
 
 
 def tagged(repository: Reference, digest: str) -> Reference:
@@ -40,20 +37,25 @@ def composed(images: Sequence[Image], about: Mapping[str, str]) -> tuple[str, by
 
 
 async def publish(
-    images: Sequence[Image], *, registry: Registry, repository: Reference, about: Mapping[str, str], tell: Tell
+    images: Sequence[Image],
+    *,
+    registry: Registry,
+    repository: Reference,
+    about: Mapping[str, str],
+    uses: Uses,
+    tell: Tell,
 ) -> Reference:
     """Have the image, or the images of several platforms, in the repository; returns it by its digest.
 
-    Where it was pushed already, that is one request.
+    Where this machine has pushed it before, one question makes sure that it is there; pushing it takes five requests.
     """
     media_type, raw, digest = composed(images, about)
-    name, known = tagged(repository, digest), _published.setdefault(registry, set())
-    if name not in known or not await _is_there(registry, name, digest):
+    name = tagged(repository, digest)
+    if uses.last(digest) is None or not await _is_there(registry, name, digest):
         for image in images:
             await push(image, registry=registry, into=tagged(repository, image.descriptor.digest), tell=tell)
         if len(images) > 1:
             await registry.push_manifest(name, media_type, raw)
-        known.add(name)
     return replace(repository, tag="", digest=digest)
 
 

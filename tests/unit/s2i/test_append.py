@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import json
 import tarfile
@@ -14,7 +15,7 @@ import pytest
 
 from ciao.errors import BundleError
 from ciao.model import JobSpec, Notice, Packing, Pinned, Role, Target
-from ciao.s2i import pushing
+from ciao.s2i import bases
 from ciao.s2i.append import Append
 from ciao.s2i.base import Tell
 from ciao.s2i.documents import DOCKER, OCI
@@ -289,16 +290,23 @@ async def test_an_error_in_one_of_several_transfers_is_that_error(registry: Fake
         await build(refusing, settings, spec())
 
 
+async def test_unchanged_code_is_one_question_in_the_next_kernel_too(
+    registry: FakeRegistry, settings: Settings
+) -> None:
+    await build(registry, settings, spec())
+    next_kernel = FakeRegistry()
+    vars(next_kernel).update(vars(registry) | {"known": set(), "requests": []})
+    await build(next_kernel, settings, spec())
+    assert next_kernel.forget() == ["HEAD manifest", "GET manifest", "GET blob", "HEAD manifest"]
+
+
 def test_what_is_known_of_a_registry_goes_with_it(settings: Settings) -> None:
     async def use() -> None:
         registry = FakeRegistry()
         await images.put(registry, at(BASE))
         await build(registry, settings, spec())
-        assert registry in pushing._published
+        assert registry in bases._documents
 
-    before = len(pushing._published)
     asyncio.run(use())
-    import gc
-
     gc.collect()
-    assert len(pushing._published) <= before
+    assert not any(name.host == "registry.example" for known in bases._documents.values() for name in known)

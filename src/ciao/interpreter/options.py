@@ -29,7 +29,7 @@ OF_A_ROLE: Mapping[str, Option[Any]] = MappingProxyType(
 SECTIONS: Mapping[str, tuple[Option[Any], ...]] = MappingProxyType(
     {
         "Options of the job": JOB,
-        "What goes along with the code": PACKING,
+        "The code, and what goes along with it": PACKING,
         "Options of a job on a cluster": CLUSTER,
         "Roles": tuple(COUNTS.values()),
         "Resources of a role": (*RESOURCES.values(), *KINDS_OF_RESOURCES),

@@ -45,8 +45,8 @@ S2I = Option(
     metavar="STRATEGY",
     meaning="how the code reaches the replicas",
     help="s2i is source to image. Those with an image need a registry (the setting s2i.registry). Those that build "
-    "take longer, and also a Dockerfile: %s2i=buildah dockerfile=Dockerfile. %ciao plan shows what would be made, and "
-    "%ciao doctor what works from here.",
+    "take longer, and take a Dockerfile, too: %s2i=buildah dockerfile=Dockerfile. %ciao plan shows what would be made, "
+    "and %ciao doctor what works from here.",
     example="%s2i=append",
     default="what the setting s2i.provider says, else auto",
     choices=tuple(Choice(name, meaning) for name, meaning in STRATEGIES.items()),

@@ -150,12 +150,12 @@ PACKING: tuple[Setting, ...] = (
     ),
     *_builders(),
     Setting(
-        key="packages.index", field="packages_index", default="that of uv and pip", read=_url, show=_without_user,
+        key="packages.index", field="packages_index", default="https://pypi.org/simple", read=_url, show=_without_user,
         doc="The index that packages come from",
     ),
     Setting(
         key="packages.extra", field="packages_extra", several=True, read=_urls, show=_without_user,
-        doc="Indexes that are asked besides",
+        doc="Indexes that are asked before that one",
     ),
     Setting(
         key="packages.allowed", field="packages_allowed", several=True, read=_urls, show=_without_user,

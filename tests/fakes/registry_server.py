@@ -145,7 +145,8 @@ class RegistryServer:
         response = web.StreamResponse(status=reply.status, headers=headers)
         if reply.cut != 0:
             await response.prepare(request)
-            await response.write(reply.body[: reply.cut])
+            if request.method != "HEAD":
+                await response.write(reply.body[: reply.cut])
         if reply.cut is not None:
             assert request.transport
             request.transport.abort() if reply.cut == 0 else request.transport.close()

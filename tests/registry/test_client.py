@@ -238,7 +238,7 @@ async def test_a_registry_that_is_not_there_is_told_in_plain_words(registries: R
 async def test_a_full_disk_is_told_at_once(registries: Registries) -> None:
     local, slept = registries.small(), Slept()
     async with client(settings=local.settings(), slept=slept) as registry:
-        with pytest.raises(BundleError, match="disk of the registry .* is full"):
+        with pytest.raises(BundleError, match=r"disk of the registry .* is full"):
             await push(registry, fresh(local), new(3_000_000))
         await registry.find(fresh(local))
     assert slept.seconds == []

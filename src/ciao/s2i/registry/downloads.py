@@ -96,8 +96,8 @@ class Download:
         checked(f"sha256:{hashed.hexdigest()}", digest, what=f"the blob {digest} of {self._where}")
 
     async def _from(self, digest: str, start: int) -> Pieces:
-        headers = {"Range": f"bytes={start}-"} if start else {}
-        async with self.door.answered(self._blob(digest, headers=headers, also=(416,)), self.name) as response:
+        ask = self._blob(digest, headers={"Range": f"bytes={start}-"}, also=(416,)) if start else self._blob(digest)
+        async with self.door.answered(ask, self.name) as response:
             if response.status == 416:  # it broke at its very end
                 return
             skip = start if response.status == 200 else 0

@@ -95,7 +95,6 @@ def _next(response: ClientResponse) -> str:
 
 def _tags(raw: bytes, name: Reference) -> list[str]:
     try:
-        found = json.loads(raw)["tags"] or []
+        return [tag for tag in json.loads(raw)["tags"] or [] if isinstance(tag, str)]
     except (ValueError, KeyError, TypeError):
         raise Broken(f"the registry {name.host} lists tags in a way that is none") from None
-    return [tag for tag in found if isinstance(tag, str)]

@@ -15,16 +15,15 @@ from ciao.settings import Settings
 __all__ = ["Origins", "address", "is_loopback", "origin"]
 
 HUB_ADDRESS = "registry-1.docker.io"
-CONNECT = 10.0
-"""Seconds."""
 
 
 class Origins:
-    """The base address of each registry, found out at the first request to it."""
+    """The base address of each registry, found out at the first request to it. ``patience`` is in seconds."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+    def __init__(self, settings: Settings, environ: Mapping[str, str], *, patience: float = 10.0) -> None:
         self._insecure = frozenset(host.removeprefix("http://").rstrip("/") for host in settings.s2i_insecure)
         self._environ = environ
+        self._patience = patience
         self._found: dict[str, str] = {}
 
     def plain(self, host: str) -> bool:
@@ -46,7 +45,7 @@ class Origins:
             return False
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         try:
-            async with asyncio.timeout(CONNECT):
+            async with asyncio.timeout(self._patience):
                 _, writer = await asyncio.open_connection(parts.hostname, parts.port or 443, ssl=context)
         except ssl.SSLCertVerificationError:
             return True

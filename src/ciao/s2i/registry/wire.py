@@ -65,7 +65,7 @@ class Wire:
     """It belongs to the event loop of its first request."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str], *, limits: Limits) -> None:
-        self.origins = Origins(settings, environ)
+        self.origins = Origins(settings, environ, patience=limits.connect)
         self.limits = limits
         self._environ = environ
         self._authority = settings.s2i_ca

@@ -8,6 +8,7 @@ import re
 import sys
 import sysconfig
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -16,7 +17,7 @@ from ciao.errors import BundleError
 from ciao.s2i.including.found import MODULES, File
 from ciao.s2i.including.modules import Module
 
-__all__ = ["Installed", "refuse_standard"]
+__all__ = ["Installed", "Owner", "refuse_standard"]
 
 PARTS = ("METADATA", "PKG-INFO", "entry_points.txt", "top_level.txt")
 """What programs ask for: the version, and plugins. RECORD and direct_url.json name paths of this machine."""
@@ -26,6 +27,23 @@ def refuse_standard(word: str) -> None:
     """Raises BundleError for a module that every replica has."""
     if word.partition(".")[0] in (*sys.builtin_module_names, *sys.stdlib_module_names):
         raise BundleError(f"{word} is a part of Python: every replica has it", hint=f"Remove %include={word}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owner:
+    """What a local module was installed as; ``source`` is the folder of the project, as text."""
+
+    found: metadata.Distribution
+    source: str
+
+    def metadata(self) -> Iterator[File]:
+        """Files by which a package finds its own version and plugins."""
+        name = re.sub(r"[-_.]+", "_", self.found.metadata["Name"])
+        for part in PARTS:
+            text = (self.found.read_text(part) or "").encode()
+            if text:
+                target = f"{MODULES}/{name}-{self.found.version}.dist-info/{part.replace('PKG-INFO', 'METADATA')}"
+                yield File(target=target, path=Path(self.source, part), size=len(text), text=text)
 
 
 class Installed:
@@ -46,35 +64,23 @@ class Installed:
                 words = f"{word} is a package of {name} {found.version}, which was installed, not a module of yours"
                 raise BundleError(words, hint=f"Write %package={_requirement(found)} in place of %include={word}")
 
-    def metadata_of(self, module: Module) -> Iterator[File]:
-        """Files by which a local package finds its own version and plugins, where it is installed."""
-        found = self._owner(module)
-        if found is None:
-            return
-        name = re.sub(r"[-_.]+", "_", found.metadata["Name"])
-        for part in PARTS:
-            text = (found.read_text(part) or "").encode()
-            if text:
-                target = f"{MODULES}/{name}-{found.version}.dist-info/{part.replace('PKG-INFO', 'METADATA')}"
-                yield File(target=target, path=module.path / part, size=len(text), text=text)
+    def owner(self, module: Module) -> Owner | None:
+        """The innermost project that has a module among its sources, or its metadata beside it."""
+        near = [
+            Owner(found=found, source=source)
+            for found in metadata.distributions(path=self._path)
+            if (source := _local_source(found) or _beside(found, module)) and _is_below(module.path, [source])
+        ]
+        return max(near, key=lambda owner: len(owner.source), default=None)
 
-    def _owner(self, module: Module) -> metadata.Distribution | None:
-        """The distribution whose sources a module is among, the innermost; for setup.py develop, the one beside it."""
-        path = os.path.realpath(module.path)
-        near: list[tuple[int, metadata.Distribution]] = []
-        for found in metadata.distributions(path=self._path):
-            source = _local_source(found)
-            if source is not None and _is_below(Path(path), [source]):
-                near.append((len(source), found))
-            elif source is None and self._beside(found, module):
-                near.append((0, found))
-        return max(near, key=lambda one: one[0])[1] if near else None
 
-    def _beside(self, found: metadata.Distribution, module: Module) -> bool:
-        top = module.name.partition(".")[0]
-        above = module.path.parents[module.name.count(".")]
-        beside = os.path.realpath(str(found.locate_file(""))) == os.path.realpath(above)
-        return beside and top in (found.read_text("top_level.txt") or "").split()
+def _beside(found: metadata.Distribution, module: Module) -> str | None:
+    """The folder that has both the metadata and the module, as `setup.py develop` and an installed archive have it."""
+    top = module.name.partition(".")[0]
+    above = os.path.realpath(module.path.parents[module.name.count(".")])
+    if os.path.realpath(str(found.locate_file(""))) != above:
+        return None
+    return above if top in (found.read_text("top_level.txt") or "").split() else None
 
 
 def _local_source(found: metadata.Distribution) -> str | None:

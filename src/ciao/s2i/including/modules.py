@@ -79,8 +79,8 @@ class Search:
             if not portions and not self._below(name):
                 return ()
             locations = portions
-        portions_found = (Module(name=word, path=Path(p), namespace=True) for p in locations)
-        return (*portions_found, *self._below(word))
+        parts_of_it = (Module(name=word, path=Path(p), namespace=True) for p in locations if _has_code(p))
+        return (*parts_of_it, *self._below(word))
 
     def names(self) -> set[str]:
         """Those of local modules and packages, for whoever mistyped one."""
@@ -137,6 +137,13 @@ def _check(package: Module, rest: Sequence[str]) -> None:
         near = did_you_mean(part, _names_in(str(folder)))
         whole = f"%include={package.name} sends all of {package.name}"
         raise BundleError(f"{name} at {folder} has no module {part}", hint=f"{near} {whole}".strip())
+
+
+def _has_code(folder: str) -> bool:
+    """Python takes any folder for a namespace; what has no module in it, nor in the folders in it, is only a folder."""
+    below = (entry.path for entry in os.scandir(folder) if entry.is_dir())
+    suffixes = (".py", *EXTENSION_SUFFIXES)
+    return any(name.endswith(suffixes) for path in (folder, *below) for name in os.listdir(path))  # noqa: PTH208  # names
 
 
 def _names_in(folder: str) -> Iterator[str]:

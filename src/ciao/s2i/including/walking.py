@@ -34,24 +34,26 @@ class _Place:
     chain: frozenset[Identity]
 
 
-def walk(folder: Path, target: str, left_out: LeftOut, *, rules: Rules | None = None) -> Iterator[File]:
+def walk(
+    folder: Path, target: str, left_out: LeftOut, *, rules: Rules | None = None, within: str = ""
+) -> Iterator[File]:
     """The files of a folder, by name; what is not sent is told to ``left_out``.
 
-    Links are followed within the folder; one that leads out of it is an error, as it may lead anywhere. A link to a
-    folder that it lies in is passed over. Raises BundleError.
+    Links are followed within the folder, or the one that it is a part of; one that leads out of it is an error, as it
+    may lead anywhere. A link to a folder that it lies in is passed over. Raises BundleError.
     """
-    root = os.path.realpath(folder)
+    root = os.path.realpath(within or folder)
     waiting = [_place(str(folder), target, rules or Rules.above(folder), frozenset())]
     while waiting:
         place = waiting.pop()
-        within: list[_Place] = []
+        below: list[_Place] = []
         for entry in _entries(place.path):
             found = _look(entry, place, root, left_out)
             if isinstance(found, File):
                 yield found
             elif found is not None:
-                within.append(found)
-        waiting += reversed(within)
+                below.append(found)
+        waiting += reversed(below)
 
 
 def single(path: Path, target: str) -> File:

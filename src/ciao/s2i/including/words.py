@@ -99,8 +99,9 @@ class Words:
         if not modules:
             raise self._missing(word)
         for module in modules:
-            yield from _of_module(module, left_out)
-        yield from self._installed.metadata_of(modules[0])
+            owner = self._installed.owner(module)
+            yield from _of_module(module, left_out, within=owner.source if owner else "")
+            yield from owner.metadata() if owner else ()
 
     def _path(self, word: str) -> Path:
         """Absolute, and without ``..``."""
@@ -157,10 +158,10 @@ class Words:
         )
 
 
-def _of_module(module: Module, left_out: LeftOut) -> Iterator[File]:
+def _of_module(module: Module, left_out: LeftOut, *, within: str) -> Iterator[File]:
     below = [MODULES, *module.name.split(".")]
     if module.path.is_dir():
-        return walk(module.path, "/".join(below), left_out)
+        return walk(module.path, "/".join(below), left_out, within=within)
     return iter([single(module.path, "/".join((*below[:-1], module.path.name)))])
 
 

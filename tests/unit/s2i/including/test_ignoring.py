@@ -64,8 +64,8 @@ RULES = {
 }
 FILES = [
     "a.log", "keep.log", "b.log", "build/x", "src/build/x", "data/raw", "data/a/raw", "data/a/b/raw/x", "#odd",
-    "trailing",     "sub/a.log", "sub/b.log", "sub/x.tmp", "sub/top", "sub/deep/top", "sub/deep/x.tmp", "sub/deep/y.tmp", "sub/only",
-    "other/sub/only", "odd/x.py", "odd/x.txt", "odd/d/y.py", "odd/d/y.txt",
+    "trailing", "sub/a.log", "sub/b.log", "sub/x.tmp", "sub/top", "sub/deep/top", "sub/deep/x.tmp", "sub/deep/y.tmp",
+    "sub/only", "other/sub/only", "odd/x.py", "odd/x.txt", "odd/d/y.py", "odd/d/y.txt",
 ]  # fmt: skip
 
 

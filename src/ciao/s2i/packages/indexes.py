@@ -27,11 +27,14 @@ class Sources:
         self.none = wanted.no_index
         self.pre = wanted.pre
         self.trusted = wanted.trusted
+        urls = (r.text.partition(" @ ")[2] or r.text for r in wanted.requirements if "://" in r.text)
+        self.direct = tuple(Index.of(url.partition(" ")[0]) for url in urls)
 
     @property
     def remote(self) -> tuple[Index, ...]:
         """Every URL that may be asked."""
-        return (self.index, *self.extra, *(link for link in self.links if isinstance(link, Index)))
+        links = (link for link in self.links if isinstance(link, Index))
+        return (*(() if self.none else (self.index, *self.extra)), *links, *self.direct)
 
 
 def sources(wanted: Wanted, settings: Settings) -> Sources:
@@ -41,8 +44,7 @@ def sources(wanted: Wanted, settings: Settings) -> Sources:
         return found
     known = [settings.packages_index or PYPI, *settings.packages_extra, *settings.packages_allowed]
     allowed = [Index.of(url).url for url in known]
-    direct = [Index.of(r.text.partition(" @ ")[2] or r.text) for r in wanted.requirements if "://" in r.text]
-    for one in (*found.remote, *direct):
+    for one in found.remote:
         if not any(_within(one.url, place) for place in allowed):
             raise BundleError(
                 f"packages may not come from {one.url}: packages.allowed does not name it",
@@ -65,12 +67,13 @@ def _within(url: str, place: str) -> bool:
 
 
 def secrets_of(found: Sources) -> list[str]:
-    """Every text that must not be shown: users' passwords, as written and as meant."""
+    """Every text that must not be shown: users' passwords, as written and as meant, and what may be a signature."""
     secrets: set[str] = set()
     for one in found.remote:
-        userinfo = urlsplit(one.secret).netloc.rpartition("@")[0]
+        parts = urlsplit(one.secret)
+        userinfo = parts.netloc.rpartition("@")[0]
         user, _, password = userinfo.partition(":")
-        secrets |= {userinfo, password or user, unquote(password or user)}
+        secrets |= {userinfo, password or user, unquote(password or user), parts.query}
     return sorted(filter(None, secrets), key=len, reverse=True)
 
 

@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ciao import __version__
 from ciao.errors import BundleError
 from ciao.k8s.base import Api
 from ciao.model import CODE, Packing
@@ -228,7 +227,6 @@ def _about(asked: _Asked, installed: Installed) -> Mapping[str, str]:
         KEY: asked.key,
         ADDED: json.dumps(dict(installed.added), sort_keys=True),
         REPLACED: json.dumps(dict(installed.replaced), sort_keys=True),
-        "dev.ciao.version": __version__,
     }
 
 

@@ -5,31 +5,15 @@ from __future__ import annotations
 import gzip
 import io
 import sys
-import tarfile
-from collections.abc import Mapping
 
 import pytest
 import zstandard
 
 from ciao.s2i.packages.contents import Tree, Unreadable, merge, read_layer
+from fakes.tars import tar
 
 PYTHON = "usr/bin/python3.11"
 NUMPY = "usr/lib/python3/dist-packages/numpy-1.24.2.dist-info/METADATA"
-
-
-def tar(files: Mapping[str, str | bytes], *, links: Mapping[str, str] | None = None, hard: bool = False) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as file:
-        for path, text in files.items():
-            info = tarfile.TarInfo(path)
-            raw = text if isinstance(text, bytes) else text.encode()
-            info.size = len(raw)
-            file.addfile(info, io.BytesIO(raw))
-        for path, target in (links or {}).items():
-            info = tarfile.TarInfo(path)
-            info.type, info.linkname = tarfile.LNKTYPE if hard else tarfile.SYMTYPE, target
-            file.addfile(info)
-    return out.getvalue()
 
 
 def seen(*layers: bytes) -> Tree:

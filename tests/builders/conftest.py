@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -109,6 +109,27 @@ class Bench:
                 found |= {one.name.lstrip("./"): InImage.of(tar, one) for one in tar if not one.isdir()}
         return found
 
+    async def with_python(self, program: str) -> str:
+        """The base with a program of this name, and with a user who is not root; its name."""
+        from ciao.s2i.layer import Entry
+        from ciao.s2i.layers import pack
+        from ciao.s2i.oci import appended
+        from ciao.s2i.pushing import push
+        from ciao.s2i.registry.names import parse
+
+        (below,) = await resolve(self.client, self.base)
+        runs = {**below.config, "config": {**below.config["config"], "User": "1234"}}
+        layer = pack([Entry(path="bin/python3", source=program.encode(), executable=True)])
+        image = appended(replace(below, config=runs), [layer], about={})
+        into = replace(parse(self.base), tag="with-python")
+        await push(image, registry=self.client, into=into, tell=lambda _: None)
+        return str(into)
+
+    def mounts(self) -> list[str]:
+        """What of a build is still mounted."""
+        lines = Path("/proc/mounts").read_text().splitlines()
+        return [line for line in lines if self.environ["TMPDIR"] in line or "working-container" in line]
+
     def left(self) -> list[str]:
         """Containers of builds, and images by name, that the tool still has."""
         listing: dict[str, Sequence[Sequence[str]]] = {
@@ -135,9 +156,8 @@ class Bench:
 @pytest.fixture(scope="session")
 def programs(request: pytest.FixtureRequest) -> tuple[Path, ...]:
     """The folders of all that is not Debian's own, built when the first test asks."""
-    from clusters import _aloud
-
     from cluster import builds, docker
+    from clusters import _aloud
 
     progress = _aloud(request.config)
     wanted = (builds.BUILDKIT, builds.KANIKO, builds.S2I, builds.CRANE)

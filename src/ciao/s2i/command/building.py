@@ -8,16 +8,17 @@ import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 from ciao.errors import BundleError
 from ciao.model import Notice, Packing
 from ciao.s2i.base import Tell
-from ciao.s2i.command import failure
+from ciao.s2i.command import failure, leftovers
 from ciao.s2i.command.dockerfile import sources
 from ciao.s2i.command.finding import Found
+from ciao.s2i.command.leftovers import Yard
 from ciao.s2i.command.running import Ended, run
 from ciao.s2i.command.signing_in import hidden, scrubbed, sign_in, without_secrets
 from ciao.s2i.command.staging import certificates
@@ -31,7 +32,7 @@ __all__ = ["Building"]
 NONE: Mapping[str, str] = MappingProxyType({})
 
 STEP = re.compile(
-    r"(?:STEP|Step) \d+/\d+ ?: (?P<classic>.+)"
+    r"(?:\[\d+/\d+\] )?(?:STEP|Step) \d+/\d+ ?: (?P<classic>.+)"
     r"|#\d+ \[(?:\S+ )?\d+/\d+\] (?P<buildkit>.+)"
     r'|time="[^"]*" level=info msg="(?P<kaniko>(?:Unpacking rootfs|Pushing image|[A-Z]{3,} ).*)"'
     r"|(?P<pull>Trying to pull .*)"
@@ -46,9 +47,9 @@ VFS = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Building:
-    """A tool, and all that its calls have in common."""
+    """A tool, and all that its calls have in common. ``orders`` are those that leave an image by name here."""
 
     found: Found
     environ: Mapping[str, str]
@@ -58,6 +59,7 @@ class Building:
     origins: Origins
     certificates: Path | None
     login: Path | None
+    orders: list[Order] = field(default_factory=list)
 
     @classmethod
     def of(cls, found: Found, settings: Settings, environ: Mapping[str, str], folder: Path, tell: Tell) -> Building:
@@ -136,35 +138,47 @@ class Building:
             lines = await self._run(step)
         return lines
 
-    async def clean(self, order: Order) -> None:
-        """What a build that went well has left on this machine; that it stays there is no failure."""
-        for step in self.found.tool.clean(order):
-            try:
-                await run(step.argv, environ=self.environ, folder=self.folder)
-            except (Ended, OSError):
-                return
-
     @asynccontextmanager
-    async def watched(self) -> AsyncGenerator[None]:
-        """Beside the block: a word about a storage that makes builds slow."""
-        task = asyncio.create_task(self._look_at_storage())
+    async def at_work(self) -> AsyncGenerator[None]:
+        """The block builds. Behind it, however it ends, the tool has nothing left that has a name or a mount."""
+        yard, tool, whole = leftovers.yard(*self._storage), self.found.tool, False
+        entering = asyncio.create_task(yard.enter(tool.listing, self._quietly))
+        looking = asyncio.create_task(self._look_at_storage())
         try:
+            await asyncio.shield(entering)
             yield
-            await task
+            await looking
+            whole = True
         finally:
-            task.cancel()
-            await asyncio.wait([task])
+            looking.cancel()
+            await asyncio.shield(self._tidy(yard, entering, whole=whole))
+
+    async def _tidy(self, yard: Yard, entering: asyncio.Task[None], *, whole: bool) -> None:
+        await asyncio.wait([entering])
+        for order in self.orders:
+            for step in self.found.tool.clean(order):
+                await self._quietly(step.argv[1:])
+        await yard.leave(self.found.tool.listing, self.found.tool.removing, self._quietly, whole=whole)
+
+    @property
+    def _storage(self) -> tuple[str, ...]:
+        """What makes two builds work in the same place."""
+        tool = self.found.tool
+        return (self.found.programs[tool.programs[0][0]], self.environ.get("CONTAINERS_STORAGE_CONF", ""))
+
+    async def _quietly(self, words: Sequence[str]) -> Sequence[str]:
+        """A call whose failure is none of the build. No words, no call."""
+        if not words:
+            return ()
+        program = self.found.programs[self.found.tool.programs[0][0]]
+        try:
+            return await run((program, *words), environ=self.environ, folder=self.folder)
+        except (Ended, OSError):
+            return ()
 
     async def _look_at_storage(self) -> None:
-        tool = self.found.tool
-        if not tool.driver:
-            return
-        try:
-            lines = await run((self.found.programs[tool.name], *tool.driver), environ=self.environ, folder=self.folder)
-        except (Ended, OSError):  # the build itself will tell
-            return
-        if COPIES in lines:
-            self.tell(Notice(text=VFS.format(tool=tool.name), level="warning"))
+        if COPIES in await self._quietly(self.found.tool.driver):
+            self.tell(Notice(text=VFS.format(tool=self.found.tool.name), level="warning"))
 
     async def _run(self, step: Step) -> Sequence[str]:
         try:

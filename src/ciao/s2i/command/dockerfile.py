@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ciao.model import CODE
+from ciao.s2i.dockerfile import SITE, install
 from ciao.s2i.registry.names import HUB
 
 __all__ = ["PLACE", "sources", "wants_base", "written"]
@@ -17,34 +18,16 @@ PLACE = CODE.strip("/")
 """Where the code lies in the context, and in the image."""
 
 
-PACKAGES = """FROM {base} AS packages
-USER 0
-COPY ciao/packages /ciao/packages/
-RUN mkdir -p /ciao/site /ciao/prefix \\
- && python3 -m pip install --no-cache-dir --disable-pip-version-check --no-warn-script-location \\
-    --prefix /ciao/prefix --requirement /ciao/packages/requirements.txt \\
- && for found in /ciao/prefix/lib*/python*/*-packages /ciao/prefix/local/lib*/python*/*-packages; do \\
-      if [ -d "$found" ]; then cp -R "$found/." /ciao/site/; fi; done \\
- && for found in /ciao/prefix/bin /ciao/prefix/local/bin; do \\
-      if [ -d "$found" ]; then mkdir -p /ciao/site/bin && cp -R "$found/." /ciao/site/bin/; fi; done
-"""
-"""A stage of its own: what the base has is kept, what replaces it lies before it, and sources are built by its Python.
-
-A prefix, because ``--target`` would install all that the base has once more; then the folders are put where the runner
-looks for them. ``dist-packages`` and ``local`` are Debian's.
-"""
-
-
 def written(
     base: str, command: Sequence[str], *, about: Mapping[str, str], packages: bool = False, user: str | None = None
 ) -> str:
-    """The code, and the packages of ``ciao/packages/requirements.txt``, on top of an image.
+    """The code, and the packages that a stage of its own installs, on top of an image.
 
     Its user and all else of it stay as they are. With a ``user``, even an empty one, the code is in it already, and it
     is root's.
     """
-    first = PACKAGES.replace("{base}", base) if packages else ""
-    taken = f"COPY --from=packages /ciao/site {CODE}/site/\n" if packages else ""
+    first = "".join(f"{line}\n" for line in (f"FROM {base} AS packages", *install())) if packages else ""
+    taken = f"COPY --from=packages {SITE} {CODE}/site/\n" if packages else ""
     code = f"COPY {PLACE} {CODE}/" if user is None else f"USER {user or '0'}"
     return f"{first}FROM {base}\n{taken}{code}\n{_end(command, about)}"
 

@@ -53,9 +53,8 @@ class Images:
     async def _pushed(self, dockerfile: str, platform: str) -> Reference:
         name = str(replace(self.into, tag=f"cell-{secrets.token_hex(6)}"))
         order = await self.building.order(name, self.context, dockerfile, platform=platform, cached=self.packages)
-        digest = await self.building.make(order)
-        await self.building.clean(order)
-        return replace(self.into, digest=digest)
+        self.building.orders.append(order)
+        return replace(self.into, digest=await self.building.make(order))
 
     async def _of_user(self, dockerfile: Path, base: str, platform: str) -> str:
         """What comes out of the user's Dockerfile, under a name that stays: its steps are the cache of the next time.
@@ -81,9 +80,8 @@ class Images:
         """s2i's image is root's, and is not pushed; one on top of it is the user's again."""
         name = f"localhost/ciao/s2i:{secrets.token_hex(6)}"
         order = await self.building.order(name, self.context, "", base=base, platform=platform, pushed=False)
+        self.building.orders.append(order)
         source_to_image.prepare(self.context)
         await self.building.steps(source_to_image.assembling(order, self.building.found.tool))
         text = written(name, self.command, about=self.about, packages=self.packages, user=user)
-        image = await self._pushed(text, platform)
-        await self.building.clean(order)
-        return image
+        return await self._pushed(text, platform)

@@ -29,6 +29,9 @@ mount --bind /dev "$root/dev"
 mount --bind "$executor" "$root/kaniko/executor"
 mount --bind "$context" "$root/workspace"
 mount -o remount,bind,ro "$root/workspace"
+for name in resolv.conf hosts; do
+  if [ -e "/etc/$name" ]; then touch "$root/etc/$name"; mount --bind "/etc/$name" "$root/etc/$name"; fi
+done
 exec chroot "$root" /kaniko/executor "$@"
 """
 """In a mount namespace that ends with it. What is mounted, Kaniko leaves alone, and takes for no part of the image."""
@@ -47,9 +50,7 @@ def prepare(order: Order) -> None:
     (root / "kaniko/executor").touch()
     (root / "tmp").chmod(0o1777)
     (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
-    for name in ("resolv.conf", "hosts", "nsswitch.conf"):
-        if Path("/etc", name).exists():
-            shutil.copyfile(Path("/etc", name), root / "etc" / name)
+    (root / "etc/group").write_text("root:x:0:\n")
     if found := next((path for path in CERTIFICATES if path.exists()), None):
         shutil.copyfile(found, root / "kaniko/ssl/certs/ca-certificates.crt")
     if order.certificates:

@@ -19,8 +19,8 @@ from ciao.s2i.command.finding import find
 from ciao.s2i.command.images import Images
 from ciao.s2i.command.staging import scratch, stage
 from ciao.s2i.context import gather
+from ciao.s2i.dockerfile import package_entries
 from ciao.s2i.including.words import notebook_folder
-from ciao.s2i.layer import Entry
 from ciao.s2i.oci import Base
 from ciao.s2i.registry.base import Registry
 from ciao.s2i.registry.names import pulled, repository
@@ -58,7 +58,7 @@ class Command:
             building = Building.of(found, self._settings, self._environ, folder, tell)
             context = await gather(spec, self._settings, tell)
             check(context, tell)
-            packages = _packages(spec, self._settings)
+            packages = package_entries(spec.packages, notebook_folder(spec), self._settings)
             code = tuple(replace(entry, path=f"{PLACE}/{entry.path}") for entry in context.entries)
             await asyncio.to_thread(stage, (*code, *packages), folder / "context")
             images = Images(
@@ -70,7 +70,7 @@ class Command:
                 packages=bool(packages),
                 dockerfile=dockerfile,
             )
-            async with building.watched():
+            async with building.at_work():
                 made = {base.name: await self._there(str(await images.on(base))) for base in bases}
         return Pinned(
             entry=context.entry,
@@ -120,12 +120,3 @@ def _dockerfile(spec: JobSpec, tool: str) -> Path | None:
     if not path.is_file():
         raise BundleError(f"there is no Dockerfile {path}", hint="dockerfile= is relative to the notebook's folder")
     return path
-
-
-def _packages(spec: JobSpec, settings: Settings) -> tuple[Entry, ...]:
-    """What pip is to install, and the wheels of this machine among it, below ``ciao/packages``."""
-    if not spec.packages:
-        return ()
-    from ciao.s2i.dockerfile import package_entries
-
-    return package_entries(spec.packages, notebook_folder(spec), settings)

@@ -27,6 +27,8 @@ _ROWS = (
         steps=containers("buildah"),
         clean=removed("buildah", "rmi"),
         driver=("info", "--format", "{{.store.GraphDriverName}}"),
+        listing=("containers", "--quiet"),
+        removing=("rm",),
         stores=True,
     ),
     Tool(
@@ -36,6 +38,8 @@ _ROWS = (
         steps=containers("podman"),
         clean=removed("podman", "rmi"),
         driver=("info", "--format", "{{.Store.GraphDriverName}}"),
+        listing=("ps", "--all", "--external", "--quiet"),
+        removing=("rm", "--force"),
         stores=True,
     ),
     Tool(

@@ -18,9 +18,9 @@ class Order:
     ``name`` has a tag; it goes to a registry if ``pushed``, else it stays on this machine. ``scratch`` is a folder of
     this build alone, which is removed behind it. ``programs`` are paths by name. ``sources`` are the hosts that images
     are pulled from, and ``plain`` those of all hosts that are spoken to without TLS. ``certificates`` is a folder with
-    ``ca.crt`` in it, whose authority is trusted besides. ``platform`` is empty for this machine's own. ``cached``: steps
-    are kept for the next time, which one that only copies the code is not worth. ``base`` is the image below, for what
-    takes no Dockerfile.
+    ``ca.crt`` in it, whose authority is trusted besides. ``platform`` is empty for this machine's own. ``cached``:
+    steps are kept for the next time, which one that only copies the code is not worth. ``base`` is the image below, for
+    what takes no Dockerfile.
     """
 
     name: str
@@ -75,7 +75,9 @@ class Tool:
 
     ``programs``: each entry is one that is needed, by the names it may have. ``advice`` says how to get them.
     ``steps`` build and push; ``digest`` is what was pushed, from their result and the lines that the last of them said.
-    ``prepare`` is called before. ``clean`` are steps after a build that went well: they take away what it left here.
+    ``prepare`` is called before. ``clean`` are steps behind a build, however it ended: they take its name away.
+    ``listing`` are words of a call that lists the containers in which builds work, and ``removing`` of one that removes
+    one of them, for tools that leave them behind when they are ended.
     ``check`` is the reason, from the environment, why it cannot work here, or nothing. ``driver`` are words of a call
     that tells how it stores layers. ``stores``: it keeps images on this machine, by name. ``daemon``: whose settings
     decide about certificates and plain HTTP, empty for a tool that is told by flags.
@@ -90,6 +92,8 @@ class Tool:
     clean: Steps = nothing
     check: Callable[[Mapping[str, str]], str] = lambda _: ""
     driver: tuple[str, ...] = ()
+    listing: tuple[str, ...] = ()
+    removing: tuple[str, ...] = ()
     stores: bool = False
     daemon: str = ""
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ciao.errors import BundleError
+from ciao.k8s.backoff import Pace
 from ciao.k8s.base import Api
 from ciao.model import Job, JobSpec, Notice, Packing, Pinned, Target
 from ciao.s2i.base import Tell
@@ -41,6 +42,7 @@ from ciao.s2i.pushing import publish
 from ciao.s2i.registry.base import Reference, Registry
 from ciao.s2i.registry.names import parse, pulled, repository
 from ciao.s2i.registry.origins import Origins, is_loopback
+from ciao.s2i.uses import Uses
 from ciao.settings import Settings
 
 __all__ = ["InCluster"]
@@ -73,12 +75,14 @@ class InCluster:
         registry: Registry | None = None,
         *,
         environ: Mapping[str, str] = os.environ,
+        pace: Pace | None = None,
     ) -> None:
         self._builder: Builder = BUILDERS[name]
         self._settings = settings
         self._api = api
         self._registry = registry
         self._environ = environ
+        self._pace = pace or Pace()
 
     @property
     def name(self) -> str:
@@ -101,8 +105,11 @@ class InCluster:
             one = _Build(
                 source=source, job=job, target=target, tell=tell, builder=self._builder, settings=self._settings,
                 registry=registry, api=self._api(target.namespace), into=self._into(), environ=self._environ,
+                pace=self._pace,
             )  # fmt: skip
-            return await one.bundle()
+            bundle = await one.bundle()
+        Uses(self._settings.home).note_bundle(bundle)
+        return bundle
 
     async def _source(self, spec: JobSpec, tell: Tell) -> _Source:
         context = await gather(spec, self._settings, tell)
@@ -160,6 +167,7 @@ class _Build:
     api: Api
     into: Reference
     environ: Mapping[str, str]
+    pace: Pace
 
     async def bundle(self) -> Pinned:
         images: dict[str, str] = {}
@@ -209,7 +217,10 @@ class _Build:
             more = [await one for one in packing]
             try:
                 image = appended(scratch(base.platform), [layer, *more], about=said)
-                return await publish([image], registry=self.registry, repository=self.into, about=said, tell=self.tell)
+                return await publish(
+                    [image], registry=self.registry, repository=self.into, about=said,
+                    uses=Uses(self.settings.home), tell=self.tell,
+                )  # fmt: skip
             finally:
                 for one in more:
                     if isinstance(one.content, Path):
@@ -255,7 +266,7 @@ class _Build:
         )
         running = Running(
             api=self.api, builder=self.builder, order=order, place=place, of=self.job, tell=self.tell,
-            hidden=logged_in.hidden,
+            hidden=logged_in.hidden, pace=self.pace,
         )  # fmt: skip
         return await running.digest()
 

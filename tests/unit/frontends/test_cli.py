@@ -18,6 +18,7 @@ from ciao.model import (
     Attempt,
     Event,
     Notice,
+    Packing,
     Phase,
     ReplicaChanged,
     ReplicaState,
@@ -35,8 +36,9 @@ Said = Callable[..., tuple[int, str, str]]
 def ciao(capsys: pytest.CaptureFixture[str]) -> Said:
     """Run a command line; exit status, standard output, standard error."""
 
-    def run(*words: str, backend: Scripted | None = None) -> tuple[int, str, str]:
-        session = Session(Settings(home=Path("nowhere")), backends={"local": backend or Scripted()}, s2i=NoBundle())
+    def run(*words: str, backend: Scripted | None = None, s2i: NoBundle | None = None) -> tuple[int, str, str]:
+        backends = {"local": backend or Scripted()}
+        session = Session(Settings(home=Path("nowhere")), backends=backends, s2i=s2i or NoBundle())
         status = cli.main(words, session=session)
         said = capsys.readouterr()
         return status, said.out, said.err
@@ -131,6 +133,18 @@ def test_run_says_what_else_happens(ciao: Said, file: str) -> None:
         "worker-0 waits: no image",
         "worker-1 failed: ValueError: no <such> file; attempt 2 of 3 begins",
     ]
+
+
+def test_run_shows_how_far_the_code_is_only_if_that_takes_a_second(
+    ciao: Said, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def quick() -> tuple[int, str, str]:
+        telling = NoBundle(tells=[Packing(step="pushing the code", done=1, total=2)])
+        return ciao("run", file, backend=Scripted(script=[finished()]), s2i=telling)
+
+    assert "push" not in quick()[2]
+    monkeypatch.setattr("ciao.frontends.display.packing.SILENT", 0.0)
+    assert "packed in 0.0 s: pushing the code (0.0 s, 1 B)" in quick()[2].splitlines()
 
 
 def test_a_job_that_is_refused_is_an_error(ciao: Said, file: str) -> None:

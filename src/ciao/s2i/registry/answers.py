@@ -11,7 +11,7 @@ from ciao.s2i.registry.errors import Broken
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
 
-__all__ = ["DIGEST", "beginning", "checked", "digest_of", "whole"]
+__all__ = ["DIGEST", "beginning", "checked", "digest_of", "known", "whole"]
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -35,6 +35,13 @@ async def beginning(response: ClientResponse, most: int) -> bytes:
 def digest_of(content: bytes) -> str:
     """As registries write it."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def known(digest: str, *, what: str) -> str:
+    """The same. Raises Broken for one that is none: it came from a manifest, and goes into an address."""
+    if not DIGEST.fullmatch(digest):
+        raise Broken(f"{what} is named by {digest[:80]!r}", hint="Ciao knows digests of sha256 only")
+    return digest
 
 
 def checked(found: str, wanted: str, *, what: str) -> None:

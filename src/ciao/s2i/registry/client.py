@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections import defaultdict
@@ -11,6 +12,7 @@ from typing import Self, TypeVar
 
 from ciao.k8s.api import Patience
 from ciao.s2i.registry import manifests
+from ciao.s2i.registry.answers import digest_of, known
 from ciao.s2i.registry.base import Descriptor, Document, Reference, Sent
 from ciao.s2i.registry.bodies import Pieces
 from ciao.s2i.registry.door import Door
@@ -47,6 +49,7 @@ class Client:
         keys = Keys(self._wire, Logins(settings, environ), clock=clock)
         self._door = Door(self._wire, keys, patience=patience or Patience())
         self._there: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        self._turns: defaultdict[tuple[str, str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def manifest(self, name: Reference) -> Document:
         """The manifest or index of a tag or digest."""
@@ -69,22 +72,19 @@ class Client:
         self, name: Reference, blob: Descriptor, content: bytes | Path, *, sent: Sent | None = None
     ) -> None:
         """Have a blob in the name's repository."""
-        if blob.digest in self._known(name):
-            return
         upload = self._upload(name, blob, sent)
 
         async def push() -> None:
             if blob.size < WORTH_ASKING or not await upload.there():
                 await upload.push(content)
 
-        await self._door.tried(push, within=self._limits.blob, doing=upload.doing)
-        self._known(name).add(blob.digest)
+        await self._once(upload, push)
 
     async def copy_blob(
         self, source: Reference, name: Reference, blob: Descriptor, *, sent: Sent | None = None
     ) -> bool:
         """Have a blob of one repository in another. Whether it went through this process."""
-        if blob.digest in self._known(name) or _place(source) == _place(name):
+        if _place(source) == _place(name):
             return False
         upload = self._upload(name, blob, sent)
 
@@ -95,16 +95,14 @@ class Client:
             await upload.fill(lambda: self.stream(source, blob.digest), place=place)
             return True
 
-        copied = await self._door.tried(copy, within=self._limits.blob, doing=upload.doing)
-        self._known(name).add(blob.digest)
-        return copied
+        return bool(await self._once(upload, copy))
 
     async def push_manifest(self, name: Reference, media_type: str, raw: bytes) -> Descriptor:
         """Put a manifest or index under a tag, or under its own digest."""
         try:
             return await self._small(lambda: manifests.put(self._door, name, media_type, raw), doing=f"pushing {name}")
         except BlobUnknown:
-            self._there.pop(_place(name), None)
+            self._there[_place(name)].clear()
             raise
 
     async def tags(self, name: Reference) -> Sequence[str]:
@@ -117,7 +115,7 @@ class Client:
 
     async def try_push(self, name: Reference) -> None:
         """Whether one may push there: begins an upload and ends it, with nothing in it."""
-        upload = self._upload(name, Descriptor(media_type="", digest="", size=0), None)
+        upload = self._upload(name, Descriptor(media_type="", digest=digest_of(b""), size=0), None)
         await self._small(upload.begin_and_end, doing=upload.doing)
 
     async def close(self) -> None:
@@ -130,6 +128,16 @@ class Client:
     async def __aexit__(self, *error: object) -> None:
         await self.close()
 
+    async def _once(self, upload: Upload, work: Callable[[], Awaitable[T]]) -> T | None:
+        """Have the blob there; None if it is there already. Two that want the same do it once."""
+        there, digest = self._there[_place(upload.name)], upload.blob.digest
+        async with self._turns[*_place(upload.name), digest]:
+            if digest in there:
+                return None
+            done = await self._door.tried(work, within=self._limits.blob, doing=upload.doing)
+            there.add(digest)
+            return done
+
     async def _small(self, work: Callable[[], Awaitable[T]], *, doing: str) -> T:
         return await self._door.tried(work, within=self._limits.small, doing=doing)
 
@@ -137,10 +145,8 @@ class Client:
         return Download(door=self._door, name=name)
 
     def _upload(self, name: Reference, blob: Descriptor, sent: Sent | None) -> Upload:
+        known(blob.digest, what=f"a blob for {name.host}/{name.repository}")
         return Upload(door=self._door, wire=self._wire, name=name, blob=blob, sent=sent or _nobody)
-
-    def _known(self, name: Reference) -> set[str]:
-        return self._there[_place(name)]
 
 
 def _place(name: Reference) -> tuple[str, str]:

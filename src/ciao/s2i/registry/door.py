@@ -97,6 +97,7 @@ class Door:
         """Another key to come in with than the one that was refused, if there is one."""
         if key is not None and key.new:
             return None, None
+        await beginning(response, LARGEST)  # read, so that the connection can be kept
         chosen = challenge.choose(challenge.parse(response.headers.getall("WWW-Authenticate", [])))
         if chosen is None or not await self._wire.at_home(response, ask.host):
             return None, None

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ciao.s2i.registry.answers import DIGEST, checked, digest_of, whole
+from ciao.s2i.registry.answers import DIGEST, checked, digest_of, known, whole
 from ciao.s2i.registry.base import Descriptor, Document, Reference
 from ciao.s2i.registry.bodies import PIECE, Pieces
 from ciao.s2i.registry.door import Door
@@ -121,7 +121,7 @@ class Download:
         return Ask(
             method="GET",
             host=self.name.host,
-            url=f"/v2/{self.name.repository}/blobs/{digest}",
+            url=f"/v2/{self.name.repository}/blobs/{known(digest, what=f'a blob of {self._where}')}",
             doing=f"reading a blob of {self._where}",
             scopes=scopes(self.name, "pull"),
             headers=headers or {},

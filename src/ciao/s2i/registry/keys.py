@@ -19,6 +19,7 @@ from ciao.s2i.registry.base import Reference
 from ciao.s2i.registry.challenge import Challenge
 from ciao.s2i.registry.errors import Broken, Refused, Unreachable
 from ciao.s2i.registry.logins import Login, Logins
+from ciao.s2i.registry.origins import split
 from ciao.s2i.registry.refusals import refusal
 from ciao.s2i.registry.wire import Ask, Wire
 
@@ -136,7 +137,7 @@ class Keys:
     def _realm(self, way: Way) -> str:
         """Raises Broken for one to which no password may go."""
         realm, host = way.challenge.realm, way.name.host
-        parts = urlsplit(realm)
+        parts = split(realm)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.fragment:
             raise Broken(f"the registry {host} sends us for a token to an address that is none")
         if parts.scheme == "http" and not self._wire.origins.plain(host):

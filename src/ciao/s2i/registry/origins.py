@@ -6,13 +6,14 @@ import asyncio
 import ipaddress
 import ssl
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from ciao.k8s.proxies import proxy_for
+from ciao.s2i.registry.errors import Broken
 from ciao.s2i.registry.names import HUB
 from ciao.settings import Settings
 
-__all__ = ["Origins", "address", "is_loopback", "origin"]
+__all__ = ["Origins", "address", "is_loopback", "joined", "origin", "split"]
 
 HUB_ADDRESS = "registry-1.docker.io"
 
@@ -74,6 +75,25 @@ def origin(url: str) -> tuple[str, str, int]:
     """What makes two addresses the same place: scheme, host, port."""
     parts = urlsplit(url)
     return parts.scheme, (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def split(url: str) -> SplitResult:
+    """Its parts. Raises Broken for one that is none: a registry may say anything."""
+    try:
+        parts = urlsplit(url)
+        if parts.port == 0 or not (url.isascii() and url.isprintable()):
+            raise ValueError  # noqa: TRY301 - one and the same
+    except ValueError:
+        raise Broken("the registry sends us to an address that is none") from None
+    return parts
+
+
+def joined(base: str, place: str) -> str:
+    """The address of a place that may be relative. Raises Broken."""
+    split(place)
+    url = urljoin(base, place)
+    split(url)
+    return url
 
 
 def _name(host: str) -> str:

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 from aiohttp import (
     ClientConnectorCertificateError,
-    ClientConnectorDNSError,
     ClientConnectorError,
     ClientConnectorSSLError,
     ClientError,
@@ -43,12 +42,11 @@ def _transient(error: BaseException) -> bool:
     lasting = (
         ClientConnectorCertificateError,
         ClientConnectorSSLError,
-        ClientConnectorDNSError,
         ClientHttpProxyError,
         InvalidURL,
         TimeoutError,
     )
-    return not isinstance(error, lasting)
+    return not isinstance(error, lasting) and not isinstance(getattr(error, "os_error", None), socket.gaierror)
 
 
 def _words(error: BaseException, *, there: str) -> Words:

@@ -9,13 +9,15 @@ from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
 from ciao.errors import BundleError
+from ciao.s2i.registry.answers import beginning
 from ciao.s2i.registry.base import Descriptor, Reference, Sent
 from ciao.s2i.registry.bodies import Body, Pieces, grouped, pieces_of
 from ciao.s2i.registry.door import Door
 from ciao.s2i.registry.errors import Broken, Refused
+from ciao.s2i.registry.origins import joined
 from ciao.s2i.registry.wire import Ask, Method, Wire
 
 __all__ = ["Upload", "scopes"]
@@ -50,8 +52,9 @@ class Upload:
         return f"pushing to {self.name.host}/{self.name.repository}"
 
     async def there(self) -> bool:
-        """Whether the repository has it."""
-        ask = self._ask("HEAD", f"/v2/{self.name.repository}/blobs/{self.blob.digest}", actions="pull", also=(404,))
+        """Whether the repository has it, as far as it tells: what is wrong is told by the push that follows."""
+        url = f"/v2/{self.name.repository}/blobs/{self.blob.digest}"
+        ask = self._ask("HEAD", url, actions="pull", also=(401, 403, 404, 405))
         async with self.door.answered(ask, self.name) as response:
             return response.status == 200
 
@@ -127,12 +130,12 @@ class Upload:
         url = f"{place}{'&' if '?' in place else '?'}digest={self.blob.digest}"
         ask = self._ask("PUT", url, headers={"Content-Type": BINARY}, body=body)
         async with self.door.answered(ask, self.name) as response:
-            await response.read()
+            await beginning(response, AT_ONCE)  # read, so that the connection can be kept
 
     async def _place(self, location: str | None) -> str:
         if not location:
             raise Broken(f"the registry {self.name.host} does not say where to send a blob")
-        return urljoin(await self.wire.origins.of(self.name.host) + self._uploads, location)
+        return joined(await self.wire.origins.of(self.name.host) + self._uploads, location)
 
     @property
     def _uploads(self) -> str:

@@ -7,12 +7,12 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from ciao.errors import BundleError
 from ciao.k8s.proxies import proxy_for
 from ciao.s2i.registry.errors import Broken
-from ciao.s2i.registry.origins import Origins, origin
+from ciao.s2i.registry.origins import Origins, joined, origin, split
 from ciao.settings import Settings
 
 if TYPE_CHECKING:  # aiohttp is imported with the first request
@@ -80,7 +80,7 @@ class Wire:
         The credential goes to the registry itself, and to nowhere that it sends us.
         """
         home = await self.origins.of(ask.host)
-        url, credential = self._within(urljoin(home, ask.url), home), authorization
+        url, credential = self._within(joined(home, ask.url), home), authorization
         for _ in range(HOPS + 1):
             if origin(url) != origin(home):
                 credential = None
@@ -89,7 +89,7 @@ class Wire:
                 if response.status not in MOVED or not place:
                     yield response
                     return
-                url = self._within(urljoin(url, place), home)
+                url = self._within(joined(url, place), home)
         raise Broken(f"{ask.host} sends us from one address to the next without an end", hint=_LOOP)
 
     @contextlib.asynccontextmanager
@@ -149,7 +149,7 @@ class Wire:
 
         A registry behind a proxy that ends TLS often names itself with http: then it is the same place.
         """
-        parts, ours = urlsplit(url), urlsplit(home)
+        parts, ours = split(url), urlsplit(home)
         if parts.scheme == "http" and ours.scheme == "https":
             if parts.hostname != ours.hostname or parts.port not in (None, 80, ours.port):
                 raise Broken(f"{ours.netloc} sends us to an address without TLS, {parts.hostname}", hint=_PLAIN)

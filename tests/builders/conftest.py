@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from registries import Local, Registries
 
 TOOLS = ("buildah", "podman", "docker", "buildkit", "kaniko", "s2i")
-NEEDED = ("buildah", "podman", "docker-registry", "containerd", "runc", "busybox", "go", "unshare", "apt-get")
+NEEDED = ("buildah", "podman", "docker-registry", "nginx", "containerd", "runc", "busybox", "go", "unshare", "apt-get")
 ASKED = ("CIAO_TEST_BUILDERS", "CI", "CIAO_TEST_NO_SKIP")
 
 

@@ -77,7 +77,8 @@ async def test_a_dockerfile_of_the_users_is_built_first_and_keeps_its_user(tool:
     (image,) = bundle.images.values()
     files = await bench.files(image)
     assert files["made.txt"].content == b"42 and more\n"
-    assert not {"given/hidden.txt", "etc/hosts", "etc/resolv.conf", "kaniko/digest"} & set(files)
+    assert not {"given/hidden.txt", "kaniko/digest"} & set(files)
+    assert not any(files[path].content for path in {"etc/hosts", "etc/resolv.conf"} & set(files)), "this machine's own"
     assert files["ciao/code/cell_3.py"].content == b"print('built')\n"
     made = (await resolve(bench.client, image))[0]
     assert (bundle.users, made.config["config"]["User"]) == ({bench.base: 1234}, "1234")

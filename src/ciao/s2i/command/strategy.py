@@ -24,6 +24,7 @@ from ciao.s2i.including.words import notebook_folder
 from ciao.s2i.oci import Base
 from ciao.s2i.registry.base import Registry
 from ciao.s2i.registry.names import pulled, repository
+from ciao.s2i.uses import Uses
 from ciao.settings import Settings
 
 __all__ = ["Command"]
@@ -72,12 +73,14 @@ class Command:
             )
             async with building.at_work():
                 made = {base.name: await self._there(str(await images.on(base))) for base in bases}
-        return Pinned(
+        bundle = Pinned(
             entry=context.entry,
             images={name: pulled(image.reference, self._settings) for name, image in made.items()},
             users={name: image.user for name, image in made.items() if image.user is not None},
             strategy=self.name,
         )
+        Uses(self._settings.home).note_bundle(bundle)
+        return bundle
 
     async def _bases(self, target: Target, tell: Tell) -> Sequence[Base]:
         """One a name: a builder makes an image for one platform."""

@@ -21,6 +21,9 @@ FILES = "files/"
 MODULES = "modules/"
 """Below it is what the runner puts on the path of imports."""
 
+LARGE = 1024 * 1024
+"""Characters of a cell above which its size is looked at even if nothing goes with it."""
+
 PLACES = 5
 """How many places with a secret are named."""
 
@@ -64,7 +67,7 @@ def _gathered(spec: JobSpec, policy: str, *, here: bool) -> tuple[Context, list[
     notices: list[Notice] = []
     included: tuple[Entry, ...] = ()
     places: list[str] = []
-    if spec.include:
+    if spec.include or len(spec.code) > LARGE:
         from ciao.s2i.including.reading import include
         from ciao.s2i.including.words import notebook_folder
 

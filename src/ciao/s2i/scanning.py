@@ -11,11 +11,15 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 __all__ = ["Finding", "scan"]
 
 TEXT = 8192
 """A file with a zero byte among its first ones is no text, as git decides."""
+
+MOST = 1000
+"""Findings of one kind in one file after which nobody counts."""
 
 ALLOWED = (b"pragma: allowlist secret", b"gitleaks:allow", b"ciao: no secret")
 """A comment that says so in the line; the first two are those of other scanners."""
@@ -105,7 +109,7 @@ RULES = (
     _rule("a PyPI token", "pypi-AgE", r"(pypi-AgE[A-Za-z0-9_-]{50,1000})"),
     _rule(
         "a private key", "PRIVATE KEY-----",
-        r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----(?:\\r|\\n|\s){0,8}([A-Za-z0-9+/=:, -]{20})",
+        r"(-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----(?:\\r|\\n|\s){0,8}[A-Za-z0-9+/=:, -]{20})",
     ),
     _rule(
         "a password in an address", "://",
@@ -117,12 +121,12 @@ RULES = (
     ),
     _rule(
         "a secret", "secret token key",
-        r"(?:secret|token|api_?key|access_?key|secret_?key|auth_?key)" + _ASSIGNED + _QUOTED, _token, re.IGNORECASE,
+        r"(?:secret|token|(?:api|access|secret|auth)[_-]?key)" + _ASSIGNED + _QUOTED, _token, re.IGNORECASE,
     ),
     _rule(
         "a secret", "pass pwd secret token key",  # as in .env, YAML and INI; code has names and calls there
-        r"^[\w.-]{0,60}(?:passw(?:or)?d|passphrase|pwd|secret|token|api_?key|access_?key|secret_?key|auth_?key)"
-        r"[ \t]{0,4}[:=][ \t]{0,4}([A-Za-z0-9+/=_!@#%^&*.~-]{8,200})[ \t\r]{0,4}$",
+        r"^[ \t]{0,40}[\w.-]{0,60}(?:passw(?:or)?d|passphrase|pwd|secret|token|(?:api|access|secret|auth)[_-]?key)"
+        r"[ \t]{0,4}[:=][ \t]{0,4}([A-Za-z0-9+/=~-]{16,200})[ \t\r]{0,4}$",
         _token, re.IGNORECASE | re.MULTILINE,
     ),
 )  # fmt: skip
@@ -133,8 +137,8 @@ def scan(content: bytes) -> list[Finding]:
     if b"\0" in content[:TEXT]:
         return []
     small = content.lower()
-    found = {at: rule.kind for rule in reversed(RULES) for at in _places(rule, content, small)}
-    return sorted({Finding(line, kind) for line, kind in _lines(content, found)})
+    found = {at: rule.kind for rule in reversed(RULES) for at in islice(_places(rule, content, small), MOST)}
+    return list(_findings(content, found))
 
 
 def _places(rule: _Rule, content: bytes, small: bytes) -> Iterator[int]:
@@ -147,12 +151,18 @@ def _places(rule: _Rule, content: bytes, small: bytes) -> Iterator[int]:
             yield match.start(match.lastindex or 0)
 
 
-def _lines(content: bytes, found: dict[int, str]) -> Iterator[tuple[int, str]]:
-    """The line of each place, in one pass."""
-    line, last = 1, 0
+def _findings(content: bytes, found: dict[int, str]) -> Iterator[Finding]:
+    """One for each kind in each line, in one pass over the text."""
+    line, counted, end = 1, 0, -1
+    told: set[str] = set()
     for at in sorted(found):
-        line += content.count(b"\n", last, at)
-        last = at
-        begin, end = content.rfind(b"\n", 0, at) + 1, content.find(b"\n", at)
-        if not any(word in content[begin : end if end >= 0 else None] for word in ALLOWED):
-            yield line, found[at]
+        if at > end:
+            line += content.count(b"\n", counted, at)
+            counted = at
+            end = content.find(b"\n", at)
+            end = len(content) if end < 0 else end
+            allowed = any(word in content[content.rfind(b"\n", 0, at) + 1 : end] for word in ALLOWED)
+            told = set(found.values()) if allowed else set()
+        if found[at] not in told:
+            told.add(found[at])
+            yield Finding(line, found[at])

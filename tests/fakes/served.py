@@ -28,9 +28,16 @@ class Served:
         log = cluster.layout.logs / f"{registry}.log"
         return cls(log=log, begins=log.stat().st_size)
 
+    def pushes(self) -> int:
+        """How often something was put there."""
+        return self._text().count('"PUT /v2/')
+
     def to_nodes(self, repository: str = "") -> dict[str, int]:
         """Bytes by digest, of one repository or of all."""
+        found = _GOT.findall(self._text())
+        return {digest: int(size) for name, digest, size in found if repository in ("", name)}
+
+    def _text(self) -> str:
         with self.log.open() as file:
             file.seek(self.begins)
-            found = _GOT.findall(file.read())
-        return {digest: int(size) for name, digest, size in found if repository in ("", name)}
+            return file.read()

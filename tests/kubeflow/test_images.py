@@ -64,7 +64,8 @@ def kernel(room: Room, settings: Mapping[str, str]) -> Kernel:
 def test_an_edited_cell_runs_again_and_its_node_pulls_one_small_layer(
     kernel: Kernel, room: Room, cluster: Cluster, repository: str
 ) -> None:
-    cell = HEAD + "import os\nprint('answer', {}, 'of rank', os.environ['RANK'])\n"
+    new = f"# of {room.kubectl.namespace}, and so on no node yet\n"
+    cell = f"{HEAD}{new}import os\nprint('answer', {{}}, 'of rank', os.environ['RANK'])\n"
     succeeded(kernel.run(cell.format(1)))
     before = Served.now(cluster)
     ran = kernel.run(cell.format(2))

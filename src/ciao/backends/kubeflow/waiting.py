@@ -65,14 +65,21 @@ def _container(status: Manifest, pod: Manifest, events: Sequence[Manifest], *, r
             return None
         case "ErrImagePull" | "ImagePullBackOff" | "RegistryUnavailable":
             return why_not_pulled(Pull(image=image, message=message, pod=pod, main=not role, events=events))
-        case "InvalidImageName":
-            return Waiting(code=reason, words=f"{image} is no image name", fix="Correct %image=", patience=0)
-        case "ErrImageNeverPull":
-            return Waiting(code=reason, words=f"{image} is not on the node, and is never pulled", patience=0)
+        case "InvalidImageName" | "ErrImageNeverPull":
+            return _not_asked_for(reason, image)
         case "CreateContainerConfigError":
             return _config(message)
+        case "CreateContainerError" if 'failed to mkdir ""' in message and way_of(pod) == "volume":
+            return _no_image_volume(pod, "its containerd is older than 2.1")
     prefix = f"{role}: " if role else ""
     return Waiting(code=reason, words=f"{prefix}{reason}" + (f": {cut(message)}" if message else ""), patience=MOMENT)
+
+
+def _not_asked_for(reason: str, image: str) -> Waiting:
+    """No registry was asked for this image."""
+    if reason == "ErrImageNeverPull":
+        return Waiting(code=reason, words=f"{image} is not on the node, and is never pulled", patience=0)
+    return Waiting(code=reason, words=f"{image} is no image name", fix="Correct %image=", patience=0)
 
 
 def _config(message: str) -> Waiting:

@@ -191,6 +191,17 @@ def test_the_operators_init_container_is_not_ours() -> None:
     assert why(pod).words == "the registry has no image init:1"
 
 
+def test_a_containerd_that_has_no_image_volumes_is_told_with_the_way_out() -> None:
+    pod = waiting("", mounted())
+    message = (
+        'failed to generate container "e974b8" spec: failed to generate spec: failed to mkdir "": mkdir : no such file'
+    )
+    pod["status"]["containerStatuses"][0]["state"] = {"waiting": {"reason": "CreateContainerError", "message": message}}
+    found = why(pod)
+    assert found.words == "its node cannot mount an image, by which the code comes: its containerd is older than 2.1"
+    assert (found.patience, "%s2i=append" in found.fix) == (0, True)
+
+
 def test_a_kubelet_that_has_no_image_volumes_is_told_with_the_way_out() -> None:
     pod = waiting("", mounted())
     pod["spec"]["nodeName"] = "node-0"

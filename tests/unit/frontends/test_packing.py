@@ -74,6 +74,12 @@ def test_the_key_changes_by_step_and_by_quarter() -> None:
     assert list(dict.fromkeys(keys)) == [f"pushing the code {quarter}" for quarter in range(5)]
 
 
+def test_no_line_stays_of_what_took_a_moment() -> None:
+    progress = Progress()
+    progress.hear(pushing(), 0.0)
+    assert progress.end(2.9) == ""
+
+
 def test_the_end_tells_what_took_long() -> None:
     progress = Progress()
     progress.hear(pushing(step="looking for the base image"), 0.0)

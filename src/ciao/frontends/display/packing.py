@@ -16,6 +16,9 @@ __all__ = ["Progress", "Shown", "amount"]
 SILENT = 1.0
 """Seconds from the first step on for which nothing is shown, and that a step must take to be told of in the end."""
 
+LONG = 3.0
+"""Seconds from which on a line about it stays."""
+
 WINDOW = 3.0
 """Seconds over which the rate is measured."""
 
@@ -71,7 +74,7 @@ class Progress:
         self._began, self._now = None, None
         long = [_told(step, seconds, most) for step, (seconds, most) in self._steps.items() if seconds >= SILENT]
         self._steps.clear()
-        return f"packed in {took:.1f} s" + (f": {', '.join(long)}" if long else "") if took >= SILENT else ""
+        return f"packed in {took:.1f} s" + (f": {', '.join(long)}" if long else "") if took >= LONG else ""
 
     def _leave(self, now: float) -> None:
         """The step is over."""

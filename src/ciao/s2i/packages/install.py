@@ -26,6 +26,7 @@ CHANGE = re.compile(
 )
 """How uv tells what it would do. From where, if that was named: in one way before it has the wheel, another after."""
 DOWNLOADING = re.compile(r"^Downloading (?P<what>\S+ \([^)]*\))")
+NOTHING = "# The base has all of it.\n"
 LOCKED = re.compile(r"^(?P<name>[A-Za-z0-9][\w.-]*)(?:==(?P<version>[^\s;]+)| @ (?P<url>\S+))(?P<rest>.*)$")
 
 
@@ -53,7 +54,8 @@ async def install(
     if not planned.pins:
         stubs.remove(site)
         tidy.tidy(site)
-        return Installed(added={}, replaced={}, lock="")
+        (site / tidy.LOCK).write_text(NOTHING)
+        return Installed(added={}, replaced={}, lock=NOTHING)
     lock = scratch / "lock.txt"
     lock.write_text(await _locked(uv, planned.pins, wanted, interior, scratch))
     tell(Packing(step=f"installing {_counted(planned.pins)}"))

@@ -21,7 +21,7 @@ MISSING = re.compile(
     r"[Bb]ecause (?P<name>[\w.-]+) was not found in the (?:package registry|provided package locations)"
 )
 NO_VERSION = re.compile(r"there (?:is|are) no versions? of (?P<what>[^,]*?)(?= and |,|$)")
-NEEDS_PYTHON = re.compile(r"requested Python version \((?P<has>[^)]*)\) does not satisfy Python(?P<needs>[^ ,]*)")
+NEEDS_PYTHON = re.compile(r"requested Python version \([^)]*\) does not satisfy Python(?P<needs>[^ ,]*)")
 DENIED = re.compile(
     r"(?P<url>https?://\S+?)\)? could not be queried due to (?:a )?lack of valid authentication \S+ \((?P<code>\d+)"
 )
@@ -97,12 +97,12 @@ def _no_version(flat: str, _python: str, _platform: str) -> BundleError | None:
     return BundleError(f"there is no {found['what'].strip()}", hint="Leave the version open to see what there is")
 
 
-def _python(flat: str, _python: str, _platform: str) -> BundleError | None:
+def _python(flat: str, python: str, _platform: str) -> BundleError | None:
     if (found := NEEDS_PYTHON.search(flat)) is None:
         return None
     hint = "Ask for an earlier version of it, or for an image with a newer Python"
     return BundleError(
-        f"the image has Python {found['has']}, and Python{found['needs']} is needed: {_reason(flat)}", hint=hint
+        f"the image has Python {python}, and Python{found['needs']} is needed: {_reason(flat)}", hint=hint
     )
 
 

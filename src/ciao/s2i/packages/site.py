@@ -19,10 +19,11 @@ from ciao.s2i.base import Tell
 from ciao.s2i.bases import resolve
 from ciao.s2i.layer import Entry, Layer
 from ciao.s2i.layers import pack
-from ciao.s2i.oci import Base, appended
+from ciao.s2i.oci import PACKAGES, Base, appended, scratch
 from ciao.s2i.packages import tidy
 from ciao.s2i.packages.indexes import Sources, sources
 from ciao.s2i.packages.install import Installed, install
+from ciao.s2i.packages.interior import Interior
 from ciao.s2i.packages.key import key
 from ciao.s2i.packages.knowing import interior_of
 from ciao.s2i.packages.told import check_size, notices
@@ -32,18 +33,18 @@ from ciao.s2i.pushing import push
 from ciao.s2i.registry.base import Reference, Registry
 from ciao.settings import Settings
 
-__all__ = ["Site", "cached_packages", "site_layer", "with_packages"]
+__all__ = ["cached_packages", "with_packages"]
 
 SITE = f"{CODE[1:]}/site"
-KEY, ADDED, REPLACED = (f"dev.ciao.requirements.{word}" for word in ("key", "added", "replaced"))
+ADDED, REPLACED = (f"dev.ciao.requirements.{word}" for word in ("added", "replaced"))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Site:
-    """Packages as a layer. ``layer`` is None if the base has all of them."""
+class _Site:
+    """Packages as a layer."""
 
     installed: Installed
-    layer: Layer | None
+    layer: Layer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,86 +78,60 @@ async def with_packages(
     folder: Path,
     api: Api | None = None,
     namespace: str = "",
+    alone: bool = False,
 ) -> Base:
     """The base with the packages of the lines: found in the repository ``into``, or else made and pushed there.
 
     ``folder`` is the notebook's. With an ``api`` a large base is asked in a pod of the namespace, and not read here.
-    Raises BundleError; nothing that is not complete is ever found by its name.
+    ``alone``: the packages are for the base, and not on it, but in an image of their own. Raises BundleError; nothing
+    that is not complete is ever found by its name.
     """
+    under = scratch(base.platform) if alone else base
     asked = await _Asked.of(lines, base, settings, folder)
     if not asked.wanted:
-        return base
-    name = _named(into, asked)
-    if (cached := await _cached(base, name, registry)) is not None:
+        return under
+    name = _named(into, asked, alone=alone)
+    if (cached := await _cached(under, name, registry)) is not None:
         _tell_again(cached, base, tell)
         return cached
-    async with _made(
-        base, asked, registry=registry, settings=settings, tell=tell, api=api, namespace=namespace
-    ) as site:
-        if (cached := await _cached(base, name, registry)) is not None:
+    interior = await interior_of(base, registry=registry, settings=settings, tell=tell, api=api, namespace=namespace)
+    async with _made(base, asked, interior, tell) as site:
+        if (cached := await _cached(under, name, registry)) is not None:
             return cached  # somebody else was faster, and a tag never moves
-        image = appended(base, [site.layer] if site.layer else [], about=_about(asked, site.installed))
+        image = appended(under, [site.layer], about=_about(asked, site.installed))
         await push(image, registry=registry, into=name, tell=tell, step="pushing the packages")
         return image.at(into)
 
 
 async def cached_packages(
-    base: Base, lines: Sequence[str], *, registry: Registry, into: Reference, settings: Settings, folder: Path
-) -> Base | None:
-    """The same if it is in the repository already, else None. Raises BundleError for lines that cannot be read."""
-    asked = await _Asked.of(lines, base, settings, folder)
-    return await _cached(base, _named(into, asked), registry) if asked.wanted else base
-
-
-@asynccontextmanager
-async def site_layer(
     base: Base,
     lines: Sequence[str],
     *,
     registry: Registry,
+    into: Reference,
     settings: Settings,
-    tell: Tell,
     folder: Path,
-    api: Api | None = None,
-    namespace: str = "",
-) -> AsyncGenerator[Layer | None]:
-    """The packages alone, for the block; None if there is nothing to add."""
+    alone: bool = False,
+) -> Base | None:
+    """The same if it is in the repository already, else None. Raises BundleError for lines that cannot be read."""
+    under = scratch(base.platform) if alone else base
     asked = await _Asked.of(lines, base, settings, folder)
-    if not asked.wanted:
-        yield None
-        return
-    async with _made(
-        base, asked, registry=registry, settings=settings, tell=tell, api=api, namespace=namespace
-    ) as site:
-        yield site.layer
+    return await _cached(under, _named(into, asked, alone=alone), registry) if asked.wanted else under
 
 
 @asynccontextmanager
-async def _made(
-    base: Base,
-    asked: _Asked,
-    *,
-    registry: Registry,
-    settings: Settings,
-    tell: Tell,
-    api: Api | None,
-    namespace: str,
-) -> AsyncGenerator[Site]:
+async def _made(base: Base, asked: _Asked, interior: Interior, tell: Tell) -> AsyncGenerator[_Site]:
     """Temporary files live as long as the block, however it ends."""
-    interior = await interior_of(base, registry=registry, settings=settings, tell=tell, api=api, namespace=namespace)
-    async with temporary() as scratch:
-        site = scratch / "site"
+    async with temporary() as scratch_folder:
+        site = scratch_folder / "site"
         site.mkdir()
-        installed = await install(asked.wanted, asked.found, interior, site=site, scratch=scratch, tell=tell)
+        installed = await install(asked.wanted, asked.found, interior, site=site, scratch=scratch_folder, tell=tell)
         size = await asyncio.to_thread(_size, site)
         check_size(size)
         for notice in notices(installed.added, installed.replaced, base=base.name, size=size):
             tell(notice)
-        if not installed.added:
-            yield Site(installed=installed, layer=None)
-            return
         tell(Packing(step="packing the packages", total=size))
-        yield Site(installed=installed, layer=await _packed(site, scratch))
+        yield _Site(installed=installed, layer=await _packed(site, scratch_folder))
 
 
 @asynccontextmanager
@@ -209,8 +184,8 @@ def _size(site: Path) -> int:
     return sum(os.lstat(path).st_size for path in tidy.files(site))
 
 
-def _named(into: Reference, asked: _Asked) -> Reference:
-    return replace(into, tag=f"packages-{asked.key}", digest="")
+def _named(into: Reference, asked: _Asked, *, alone: bool) -> Reference:
+    return replace(into, tag=f"{'site' if alone else 'packages'}-{asked.key}", digest="")
 
 
 async def _cached(base: Base, name: Reference, registry: Registry) -> Base | None:
@@ -224,7 +199,7 @@ async def _cached(base: Base, name: Reference, registry: Registry) -> Base | Non
 def _about(asked: _Asked, installed: Installed) -> Mapping[str, str]:
     """No time, no user: the same packages are the same image."""
     return {
-        KEY: asked.key,
+        PACKAGES: asked.key,
         ADDED: json.dumps(dict(installed.added), sort_keys=True),
         REPLACED: json.dumps(dict(installed.replaced), sort_keys=True),
     }

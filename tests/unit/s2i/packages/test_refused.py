@@ -26,8 +26,8 @@ from ciao.s2i.packages.refused import refusal
         (
             (
                 "error: No solution found when resolving dependencies\n  cause: Because the requested Python version "
-                "(>=3.9.0) does not satisfy Python>=3.10 and numpy==2.2.6 depends on Python>=3.10, we can conclude that "
-                "numpy==2.2.6 cannot be used.\n   And because you require numpy==2.2.6, we can conclude that your "
+                "(>=3.9.0) does not satisfy Python>=3.10 and numpy==2.2.6 depends on Python>=3.10, we can conclude "
+                "that numpy==2.2.6 cannot be used.\n   And because you require numpy==2.2.6, we can conclude that your "
                 "requirements are unsatisfiable."
             ),
             "Python>=3.10 is needed",

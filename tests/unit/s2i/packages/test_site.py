@@ -20,7 +20,7 @@ from ciao.s2i.bases import resolve
 from ciao.s2i.oci import Base
 from ciao.s2i.packages import site as site_module
 from ciao.s2i.packages import told
-from ciao.s2i.packages.site import cached_packages, site_layer, with_packages
+from ciao.s2i.packages.site import cached_packages, with_packages
 from fakes import images
 from fakes.registry import FakeRegistry, at
 from fakes.shop import Shop
@@ -146,10 +146,10 @@ async def test_without_packages_it_is_the_base_itself(shop: Shop, registry: Fake
     assert registry.forget() == []
 
 
-async def test_a_base_that_has_all_of_it_gets_a_name_and_no_layer(shop: Shop, registry: FakeRegistry) -> None:
+async def test_a_base_that_has_all_of_it_gets_a_name_and_nothing_else(shop: Shop, registry: FakeRegistry) -> None:
     base = await python(registry, "tiny-1.0")
     made = await packaged(shop, registry, base, "tiny")
-    assert made.blobs == base.blobs
+    assert {n for n, one in files(registry, made).items() if one.isfile()} == {"ciao/code/site/ciao-requirements.lock"}
     assert "has the packages already" in shop.notices
 
 
@@ -253,17 +253,18 @@ async def test_a_full_disk_is_told(shop: Shop, registry: FakeRegistry, monkeypat
     assert "TMPDIR" in refused.value.hint
 
 
-async def test_the_layer_alone_is_there_for_the_block(shop: Shop, registry: FakeRegistry) -> None:
+async def test_packages_may_be_an_image_of_their_own(shop: Shop, registry: FakeRegistry) -> None:
     shop.has("tiny")
     base = await python(registry)
-    where: dict[str, Any] = {
-        "registry": registry, "settings": shop.settings(), "tell": shop.told.append, "folder": shop.root,
-    }  # fmt: skip
-    async with site_layer(base, [shop.line, "tiny"], **where) as layer:
-        assert layer is not None
-        assert layer.media_type.endswith("+gzip")
-    async with site_layer(base, [], **where) as layer:
-        assert layer is None
+    where: dict[str, Any] = {"registry": registry, "into": INTO, "settings": shop.settings(), "folder": shop.root}
+    lines, tell = [shop.line, "tiny"], shop.told.append
+    assert await cached_packages(base, lines, alone=True, **where) is None
+    made = await with_packages(base, lines, alone=True, tell=tell, **where)
+    again = await with_packages(base, lines, alone=True, tell=tell, **where)
+    assert (len(made.blobs), made.digest, made.packages) == (1, again.digest, again.packages)
+    assert ("registry.example", "ciao", f"site-{made.packages}") in registry.tagged
+    assert "ciao/code/site/tiny/__init__.py" in files(registry, made)
+    assert (await with_packages(base, [], alone=True, tell=tell, **where)).blobs == ()
 
 
 async def test_labels_tell_what_was_added_and_no_address(shop: Shop, registry: FakeRegistry) -> None:

@@ -66,10 +66,10 @@ def _words(error: BaseException, *, there: str) -> Words:
 
 
 def _no_connection(error: ClientConnectorError, *, there: str) -> Words:
+    if isinstance(error, ClientConnectorCertificateError):  # in older aiohttp it has no other cause
+        return _untrusted(error.certificate_error)
     cause = error.os_error
     match error:
-        case ClientConnectorCertificateError():
-            return _untrusted(error.certificate_error)
         case ClientConnectorSSLError():
             return _no_tls(cause, there=there)
         case ClientProxyConnectionError():

@@ -216,7 +216,10 @@ async def test_a_password_does_not_go_to_an_issuer_without_tls(
     assert "s2i.insecure" in caught.value.hint
 
 
-@pytest.mark.parametrize("realm", ["", "auth", "file:///x", "https://", "https://u:p@auth.example/"])
+@pytest.mark.parametrize(
+    "realm",
+    ["", "auth", "file:///x", "https://", "https://u:p@auth.example/", "https://[x", "https://a:b/", "https://ü/"],
+)
 async def test_an_issuer_that_is_none_is_refused(realm: str) -> None:
     async with RegistryServer({READ: challenge(f'Bearer realm="{realm}"')}) as server, known(server) as registry:
         with pytest.raises(Broken, match="an address that is none"):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ciao.errors import BundleError
-from ciao.s2i.registry.base import Reference
+from ciao.s2i.registry.base import Descriptor, Reference
 from ciao.s2i.registry.client import Client
 from ciao.s2i.registry.errors import Broken, Refused, Unreachable
 from fakes.pushes import MANIFEST, Image, Slept, client, described
@@ -118,6 +118,19 @@ async def test_a_small_blob_is_checked_and_has_a_limit() -> None:
             await registry.blob(name(server), OTHER, most=10)
         with pytest.raises(Broken, match="larger than 4 bytes"):
             await registry.blob(name(server), described(b"12345").digest, most=4)
+
+
+@pytest.mark.parametrize("digest", ["", "sha512:12", "sha256:../../manifests/1", f"sha256:{'A' * 64}"])
+async def test_a_digest_that_is_none_is_asked_of_nobody(digest: str) -> None:
+    async with RegistryServer({}) as server, client() as registry:
+        there, blob = name(server), Descriptor(media_type="x", digest=digest, size=1)
+        with pytest.raises(Broken, match="digests of sha256 only"):
+            await registry.blob(there, digest, most=1)
+        with pytest.raises(Broken, match="digests of sha256 only"):
+            await anext(registry.stream(there, digest))
+        with pytest.raises(Broken, match="digests of sha256 only"):
+            await registry.copy_blob(Reference(host=server.address, repository="b"), there, blob)
+    assert server.asked == []
 
 
 async def test_a_large_blob_is_checked_at_its_end() -> None:

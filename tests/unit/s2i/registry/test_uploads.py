@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +227,33 @@ async def test_an_upload_can_be_cancelled_and_leaves_no_task_and_no_file(tmp_pat
         ours = {t for t in asyncio.all_tasks() - before if "RequestHandler" not in repr(t)}
     assert ours == set()
     assert f"PUT {PLACE}" not in server.lines
+
+
+async def test_who_pushes_the_same_twice_at_once_pushes_it_once() -> None:
+    async with RegistryServer({BEGIN: TAKEN, f"PUT {PLACE}": MADE}) as server, client() as registry:
+        await asyncio.gather(*(registry.push_blob(name(server), described(b"x"), b"x") for _ in range(5)))
+    assert server.lines == [BEGIN, f"PUT {PLACE}"]
+
+
+@pytest.mark.parametrize("turns", range(0, 80, 3))
+async def test_a_push_can_be_cancelled_at_any_moment_and_done_again(turns: int) -> None:
+    image, script = Image(layer=BIG), {"*": MADE, BEGIN: TAKEN}
+    async with RegistryServer(script) as server, client() as registry:
+        before = asyncio.all_tasks()
+        work = asyncio.ensure_future(push(registry, name(server), image))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        work.cancel()
+        await asyncio.wait([work])
+        assert {task for task in asyncio.all_tasks() - before if "RequestHandler" not in repr(task)} == set()
+        await push(registry, name(server), image)
+    assert server.asked[-1].line == "PUT /v2/a/manifests/1"
+
+
+def test_nothing_heavy_is_imported_before_the_first_request() -> None:
+    code = "import sys, ciao.s2i.registry.client; print([m for m in ('aiohttp', 'yaml') if m in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown == "[]\n"
 
 
 async def test_two_uploads_go_at_once() -> None:

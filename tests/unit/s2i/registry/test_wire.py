@@ -96,7 +96,9 @@ async def test_redirects_without_an_end_are_an_error() -> None:
     assert len(server.asked) == 6
 
 
-@pytest.mark.parametrize("place", ["ftp://x/y", "https:///x", "http://u:p@127.0.0.1/x", "file:///etc/passwd"])
+@pytest.mark.parametrize(
+    "place", ["ftp://x/y", "https:///x", "http://u:p@127.0.0.1/x", "file:///etc/passwd", "http://a:b/", "http://[x/"]
+)
 async def test_a_redirect_to_what_is_no_address_is_an_error(place: str) -> None:
     async with RegistryServer({READ: moved(place)}) as server, client() as registry:
         with pytest.raises(Broken, match="an address that is none"):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import subprocess
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -113,3 +116,24 @@ async def test_without_its_registry_a_plan_is_made(registries: Registries, tmp_p
     found = await what_is_planned(local.settings(home=tmp_path), "127.0.0.1:1/base:1", s2i_registry="127.0.0.1:1/team")
     assert found.carried.images == (("127.0.0.1:1/team/ciao:planned", "127.0.0.1:1/base:1"),)
     assert "the registry was not asked: " in planned.plan(found)
+
+
+def test_a_process_ends_without_a_connection_left_open(registries: Registries, tmp_path: Path) -> None:
+    local = registries.open()
+    file = tmp_path / "train.py"
+    file.write_text("%framework=jax\nprint('hello')\n")
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("CIAO_", "KUBE"))},
+        "CIAO_HOME": str(tmp_path / "home"),
+        "CIAO_BACKEND": "kubeflow",
+        "KUBECONFIG": str(tmp_path / "none"),
+        "CIAO_S2I_REGISTRY": f"{local.address}/team",
+        "CIAO_IMAGES_JAX": f"{local.address}/absent:1",
+    }
+    ran = subprocess.run(
+        [sys.executable, "-W", "default", "-m", "ciao", "plan", str(file)],
+        capture_output=True, text=True, check=False, env=environment, timeout=60,
+    )  # fmt: skip
+    assert ran.returncode == 1
+    assert f"ciao: there is no image {local.address}/absent:1" in ran.stderr
+    assert "Unclosed" not in ran.stderr

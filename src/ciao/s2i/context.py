@@ -95,7 +95,7 @@ def _secrets(code: Entry, included: tuple[Entry, ...], places: list[str], *, blo
     more = f" and {len(places) - PLACES} more" if len(places) > PLACES else ""
     words = f"what is sent has {', '.join(places[:PLACES])}{more}"
     if block:
-        hint = "Pass it by %secret.NAME=SECRET:KEY; s2i.scan in the settings says that this is an error"
+        hint = "Pass it by %secret.NAME=SECRET/KEY; s2i.scan in the settings says that this is an error"
         raise BundleError(words, hint=hint)
     text = f"{words}: everybody who can pull its image or read its namespace can read that. Pass it by %secret.NAME="
     yield Notice(text=text, level="warning")

@@ -116,6 +116,32 @@ def test_every_process_of_a_replica_finds_the_files_and_none_undoes_anothers_wor
     assert len(list(work.glob("done-*"))) == 4
 
 
+@pytest.mark.parametrize("part", ["cell", "init"])
+def test_folders_that_are_links_as_in_a_config_maps_volume_are_used_as_they_are(
+    run: Run, sent: Path, work: Path, part: str
+) -> None:
+    (sent / "..data").mkdir()
+    for name in ("files", "modules"):
+        (sent / name).rename(sent / "..data" / name)
+        (sent / name).symlink_to(f"..data/{name}")
+    ended = run("import mylib\nprint(open('data.csv').read(), mylib.VERSION)", part, cwd=work)
+    assert b"a,b\n 2.5\n" in ended.out
+    assert not any(path.is_symlink() for path in work.rglob("*"))
+
+
+def test_files_are_placed_once_on_each_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "data.csv").touch()
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    along.place_once(str(tmp_path), {along.PLACED: os.uname().nodename})
+    assert not list((tmp_path / "work").iterdir())
+    environ = {along.PLACED: "the host of mpirun"}
+    along.place_once(str(tmp_path), environ)
+    assert [p.name for p in (tmp_path / "work").iterdir()] == ["data.csv"]
+    assert not environ
+
+
 @pytest.mark.usefixtures("sent")
 def test_a_file_that_is_there_already_stays_as_it_is(run: Run, work: Path) -> None:
     (work / "data.csv").write_text("written before the restart\n")

@@ -79,7 +79,7 @@ async def test_by_policy_a_secret_is_an_error_or_nothing(notebook: Path, tmp_pat
     with pytest.raises(BundleError) as caught:
         await gather(of(notebook, "conf.py"), settings(tmp_path, "block"), print)
     assert caught.value.message == "what is sent has a password in conf.py:2"
-    assert "%secret.NAME=SECRET:KEY" in caught.value.hint
+    assert "%secret.NAME=SECRET/KEY" in caught.value.hint
     told = Told()
     await gather(of(notebook, "conf.py"), settings(tmp_path, "off"), told)
     assert not told

@@ -65,17 +65,20 @@ class LeftOut:
     by_rule: dict[str, list[str]] = field(default_factory=dict)
     credentials: list[str] = field(default_factory=list)
     odd: list[tuple[str, str]] = field(default_factory=list)
+    junk: list[str] = field(default_factory=list)
 
     def tell(self, path: str, why: Verdict, *, folder: bool) -> None:
-        """That rules leave something out. Junk is not worth a word."""
+        """That rules leave something out. Junk is worth a word only where nothing else is left."""
         if why is Verdict.CREDENTIALS:
             self.credentials.append(path)
-        elif why is not Verdict.JUNK:
+        elif why is Verdict.JUNK:
+            self.junk.append(path)
+        else:
             self.by_rule.setdefault(why.value, []).append(f"{path}/" if folder else path)
 
     def clear(self) -> None:
         """For another look."""
-        for told in (self.by_rule, self.credentials, self.odd):
+        for told in (self.by_rule, self.credentials, self.odd, self.junk):
             told.clear()
 
     def reasons(self) -> Iterator[Notice]:

@@ -29,11 +29,12 @@ JUNK = (
     ".git", ".hg", ".svn", ".bzr", "CVS", ".jj",
     "__pycache__", "*.pyc", "*.pyo", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", ".tox", ".nox",
     "*.egg-info", ".eggs", ".venv", "venv", "node_modules",
-    ".ipynb_checkpoints", ".virtual_documents", ".Trash-*", "lost+found",
-    ".DS_Store", "Thumbs.db", "desktop.ini", ".idea", ".vscode", "*~", ".*.sw[a-p]", ".#*", ".nfs*",
+    "*.ipynb", ".ipynb_checkpoints", ".virtual_documents", ".Trash-*", "lost+found",
+    ".DS_Store", "Thumbs.db", "desktop.ini", ".idea", ".vscode", "*~", ".~*", ".*.sw[a-p]", ".#*", ".nfs*",
     Verdict.CIAOIGNORE, Verdict.GITIGNORE, ".gitattributes", ".gitmodules",
 )  # fmt: skip
-"""Names that are never meant: histories, caches, environments, what editors and desktops leave."""
+"""Names that are hardly ever meant: histories, caches, environments, what editors and desktops leave; and notebooks,
+which change whenever they are saved, and whose outputs may show anything."""
 
 CREDENTIALS = (
     ".env", ".env.*", ".envrc", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx", "*.ppk",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ciao.errors import BundleError
 from ciao.model import Notice
@@ -72,12 +72,16 @@ def _same(one: File, other: File) -> bool:
 
 def _check_folders(files: Sequence[File]) -> None:
     """Nothing can be a file and a folder."""
-    by_target = {file.target: file for file in files}
+    folders: dict[str, File] = {}
     for file in files:
-        for parent in PurePosixPath(file.target).parents:
-            if (other := by_target.get(str(parent))) is not None:
-                words = f"%include= has {other.path} where it has the folder of {file.path}"
-                raise BundleError(words, hint="Rename one, or include the folder above both")
+        parent = file.target.rpartition("/")[0]
+        while parent and parent not in folders:
+            folders[parent] = file
+            parent = parent.rpartition("/")[0]
+    for file in files:
+        if file.target in folders:
+            words = f"%include= has {file.path} where it has the folder of {folders[file.target].path}"
+            raise BundleError(words, hint="Rename one, or include the folder above both")
 
 
 def _read(files: Sequence[File]) -> tuple[Entry, ...]:

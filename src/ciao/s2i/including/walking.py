@@ -21,6 +21,8 @@ _KINDS = {
     stat.S_ISBLK: "a device",
 }
 
+MOST_FOLDERS = 10_000
+
 Identity = tuple[int, int]
 
 
@@ -44,8 +46,13 @@ def walk(
     """
     root = os.path.realpath(within or folder)
     waiting = [_place(str(folder), target, rules or Rules.above(folder), frozenset())]
+    count = 0
     while waiting:
         place = waiting.pop()
+        count += 1
+        if count > MOST_FOLDERS:
+            words = f"{folder} has more than {MOST_FOLDERS:,} folders, down to {place.path}"
+            raise BundleError(words, hint="Include the part that is needed, or name what is not in .ciaoignore")
         below: list[_Place] = []
         for entry in _entries(place.path):
             found = _look(entry, place, root, left_out)

@@ -130,6 +130,8 @@ class Words:
 
     def _nothing(self, word: str, left_out: LeftOut) -> BundleError:
         reasons = [self._short(reason.text) for reason in left_out.reasons()]
+        if left_out.junk:
+            reasons.append(f"what is hardly ever meant: {self._short(listed(left_out.junk))}")
         if reasons:
             hint = "Name a file in full to send it all the same"
             return BundleError(f"%include={word} has nothing to send; it leaves out {'; '.join(reasons)}", hint=hint)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ciao.errors import BundleError
-from ciao.s2i.including import limits, reading
+from ciao.s2i.including import limits, reading, walking
 
 Tree = Callable[..., Path]
 Include = Callable[..., Any]
@@ -274,6 +274,14 @@ def test_the_order_in_which_a_disk_lists_files_changes_nothing(
 def test_a_deep_tree_is_no_deep_recursion(tree: Tree, included: Include) -> None:
     tree({"d/" * 900 + "x.py": ""})
     assert len(paths(included("d"))) == 1
+
+
+def test_a_tree_of_nothing_but_folders_ends(tree: Tree, included: Include, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walking, "MOST_FOLDERS", 20)
+    root = tree({})
+    for number in range(30):
+        (root / "src" / str(number)).mkdir(parents=True)
+    assert f"{root}/src has more than 20 folders" in refused(included, "src")
 
 
 def test_an_empty_word_is_not_the_whole_folder(tree: Tree, included: Include) -> None:

@@ -28,6 +28,13 @@ def test_histories_caches_and_environments_are_never_meant(tree: Tree, included:
     assert not found.notices
 
 
+def test_notebooks_go_along_only_if_they_are_named(tree: Tree, included: Include) -> None:
+    tree({"n.ipynb": "{}", "src/other.ipynb": "{}", "src/a.py": "", "keep/.ciaoignore": "!*.ipynb", "keep/k.ipynb": ""})
+    assert names(included(".", "n.ipynb")) == ["keep/k.ipynb", "n.ipynb", "src/a.py"]
+    with pytest.raises(BundleError, match=r"it leaves out what is hardly ever meant: n\.ipynb\. Name a file in full"):
+        included("*.ipynb")
+
+
 def test_credentials_are_left_out_and_told(tree: Tree, included: Include) -> None:
     key = "-----BEGIN PRIVATE KEY-----\n"
     secret = [

@@ -182,6 +182,12 @@ async def test_a_webhook_that_refuses_the_job_is_told_in_its_words(run: Run, spe
     assert not json.loads(kubectl("get", "configmaps", "-l", "ciao/job", "-o=json"))["items"]
 
 
+async def test_a_patch_of_a_field_that_pods_do_not_have_names_it(run: Run, spec: Spec, kubectl: Kubectl) -> None:
+    with pytest.raises(CreateRefused, match=r"PyTorchJob has no field spec\..*\.nodeSelecter. Correct %patch="):
+        await run(spec("pass", workers=1, patch={"spec": {"nodeSelecter": {"a": "b"}}}))
+    assert not json.loads(kubectl("get", "configmaps", "-l", "ciao/job", "-o=json"))["items"]
+
+
 async def test_out_of_memory_tells_the_limit_and_the_way_out(run: Run, spec: Spec) -> None:
     code = "print('up', flush=True)\nkept = []\nwhile True: kept.append(bytearray(10_000_000))"
     ran = await run(spec(code, roles=workers(resources={"memory": "100Mi"})))

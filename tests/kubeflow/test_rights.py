@@ -17,13 +17,17 @@ from ciao.backends.kubeflow.backend import Kubeflow
 from ciao.backends.kubeflow.rights import role
 from ciao.errors import BackendError
 from ciao.model import CleanPolicy, JobSpec, Notice, Phase
+from ciao.s2i.append import Append
+from ciao.s2i.base import S2IClient
 from ciao.s2i.configmap import ConfigMap
+from ciao.s2i.registry.client import Client
 from ciao.settings import Settings
 from cluster import readiness
 from fakes.told import Ran, Spec
 
 if TYPE_CHECKING:
     from cluster.kubectl import Kubectl
+    from cluster.registries import Registry
     from clusters import Images
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
@@ -35,7 +39,7 @@ LAST = ("list", "pods")
 
 @pytest.fixture
 def without(settings: Settings, kubectl: Kubectl, tmp_path: Path, image: Images) -> Without:
-    """The settings of a service account that has all rights of our list but one verb on one resource."""
+    """The settings of a service account that has all rights of our list but one verb, or every (*), on one resource."""
 
     def without(resource: str = "", verb: str = "") -> Settings:
         kubectl("create", "serviceaccount", "alice")
@@ -55,7 +59,7 @@ def _less(whole: dict[str, Any], resource: str, verb: str) -> dict[str, Any]:
     for rule in whole["rules"]:
         others = [one for one in rule["resources"] if one != resource]
         rules += [{**rule, "resources": others}] if others else []
-        verbs = [one for one in rule["verbs"] if one != verb]
+        verbs = [one for one in rule["verbs"] if verb not in (one, "*")]
         rules += [{**rule, "resources": [resource], "verbs": verbs}] if others != rule["resources"] and verbs else []
     return {**whole, "rules": rules}
 
@@ -79,8 +83,8 @@ async def as_alice(settings: Settings) -> AsyncIterator[Kubeflow]:
         await asyncio.sleep(0.05)  # what was refused closes its sockets
 
 
-async def ran(spec: JobSpec, backend: Kubeflow) -> Ran:
-    async with aclosing(pipeline.run(spec, s2i=ConfigMap(), backend=backend)) as events:
+async def ran(spec: JobSpec, backend: Kubeflow, s2i: S2IClient | None = None) -> Ran:
+    async with aclosing(pipeline.run(spec, s2i=s2i or ConfigMap(), backend=backend)) as events:
         return Ran([event async for event in events])
 
 
@@ -101,6 +105,21 @@ async def test_the_rights_of_our_list_are_enough(kind: str, without: Without, sp
         assert [e.text for e in told.events if isinstance(e, Notice)] == []
         (summary,) = await backend.jobs()
         await backend.delete(summary.job.name)
+
+
+@pytest.mark.parametrize("kind", ["PyTorchJob", "TrainJob"])
+async def test_where_images_bring_the_code_no_right_on_config_maps_is_needed(
+    kind: str, without: Without, spec: Spec, registry: Registry
+) -> None:
+    address = registry.address
+    settings = replace(without("configmaps", "*"), s2i_registry=f"{address}/{kind.lower()}", s2i_insecure=(address,))
+    client = Client(settings)
+    async with as_alice(settings) as backend:
+        told = await ran(spec("print('done')", kind=kind), backend, Append(settings, client))
+        assert (told.outcome.phase, told.lines("worker-1")) == (Phase.SUCCEEDED, ["done"])
+        (summary,) = await backend.jobs()
+        await backend.delete(summary.job.name)
+    await client.close()
 
 
 @pytest.mark.parametrize("resource", ["pytorchjobs", "configmaps"])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 
 from ciao.backends.kubeflow.configmaps import name_of
 from ciao.backends.kubeflow.kinds import RUNTIMES
@@ -18,7 +19,10 @@ __all__ = ["create", "dry_run"]
 STRICT = {"fieldValidation": "Strict"}
 """A field that the server does not know is refused, not dropped."""
 
-FORBIDDEN, MISSING, CONFLICT, INVALID = 403, 404, 409, 422
+BAD, FORBIDDEN, MISSING, CONFLICT, INVALID = 400, 403, 404, 409, 422
+
+_UNKNOWN = re.compile(r'unknown field "([^"]+)"')
+_IMAGE_VOLUME = re.compile(r"\bvolumes\[\d+\]\.image\b")
 
 
 async def create(api: Api, made: Manifests, *, attempt: int = 1) -> str:
@@ -128,9 +132,19 @@ def _refused(resource: Resource, manifest: Manifest) -> Iterator[None]:
     try:
         yield
     except ApiError as error:
+        if error.code == BAD and (unknown := _UNKNOWN.findall(error.message)):
+            raise _unknown(resource, unknown) from error
         if error.code == INVALID or (error.code == FORBIDDEN and "webhook" in error.message):
             name = manifest["metadata"]["name"]
             raise CreateRefused(
                 f"the cluster refuses the {resource.kind} {name}: {error.message}", hint=error.hint
             ) from error
         raise
+
+
+def _unknown(resource: Resource, fields: Sequence[str]) -> CreateRefused:
+    """What is in no schema of the cluster: by a patch, or because its Kubeflow is older than image volumes."""
+    words = f"the cluster's {resource.kind} has no field {', '.join(fields)}"
+    if any(map(_IMAGE_VOLUME.search, fields)):
+        return CreateRefused(words, hint="Its Kubeflow knows no image volumes: use %s2i=append or %s2i=configmap")
+    return CreateRefused(words, hint="Correct %patch=")

@@ -26,6 +26,7 @@ class Server:
     namespace: str = "team"
     slow: str = ""
     refused: str = ""
+    because: str = ""
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     there: set[str] = field(default_factory=set)
@@ -49,7 +50,7 @@ class Server:
             if kind == self.slow:
                 await self.go_on.wait()
             if kind == self.refused:
-                raise ApiError("no", code=422)
+                raise ApiError(self.because, code=400 if self.because else 422)
             self.there.add(kind)
         return {"metadata": {"name": "j", "namespace": "team", "uid": "1", **(body or {}).get("metadata", {})}}
 
@@ -89,6 +90,25 @@ async def test_nothing_is_asked_about_a_config_map_where_images_bring_the_code()
     allowing = Server()
     await creating.create(allowing, made(spec("pytorch", worker=1), bundle=mounted()))
     assert allowing.kinds == {"pytorchjobs"}
+
+
+STRICT = 'the cluster refused the request (400): strict decoding error: unknown field "{}"'
+
+
+@pytest.mark.parametrize(
+    ("field", "hint"),
+    [
+        ("spec.pytorchReplicaSpecs.Worker.template.spec.volumes[0].image", "use %s2i=append or %s2i=configmap"),
+        ("spec.pytorchReplicaSpecs.Worker.template.spec.nodeSelecter", "Correct %patch="),
+    ],
+    ids=["a Kubeflow older than image volumes", "a patch"],
+)
+async def test_a_field_that_the_cluster_does_not_know_is_named(field: str, hint: str) -> None:
+    server = Server(refused="pytorchjobs", because=STRICT.format(field))
+    with pytest.raises(CreateRefused) as caught:
+        await creating.create(server, OBJECTS)
+    assert f"the cluster's PyTorchJob has no field {field}" in str(caught.value)
+    assert hint in str(caught.value)
 
 
 async def test_what_is_refused_after_a_cancellation_is_said() -> None:

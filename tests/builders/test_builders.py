@@ -194,5 +194,5 @@ def _runs(word: str) -> bool:
 
 async def _until(true: Callable[[], bool], seconds: float = 60) -> None:
     async with asyncio.timeout(seconds):
-        while not true():
+        while not true():  # noqa: ASYNC110  # other processes
             await asyncio.sleep(0.02)

@@ -40,6 +40,9 @@ STEP = re.compile(
 LONGEST = 100
 """Characters of a step that are told."""
 
+TIDYING = 20.0
+"""Seconds for a call that only asks or takes away."""
+
 COPIES = "vfs"
 VFS = (
     "{tool} stores images with the driver vfs, which copies all files of an image for each layer: builds take many"
@@ -172,8 +175,9 @@ class Building:
             return ()
         program = self.found.programs[self.found.tool.programs[0][0]]
         try:
-            return await run((program, *words), environ=self.environ, folder=self.folder)
-        except (Ended, OSError):
+            async with asyncio.timeout(TIDYING):
+                return await run((program, *words), environ=self.environ, folder=self.folder)
+        except (Ended, OSError, TimeoutError):
             return ()
 
     async def _look_at_storage(self) -> None:

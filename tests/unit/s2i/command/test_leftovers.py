@@ -1,0 +1,47 @@
+"""What builds that were ended leave in a storage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ciao.s2i.command.leftovers import Yard
+
+LIST, REMOVE = ("list",), ("remove",)
+
+
+class Storage:
+    def __init__(self, *containers: str) -> None:
+        self.containers = list(containers)
+
+    async def run(self, words: Sequence[str]) -> Sequence[str]:
+        if words[0] == "remove":
+            self.containers.remove(words[1])
+        return tuple(self.containers)
+
+
+async def test_a_build_that_was_ended_leaves_only_what_was_there_before() -> None:
+    storage, yard = Storage("theirs"), Yard()
+    await yard.enter(LIST, storage.run)
+    storage.containers.append("ours")
+    await yard.leave(LIST, REMOVE, storage.run, whole=False)
+    assert storage.containers == ["theirs"]
+
+
+async def test_a_build_that_came_to_its_end_is_not_cleaned_behind() -> None:
+    storage, yard = Storage(), Yard()
+    await yard.enter(LIST, storage.run)
+    storage.containers.append("somebody's, begun meanwhile")
+    await yard.leave(LIST, REMOVE, storage.run, whole=True)
+    assert storage.containers == ["somebody's, begun meanwhile"]
+
+
+async def test_while_another_build_is_at_work_nothing_is_removed() -> None:
+    storage, yard = Storage(), Yard()
+    await yard.enter(LIST, storage.run)
+    await yard.enter(LIST, storage.run)
+    storage.containers += ["of the first", "of the second"]
+    await yard.leave(LIST, REMOVE, storage.run, whole=False)
+    assert storage.containers == ["of the first", "of the second"]
+    storage.containers.remove("of the second")
+    await yard.leave(LIST, REMOVE, storage.run, whole=True)
+    assert storage.containers == []

@@ -10,22 +10,17 @@ from typing import TYPE_CHECKING
 
 from ciao.commands.check import Check
 from ciao.errors import CiaoError
-from ciao.frameworks import ON_A_CLUSTER
 
 if TYPE_CHECKING:
     from ciao.backends.kubeflow.cluster import Cluster
     from ciao.k8s.base import Manifest
     from ciao.k8s.sources import Source
-    from ciao.model import JobSpec
     from ciao.settings import Settings
 
 __all__ = ["cluster_checks"]
 
 LIMIT = 5.0
 """Seconds for each of the two rounds of questions."""
-
-TINY = {"pytorch": "worker", "jax": "worker", "tensorflow": "worker", "paddle": "worker", "xgboost": "master"}
-"""Cells of one replica that every namespace should take."""
 
 LEVEL = "pod-security.kubernetes.io/enforce"
 
@@ -241,28 +236,6 @@ async def _unless_forbidden(visit: _Visit, path: str) -> list[Manifest]:
 
 
 async def _trial(visit: _Visit) -> list[Check]:
-    """The server is asked whether it would take a tiny cell's job, and a pod of it."""
-    from ciao.backends.kubeflow.rights import TRY_A_POD
-    from ciao.backends.kubeflow.trying import try_job, try_pod
+    from ciao.commands.trial_check import trial
 
-    spec = await _tiny(visit)
-    if spec is None:
-        return []  # no kind, or no image: told above
-    await try_job(visit.cluster, spec)
-    if not await visit.cluster.may(TRY_A_POD):
-        return [Check(name="trial", verdict="ok", words=f"the cluster takes a job of {spec.framework}")]
-    await try_pod(visit.cluster, spec)
-    return [Check(name="trial", verdict="ok", words=f"the cluster takes a job of {spec.framework}, and its pods")]
-
-
-async def _tiny(visit: _Visit) -> JobSpec | None:
-    """A cell of the first framework that can run there."""
-    from ciao import interpreter
-    from ciao.model import Cell
-
-    served = await visit.cluster.kinds()
-    for framework, role in TINY.items():
-        kinds = {ON_A_CLUSTER[framework].operator.kind} | ({"TrainJob"} if ON_A_CLUSTER[framework].runtime else set())
-        if framework in visit.settings.images and any(kind.name in kinds for kind in served):
-            return interpreter.read(Cell(text=f"%framework={framework}\n%{role}=1\npass"), settings=visit.settings)
-    return None
+    return await trial(visit.cluster, visit.settings)

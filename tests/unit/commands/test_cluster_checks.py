@@ -203,3 +203,25 @@ async def test_who_builds_in_the_cluster_needs_rights_for_it(tmp_path: Path) -> 
     check = only(await checks(tmp_path, {REVIEW: no_jobs}, **building), "rights")
     assert (check.verdict, "jobs.batch, to build by cluster-kaniko" in check.words) == ("fail", True)
     assert only(await checks(tmp_path, {REVIEW: no_jobs}), "rights").verdict == "ok"
+
+
+async def test_the_trial_is_of_the_way_that_the_code_takes(tmp_path: Path) -> None:
+    tried: list[str] = []
+
+    def refuses_configmaps(asked: Asked) -> Answer:
+        tried.append(asked.path)
+        return status(403, "Forbidden", "no ConfigMap here")
+
+    script = {"POST /api/v1/namespaces/team/configmaps": refuses_configmaps}
+    assert only(await checks(tmp_path, script), "trial").verdict == "fail"
+    assert only(await checks(tmp_path, script, s2i_registry="127.0.0.1:1/team"), "trial").verdict == "ok"
+    assert len(tried) == 1
+
+
+async def test_a_cluster_that_drops_image_volumes_is_told_where_they_are_chosen(tmp_path: Path) -> None:
+    dropping = {
+        "POST /api/v1/namespaces/team/pods": answer({"kind": "Pod", "spec": {"volumes": [{"name": "a"}]}}, code=201)
+    }
+    settled = {"s2i_registry": "127.0.0.1:1/team", "s2i_provider": "imagevolume"}
+    check = only(await checks(tmp_path, dropping, **settled), "trial")
+    assert (check.verdict, "image volumes" in check.words) == ("fail", True)

@@ -73,6 +73,16 @@ async def test_another_place_gets_no_password_even_if_it_asks() -> None:
     assert [asked.authorization for asked in store.asked] == [""]
 
 
+async def test_another_place_cannot_send_us_to_an_issuer_of_its_own() -> None:
+    async with RegistryServer({}) as store, RegistryServer({}) as server:
+        server.script[BLOB] = moved(f"{store.url}/x")
+        store.script["*"] = challenge(f'Bearer realm="{store.url}/token"')
+        async with known(server) as registry:
+            with pytest.raises(Denied):
+                await registry.blob(name(server), digest_of(b"layer"), most=10)
+    assert [(asked.line, asked.authorization) for asked in store.asked] == [("GET /x", "")]
+
+
 async def test_who_is_sent_back_by_another_place_comes_without_a_password() -> None:
     async with RegistryServer({}) as store, RegistryServer({}) as server:
         server.script[BLOB] = guarded(moved(f"{store.url}/x"))

@@ -36,7 +36,8 @@ def test_a_line_is_read(line: str, request_: Request) -> None:
 
 
 IN_A_SHELL = (
-    "Commands are jobs, describe, logs, attach, cancel, delete, plan, run, images, doctor, config, kernel, help, version"
+    "Commands are jobs, describe, logs, attach, cancel, delete, plan, run, images, doctor, config, kernel, help, "
+    "version"
 )
 
 REFUSED = [

@@ -18,7 +18,7 @@ def is_pattern(word: str) -> bool:
     return any(mark in word for mark in "*?[")
 
 
-def matches(pattern: Path, left_out: LeftOut) -> list[Path]:
+def matches(pattern: Path, left_out: LeftOut, *, notebook: Path) -> list[Path]:
     """The files and folders, each once. What ignore rules leave out is none of them.
 
     ``*`` is for no name that begins with a dot; ``**`` is for any number of folders, not through links.
@@ -28,7 +28,7 @@ def matches(pattern: Path, left_out: LeftOut) -> list[Path]:
     base = Path(*parts[:first])
     if not base.is_dir():
         return []
-    rules = Rules.above(base)
+    rules = Rules.above(base, notebook)
     return list(dict.fromkeys(_expanded(str(base), parts[first:], rules, left_out)))
 
 

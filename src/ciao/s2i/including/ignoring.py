@@ -79,10 +79,13 @@ class Rules:
     git: bool = True
 
     @classmethod
-    def above(cls, folder: Path) -> Rules:
-        """Those that hold for a folder itself. If they ignore it, they do not count: it was asked for by its name."""
+    def above(cls, folder: Path, notebook: Path | None = None) -> Rules:
+        """Those that hold for a folder itself: from its repository's, or without one from the ``notebook``'s folder on.
+
+        If they ignore it, they do not count: it was asked for by its name.
+        """
         rules = cls()
-        for parent in _between(_top(folder), folder):
+        for parent in _between(_top(folder, notebook), folder):
             rules = rules.within(str(parent))
         ignored = any(rules.ignored(f"{path}/", by=by) for path in (folder, *folder.parents) for by in BY_FILES)
         return cls() if ignored else rules
@@ -140,9 +143,10 @@ _JUNK = _matcher(JUNK)
 _CREDENTIALS = _matcher(CREDENTIALS)
 
 
-def _top(folder: Path) -> Path:
-    """The folder of the repository, else the folder itself."""
-    return next((path for path in (folder, *folder.parents) if (path / ".git").exists()), folder)
+def _top(folder: Path, notebook: Path | None) -> Path:
+    """The folder of the repository, else that of the notebook if it is above, else the folder itself."""
+    otherwise = notebook if notebook is not None and notebook in folder.parents else folder
+    return next((path for path in (folder, *folder.parents) if (path / ".git").exists()), otherwise)
 
 
 def _between(top: Path, folder: Path) -> list[Path]:

@@ -67,7 +67,7 @@ class Words:
         if os.path.lexists(path):
             yield from self._named(path, left_out)
         elif is_pattern(word):
-            for match in matches(path, left_out):
+            for match in matches(path, left_out, notebook=self._folder):
                 yield from self._at(match, left_out)
         elif is_name(word):
             yield from self._imported(word, left_out)
@@ -82,13 +82,13 @@ class Words:
         first = next(files, None)
         if first is None and Verdict.GITIGNORE in left_out.by_rule:
             left_out.clear()
-            files = walk(path, self._target(path), left_out, rules=Rules.above(path).without_git())
+            files = walk(path, self._target(path), left_out, rules=Rules.above(path, self._folder).without_git())
         return files if first is None else chain([first], files)
 
     def _at(self, path: Path, left_out: LeftOut) -> Iterator[File]:
         target = self._target(path)
         if path.is_dir():
-            return walk(path, target, left_out)
+            return walk(path, target, left_out, rules=Rules.above(path, self._folder))
         return iter([single(path, target)])
 
     def _imported(self, word: str, left_out: LeftOut) -> Iterator[File]:

@@ -102,6 +102,12 @@ def test_rules_from_the_top_of_the_repository_hold_for_a_folder_in_it(tree: Tree
     assert names(included("a/b")) == ["a/b/x"]
 
 
+def test_without_a_repository_rules_from_the_notebooks_folder_hold(tree: Tree, included: Include) -> None:
+    tree({".gitignore": "*.log\n", ".ciaoignore": "a/b/big\n", "a/b/x.log": "", "a/b/big": "", "a/b/x": ""})
+    assert names(included("a/b")) == ["a/b/x"]
+    assert names(included("a/b/*")) == ["a/b/x"]
+
+
 def test_rules_above_the_repository_do_not(tree: Tree, included: Include) -> None:
     tree({".gitignore": "*.log\n", "a/.git/HEAD": "", "a/x.log": ""})
     assert names(included("a")) == ["a/x.log"]

@@ -72,7 +72,7 @@ class FakeRegistry:
         self, source: Reference, name: Reference, blob: Descriptor, *, sent: Sent | None = None
     ) -> bool:
         at = (name.host, name.repository, blob.digest)
-        if at in self.known:
+        if at in self.known or (source.host, source.repository) == at[:2]:
             return False
         raw = self.blobs[source.host, source.repository, blob.digest]
         if source.host == name.host:

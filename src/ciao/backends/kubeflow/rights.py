@@ -105,6 +105,13 @@ NEEDS: tuple[Need, ...] = (
         everywhere=True,
     ),
     Need(
+        feature="ask a large base image what packages it has",
+        resource=PODS.plural,
+        verbs=("create", "delete", "get"),
+        without="it is read from the registry for that, once, which takes longer",
+        strategy="append",
+    ),
+    Need(
         feature="list queues",
         resource="localqueues",
         group=KUEUE,
@@ -160,5 +167,5 @@ def _rules(needs: list[Need]) -> list[Manifest]:
         verbs.setdefault((need.group, need.name), []).extend(need.verbs)
     rules: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for (group, name), of_it in verbs.items():
-        rules.setdefault((group, tuple(sorted(of_it))), []).append(name)
+        rules.setdefault((group, tuple(sorted(set(of_it)))), []).append(name)
     return [{"apiGroups": [group], "resources": names, "verbs": list(v)} for (group, v), names in rules.items()]

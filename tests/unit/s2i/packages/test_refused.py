@@ -46,7 +46,7 @@ from ciao.s2i.packages.refused import refusal
             ),
             "",
         ),
-        ("error: something new", "something new", ""),
+        ("error: something new", "the packages cannot be installed: something new", ""),
         ("error: No solution found\n  cause: Because " + "a depends on b and " * 999, "...", ""),
     ],
 )

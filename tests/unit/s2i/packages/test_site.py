@@ -267,6 +267,12 @@ async def test_packages_may_be_an_image_of_their_own(shop: Shop, registry: FakeR
     assert (await with_packages(base, [], alone=True, tell=tell, **where)).blobs == ()
 
 
+async def test_a_package_that_hides_a_module_of_python_is_told(shop: Shop, registry: FakeRegistry) -> None:
+    shop.has("typing", "3.7", files={"test/__init__.py": "", "other.py": ""})
+    await packaged(shop, registry, await python(registry), "typing")
+    assert "hide modules of Python itself: typing." in shop.notices
+
+
 async def test_labels_tell_what_was_added_and_no_address(shop: Shop, registry: FakeRegistry) -> None:
     shop.has("tiny")
     made = await packaged(shop, registry, await python(registry), "tiny")

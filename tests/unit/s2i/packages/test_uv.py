@@ -42,6 +42,13 @@ def test_the_environment_has_what_a_network_needs_and_no_more() -> None:
     assert not kept.keys() & set(others)
 
 
+def test_without_a_home_what_it_keeps_goes_with_the_installation(tmp_path: Path) -> None:
+    for environ in ({}, {"HOME": "/proc/none"}):
+        assert environment(environ, scratch=tmp_path)["UV_CACHE_DIR"] == str(tmp_path / "cache")
+    assert "UV_CACHE_DIR" not in environment({"HOME": str(tmp_path)}, scratch=tmp_path)
+    assert environment({"UV_CACHE_DIR": "/mine"}, scratch=tmp_path)["UV_CACHE_DIR"] == "/mine"
+
+
 async def test_what_it_says_is_heard_line_by_line_without_a_secret(program: Program, tmp_path: Path) -> None:
     program("echo out hunter2; echo one hunter2 >&2; echo two >&2; exit 3")
     heard: list[str] = []

@@ -15,7 +15,7 @@ from ciao.s2i.packages import stubs, tidy
 from ciao.s2i.packages.indexes import Sources, configuration, secrets_of
 from ciao.s2i.packages.interior import Interior
 from ciao.s2i.packages.refused import refusal
-from ciao.s2i.packages.uv import Ran, Uv
+from ciao.s2i.packages.uv import Ran, Uv, environment
 from ciao.s2i.packages.wanted import Wanted, canonical
 
 __all__ = ["Installed", "install"]
@@ -86,7 +86,14 @@ def _uv(found: Sources, interior: Interior, scratch: Path, tell: Tell, python: s
         if match := DOWNLOADING.match(line):
             tell(Packing(step=f"downloading {match['what']}"))
 
-    return Uv(config=config, common=(*target, "--only-binary", ":all:"), secrets=secrets_of(found), heard=heard)
+    common = (*target, "--only-binary", ":all:")
+    return Uv(
+        config=config,
+        common=common,
+        secrets=secrets_of(found),
+        environ=environment(scratch=scratch),
+        heard=heard,
+    )
 
 
 def _platform(interior: Interior) -> tuple[str, ...]:

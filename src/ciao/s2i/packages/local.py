@@ -23,7 +23,7 @@ from ciao.s2i.packages.install import install
 from ciao.s2i.packages.interior import Interior
 from ciao.s2i.packages.key import key
 from ciao.s2i.packages.question import answer, program
-from ciao.s2i.packages.told import notices
+from ciao.s2i.packages.told import hiding, notices
 from ciao.s2i.packages.wanted import Wanted
 from ciao.s2i.packages.words import read
 from ciao.settings import Settings
@@ -112,7 +112,7 @@ async def _make(
         site = scratch / "site"
         site.mkdir()
         made = await install(wanted, found, interior, site=site, scratch=scratch, tell=tell, python=python)
-        for notice in notices(made.added, made.replaced, base=python):
+        for notice in (*notices(made.added, made.replaced, base=python), *hiding(site)):
             tell(notice)
         site.rename(kept / name)
     finally:

@@ -37,7 +37,11 @@ def refusal(said: str, *, python: str, platform: str) -> BundleError:
     for one in (_disk, _denied, _hash, _no_wheels, _missing, _no_version, _python, _unreachable, _unreadable):
         if (found := one(flat, python, platform)) is not None:
             return found
-    return BundleError(f"the packages do not go together: {_reason(said)}", hint="Change a version, or leave one open")
+    if "No solution found" in flat:
+        return BundleError(
+            f"the packages do not go together: {_reason(said)}", hint="Change a version, or leave one open"
+        )
+    return BundleError(f"the packages cannot be installed: {_reason(said)}")
 
 
 def _reason(said: str) -> str:

@@ -26,7 +26,7 @@ from ciao.s2i.packages.install import Installed, install
 from ciao.s2i.packages.interior import Interior
 from ciao.s2i.packages.key import key
 from ciao.s2i.packages.knowing import interior_of
-from ciao.s2i.packages.told import check_size, notices
+from ciao.s2i.packages.told import check_size, hiding, notices
 from ciao.s2i.packages.wanted import Wanted
 from ciao.s2i.packages.words import read
 from ciao.s2i.pushing import push
@@ -128,7 +128,7 @@ async def _made(base: Base, asked: _Asked, interior: Interior, tell: Tell) -> As
         installed = await install(asked.wanted, asked.found, interior, site=site, scratch=scratch_folder, tell=tell)
         size = await asyncio.to_thread(_size, site)
         check_size(size)
-        for notice in notices(installed.added, installed.replaced, base=base.name, size=size):
+        for notice in (*notices(installed.added, installed.replaced, base=base.name, size=size), *hiding(site)):
             tell(notice)
         tell(Packing(step="packing the packages", total=size))
         yield _Site(installed=installed, layer=await _packed(site, scratch_folder))

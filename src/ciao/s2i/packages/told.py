@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from ciao.errors import BundleError
 from ciao.model import Notice
 
-__all__ = ["MOST", "MUCH", "check_size", "notices"]
+__all__ = ["MOST", "MUCH", "check_size", "hiding", "notices"]
 
 MUCH = 500 * 1024**2
 """Bytes of packages from which on a person is told."""
@@ -20,6 +22,9 @@ HEAVY = ("torch", "tensorflow", "jax", "jaxlib", "numpy")
 
 SHOWN = 12
 
+OFTEN_BY_MISTAKE = frozenset({"test", "this", "antigravity", "idlelib", "turtledemo"})
+"""Modules of Python that nobody misses."""
+
 
 def check_size(size: int) -> None:
     """Raises BundleError for packages that are too many."""
@@ -28,6 +33,15 @@ def check_size(size: int) -> None:
             f"the packages have {size / 1024**3:.1f} GiB, and {MOST / 1024**3:.0f} are the most that is taken",
             hint="Use an image that has the largest of them: %image=",
         )
+
+
+def hiding(site: Path) -> Iterator[Notice]:
+    """A warning for a package that brings what Python has itself: a folder on PYTHONPATH is searched before that."""
+    found = {path.name.partition(".")[0] for path in site.iterdir() if path.suffix in ("", ".py", ".so")}
+    names = sorted(found & (sys.stdlib_module_names - OFTEN_BY_MISTAKE))
+    if names:
+        text = f"The packages hide modules of Python itself: {', '.join(names)}"
+        yield Notice(text=f"{text}. Remove the package that brings them: it was for an older Python.", level="warning")
 
 
 def notices(added: Mapping[str, str], replaced: Mapping[str, str], *, base: str, size: int = 0) -> Iterator[Notice]:

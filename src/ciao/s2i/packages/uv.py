@@ -40,10 +40,22 @@ class Ran:
     said: str
 
 
-def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """For the child: no more than it needs."""
+def environment(environ: Mapping[str, str] = os.environ, *, scratch: Path | None = None) -> dict[str, str]:
+    """For the child: no more than it needs. What it keeps goes into ``scratch`` if there is no better place."""
     kept = {name: value for name, value in environ.items() if KEPT.fullmatch(name)}
+    if scratch is not None and "UV_CACHE_DIR" not in kept and not _can_keep(kept):
+        kept["UV_CACHE_DIR"] = str(scratch / "cache")
     return {**kept, "NO_COLOR": "1", "UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never"}
+
+
+def _can_keep(environ: Mapping[str, str]) -> bool:
+    """A user of a container often has no home folder, or one that is not theirs."""
+    try:
+        cache = Path(environ.get("XDG_CACHE_HOME") or Path(environ["HOME"]) / ".cache") / "uv"
+        cache.mkdir(parents=True, exist_ok=True)
+    except (KeyError, OSError):
+        return False
+    return os.access(cache, os.W_OK)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,6 +50,7 @@ class Local:
     storage: Path
     user: str = ""
     password: str = field(default="", repr=False)
+    identity: str = field(default="", repr=False)
     authority: Path | None = None
     reader: Local | None = None
     log: Path
@@ -108,11 +109,12 @@ class Registries:
         rights = {"ciao": ("pull", "push", "delete"), "reader": ("pull",)}
         accounts = {user: Account(password=_password(), actions=can) for user, can in rights.items()}
         issuer = Issuer(address="", accounts=accounts, folder=folder)
-        realm = self._stack.enter_context(_issuing(issuer))
+        identity = _password()
+        realm = self._stack.enter_context(_issuing(issuer, {identity: "ciao"}))
         names = {"realm": realm, "service": issuer.service, "issuer": issuer.name}
         started = self._serve("token", auth={"token": {**names, "rootcertbundle": str(issuer.certificate)}})
         users = {user: replace(started, user=user, password=account.password) for user, account in accounts.items()}
-        return replace(users["ciao"], reader=users["reader"])
+        return replace(users["ciao"], reader=users["reader"], identity=identity)
 
     @functools.cache  # noqa: B019
     def tls(self) -> Local:
@@ -198,15 +200,15 @@ http {{
 
 
 @contextlib.contextmanager
-def _issuing(issuer: Any) -> Iterator[str]:
-    """In a thread of this process; its address."""
+def _issuing(issuer: Any, identities: dict[str, str]) -> Iterator[str]:
+    """In a thread of this process; its address. ``identities`` are tokens that stand for a user."""
     from cluster.tokens import _Handler
 
     class Quiet(_Handler):
         def log_message(self, *_: object) -> None:
             """To nobody."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, issuer, {})) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, issuer, identities)) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}/token"

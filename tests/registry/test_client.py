@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
 import secrets
 import traceback
 from collections.abc import Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +18,7 @@ from ciao.s2i.registry.base import Descriptor, Reference
 from ciao.s2i.registry.client import Client
 from ciao.s2i.registry.errors import BlobUnknown, Denied, Refused, Unreachable
 from ciao.s2i.registry.names import parse
+from cluster.registries import basic
 from fakes.pushes import LAYER, MANIFEST, Image, Slept, client, described, push
 from registries import BODY_LIMIT, Local, Registries
 
@@ -95,19 +99,14 @@ async def test_a_blob_that_cannot_be_mounted_is_copied_through_this_process(regi
     name, other, layer = fresh(source), fresh(target), described(image.layer)
     async with to(source) as registry:
         await push(registry, name, image)
-    login = source.settings()
-    settings = target.settings()
-    async with client(settings=settings, environ=_logged_in(source)) as registry:
+    async with client(settings=target.settings(), environ=_logged_in(source)) as registry:
         assert await registry.copy_blob(name, other, layer, sent=sent.append)
         assert await registry.blob(other, layer.digest, most=layer.size) == image.layer
-    assert login.s2i_registry != settings.s2i_registry
     assert (sent[0], sent[-1]) == (0, layer.size)
 
 
 def _logged_in(local: Local) -> dict[str, str]:
     """An environment in which somebody has run docker login."""
-    import json
-
     folder = local.storage.parent / "docker"
     folder.mkdir(exist_ok=True)
     auths = {local.address: {"username": local.user, "password": local.password}}
@@ -198,6 +197,32 @@ async def test_who_may_only_pull_is_told_so(registries: Registries) -> None:
             await push(registry, name, new())
 
 
+async def test_an_identity_token_is_enough(registries: Registries, tmp_path: Path) -> None:
+    local = registries.token()
+    (tmp_path / "config.json").write_text(json.dumps({"auths": {local.address: {"identitytoken": local.identity}}}))
+    name, image = fresh(local), new()
+    async with client(environ={"DOCKER_CONFIG": str(tmp_path)}) as registry:
+        await push(registry, name, image)
+        assert (await registry.manifest(name)).raw == image.manifest
+
+
+@pytest.mark.parametrize("kind", ["htpasswd", "token"])
+async def test_a_password_is_nowhere_but_on_its_way_to_the_registry(
+    registries: Registries, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    local: Local = getattr(registries, kind)()
+    caplog.set_level(logging.DEBUG)
+    name = fresh(local)
+    async with to(local) as registry:
+        await push(registry, name, new())
+        await registry.delete(Reference(host=name.host, repository=name.repository, digest=described(b"").digest))
+        shown = repr(registry) + repr(vars(registry)) + repr(local.settings()) + caplog.text
+    kept = b"".join(path.read_bytes() for path in local.storage.rglob("*") if path.is_file())
+    for secret in (local.password, basic(local.user, local.password)):
+        assert secret not in shown
+        assert secret.encode() not in kept
+
+
 @pytest.mark.parametrize("kind", ["htpasswd", "token"])
 async def test_a_wrong_password_is_told_and_never_shown(
     registries: Registries, kind: str, caplog: pytest.LogCaptureFixture
@@ -225,13 +250,11 @@ async def test_a_certificate_of_an_unknown_authority_names_the_setting(registrie
     assert "s2i.ca" in caught.value.hint
 
 
-async def test_a_registry_that_is_not_there_is_told_in_plain_words(registries: Registries) -> None:
-    with suppress(OSError):
-        name = parse("127.0.0.1:1/a:1")
+async def test_a_registry_that_is_not_there_is_told_in_plain_words() -> None:
     slept = Slept()
     async with client(slept=slept) as registry:
         with pytest.raises(Unreachable, match="nothing listens there"):
-            await registry.find(name)
+            await registry.find(parse("127.0.0.1:1/a:1"))
     assert len(slept.seconds) == 3
 
 
@@ -265,15 +288,11 @@ async def test_a_push_that_is_cancelled_in_its_middle_leaves_nothing_that_is_nam
             await registry.blob(name, layer.digest, most=layer.size)
 
 
-async def test_a_file_is_streamed(local: Local, tmp_path: object) -> None:
-    from pathlib import Path
-
-    assert isinstance(tmp_path, Path)
+async def test_a_file_is_streamed(local: Local, tmp_path: Path) -> None:
     content, name, sent = secrets.token_bytes(1_500_000), fresh(local), list[int]()
     (tmp_path / "layer").write_bytes(content)
     blob = Descriptor(media_type=LAYER, digest=described(content).digest, size=len(content))
     async with to(local) as registry:
         await registry.push_blob(name, blob, tmp_path / "layer", sent=sent.append)
         assert await registry.blob(name, blob.digest, most=blob.size) == content
-    assert sent == sorted(sent) or local.address  # it may begin anew in pieces
     assert sent[-1] == len(content)

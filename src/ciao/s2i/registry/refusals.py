@@ -94,7 +94,7 @@ def _unknown_there(registry: str, doing: str, log_in: str, trouble: str) -> dict
 def _always(registry: str, doing: str) -> dict[int, tuple[str, str]]:
     large = "Its administrator has to allow more (nginx: client_max_body_size)"
     return {
-        404: (f"{registry} has nothing for {doing}", _MISSING),
+        404: (f"{doing} failed: {registry} has nothing of this name", _MISSING),
         405: (f"{registry} does not do this: {doing}", "Its administrator decides that"),
         413: (f"{registry}, or a proxy before it, takes no request this large: {doing}", large),
     }

@@ -37,7 +37,7 @@ def errors(code: str, message: str, **more: Any) -> dict[str, Any]:
         (401, "/f", "does not accept the login from /f", "docker login registry.example"),
         (403, "", "does not allow pushing to registry.example/team/ciao without a login", "docker login"),
         (403, "/f", "does not allow pushing", "Ask for the right"),
-        (404, "", "has nothing for pushing", "project"),
+        (404, "", f"{DOING} failed: the registry registry.example has nothing of this name", "project"),
         (405, "", "does not do this", "administrator"),
         (413, "", "takes no request this large", "client_max_body_size"),
         (429, "", "gets too many requests", "log in, which allows more"),

@@ -68,8 +68,8 @@ def _gathered(spec: JobSpec, policy: str, *, here: bool) -> tuple[Context, list[
     included: tuple[Entry, ...] = ()
     places: list[str] = []
     if spec.include or len(spec.code) > LARGE:
+        from ciao.s2i.including.folder import notebook_folder
         from ciao.s2i.including.reading import include
-        from ciao.s2i.including.words import notebook_folder
 
         found = include(spec.include, notebook_folder(spec), code=len(content_of(code)), here=here)
         included = found.entries

@@ -11,7 +11,7 @@ from ciao.home import RUNNER, JobFolder, writing
 from ciao.model import Folder, Job, JobSpec, Target
 from ciao.s2i.base import Tell
 from ciao.s2i.context import FILES, MODULES, content_of, gather
-from ciao.s2i.including.words import notebook_folder
+from ciao.s2i.including.folder import notebook_folder
 from ciao.s2i.layer import Entry
 from ciao.s2i.sources import runner_folder
 from ciao.settings import Settings

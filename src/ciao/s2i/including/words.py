@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ciao.errors import BundleError, did_you_mean
-from ciao.model import JobSpec, Notice
+from ciao.model import Notice
+from ciao.s2i.including.folder import notebook_folder
 from ciao.s2i.including.found import FILES, MODULES, File, LeftOut, Verdict, listed
 from ciao.s2i.including.globs import is_pattern, matches
 from ciao.s2i.including.ignoring import Rules, looks_like_credentials
-from ciao.s2i.including.installed import Installed, refuse_standard
 from ciao.s2i.including.modules import Module, Search, is_name
 from ciao.s2i.including.walking import single, walk
+
+if TYPE_CHECKING:
+    from ciao.s2i.including.installed import Installed
 
 __all__ = ["Words", "notebook_folder"]
 
 COMPILED = (".so", ".pyd", ".dylib", ".dll")
-
-
-def notebook_folder(spec: JobSpec) -> Path:
-    """The notebook's, if it is on this machine; else that in which this process works."""
-    folder = Path(spec.cell.notebook).expanduser().absolute().parent if spec.cell.notebook else Path.cwd()
-    return folder if folder.is_dir() else Path.cwd()
 
 
 class Words:
@@ -92,6 +89,8 @@ class Words:
         return iter([single(path, target)])
 
     def _imported(self, word: str, left_out: LeftOut) -> Iterator[File]:
+        from ciao.s2i.including.installed import refuse_standard
+
         refuse_standard(word)
         modules = self.search.locate(word)
         for module in modules:
@@ -123,6 +122,8 @@ class Words:
 
     @cached_property
     def _installed(self) -> Installed:
+        from ciao.s2i.including.installed import Installed
+
         return Installed(self.search.path, self.search.sites)
 
     def _short(self, text: str) -> str:
@@ -168,5 +169,7 @@ def _of_module(module: Module, left_out: LeftOut, *, within: str) -> Iterator[Fi
 
 
 def _compiled(word: str, names: list[str]) -> str:
+    import platform
+
     where = f"{platform.python_implementation()} {platform.python_version().rpartition('.')[0]} on {platform.machine()}"
     return f"%include={word} has compiled parts, which load only on {where}, as here: {listed(names)}"

@@ -88,3 +88,19 @@ async def test_a_plan_names_the_image_that_will_be_built_and_asks_nobody(
 async def test_without_a_registry_it_is_told(registry: FakeRegistry, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="no registry is set"):
         await build(registry, Settings(home=tmp_path))
+
+
+async def test_packages_are_for_one_base_and_another_way_is_named_for_two(
+    registry: FakeRegistry, settings: Settings
+) -> None:
+    two = replace(TARGET, images={Role.MASTER: "a.example/base:1", Role.WORKER: "b.example/base:1"})
+    with pytest.raises(BundleError, match=r"the replicas have a\.example/base:1, b\.example/base:1") as caught:
+        await build(registry, settings, two, packages=("einops",))
+    assert "%s2i=append" in caught.value.hint
+
+
+async def test_packages_for_a_base_that_cannot_be_read_are_told(registry: FakeRegistry, settings: Settings) -> None:
+    with pytest.raises(
+        BundleError, match=r"for the Python of the base image, which cannot be read from here: there is"
+    ):
+        await build(registry, settings, packages=("einops",))

@@ -218,7 +218,9 @@ def _issuing(issuer: Any, identities: dict[str, str]) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _running(command: list[str], log: Path) -> Iterator[None]:
-    """Until the end of the tests."""
+    """Until the end of the tests, also if they are killed."""
+    if dying := shutil.which("setpriv"):
+        command = [dying, "--pdeathsig", "KILL", *command]
     with log.open("wb") as file, subprocess.Popen(command, stdout=file, stderr=file) as process:
         try:
             yield

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from ciao.k8s.api import Patience
-from ciao.s2i.registry import manifests
+from ciao.s2i.registry import manifests, names
 from ciao.s2i.registry.answers import digest_of, known
 from ciao.s2i.registry.base import Descriptor, Document, Reference, Sent
 from ciao.s2i.registry.bodies import Pieces
 from ciao.s2i.registry.door import Door
 from ciao.s2i.registry.downloads import Download
-from ciao.s2i.registry.errors import BlobUnknown
+from ciao.s2i.registry.errors import BlobUnknown, Denied
 from ciao.s2i.registry.keys import Keys
 from ciao.s2i.registry.logins import Logins
 from ciao.s2i.registry.uploads import Upload
@@ -45,6 +45,7 @@ class Client:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limits = limits or Limits()
+        self._settings = settings
         self._wire = Wire(settings, environ, limits=self._limits)
         keys = Keys(self._wire, Logins(settings, environ), clock=clock)
         self._door = Door(self._wire, keys, patience=patience or Patience())
@@ -56,8 +57,17 @@ class Client:
         return await self._small(self._from(name).manifest, doing=f"reading {name}")
 
     async def find(self, name: Reference) -> Descriptor | None:
-        """What a tag or digest is now."""
-        return await self._small(self._from(name).find, doing=f"reading {name}")
+        """What a tag or digest is now.
+
+        Some registries forbid to look at a repository that is yet to be made (ghcr.io). In the one into which Ciao
+        pushes that means that it is not there: if it means more, the push will tell.
+        """
+        try:
+            return await self._small(self._from(name).find, doing=f"reading {name}")
+        except Denied as error:
+            if error.status == 403 and self._is_ours(name):
+                return None
+            raise
 
     async def blob(self, name: Reference, digest: str, *, most: int) -> bytes:
         """A small blob."""
@@ -127,6 +137,10 @@ class Client:
 
     async def __aexit__(self, *error: object) -> None:
         await self.close()
+
+    def _is_ours(self, name: Reference) -> bool:
+        set_ = self._settings
+        return bool(set_.s2i_registry) and _place(names.repository(set_)) == _place(name)
 
     async def _once(self, upload: Upload, work: Callable[[], Awaitable[T]]) -> T | None:
         """Have the blob there; None if it is there already. Two that want the same do it once."""

@@ -10,7 +10,7 @@ import pytest
 from ciao.errors import BundleError
 from ciao.s2i.registry.base import Descriptor, Reference
 from ciao.s2i.registry.client import Client
-from ciao.s2i.registry.errors import Broken, Refused, Unreachable
+from ciao.s2i.registry.errors import Broken, Denied, Refused, Unreachable
 from fakes.pushes import MANIFEST, Image, Slept, client, described
 from fakes.registry_server import CUT, Asked, RegistryServer, Reply, error
 
@@ -104,6 +104,13 @@ async def test_what_is_not_there_is_none() -> None:
     async with RegistryServer({}) as server, client() as registry:
         assert await registry.find(name(server, tag="1")) is None
         assert await registry.tags(name(server)) == ()
+
+
+async def test_what_may_not_be_seen_is_not_there_where_ciao_pushes_and_an_error_elsewhere() -> None:
+    async with RegistryServer({"*": error(403, "DENIED")}) as server, client(s2i_registry=server.address) as registry:
+        assert await registry.find(Reference(host=server.address, repository="ciao", tag="1")) is None
+        with pytest.raises(Denied):
+            await registry.find(name(server, tag="1"))
 
 
 async def test_a_registry_that_finds_another_digest_than_was_asked_for_is_told_of() -> None:

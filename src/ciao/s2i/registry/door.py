@@ -82,6 +82,7 @@ class Door:
     async def pause(self, error: Refused | Unreachable, number: int) -> None:
         """Between try ``number``, from 1, and the next; raises the error if there is to be none."""
         if number >= self._patience.tries or not error.again:
+            error.__context__ = None  # aiohttp's own, whose request may show a proxy's password
             raise error from None
         await self._patience.wait(number, asked=error.pause)
 

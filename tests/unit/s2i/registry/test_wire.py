@@ -221,6 +221,7 @@ async def test_a_proxy_that_refuses_a_tunnel_is_named_as_what_fails() -> None:
             with pytest.raises(Unreachable, match="the proxy answered 404") as caught:
                 await registry.manifest(Reference(host="registry.example", repository="a"))
     assert PASSWORD not in "".join(traceback.format_exception(caught.value))
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
 async def test_docker_hub_is_asked_at_its_own_address() -> None:

@@ -25,14 +25,20 @@ MUCH = 1024**2
 MOST = 50 * 1024**2
 """Bytes of code that an image takes: more is data, and has better ways."""
 
+BRIEF = 256 * 1024
+"""Bytes that are packed in a millisecond: a thread is waited for longer than that."""
+
 _ELSEWHERE = "Put data into a volume, %volume=CLAIM:/data, or into the base image"
 
 
 @asynccontextmanager
 async def code_layer(context: Context, tell: Tell) -> AsyncGenerator[Layer]:
     """The layer, for as long as the block: a temporary file goes with it. Raises BundleError if it is too large."""
-    check(context, tell)
+    size = check(context, tell)
     entries = [replace(entry, path=f"{CODE[1:]}/{entry.path}") for entry in context.entries]
+    if size <= BRIEF:
+        yield pack(entries)
+        return
     work = asyncio.ensure_future(asyncio.to_thread(pack, entries))
     try:
         yield await asyncio.shield(work)
@@ -54,8 +60,8 @@ def command(entry: str) -> Sequence[str]:
     return ("python3", f"{CODE}/{RUNNER}/__main__.py", "init", f"{CODE}/{entry}")
 
 
-def check(context: Context, tell: Tell) -> None:
-    """Tell of much code. Raises BundleError for more of it than an image takes."""
+def check(context: Context, tell: Tell) -> int:
+    """The bytes of it. Tells of much code. Raises BundleError for more than an image takes."""
     size = sum(map(_size, context.entries))
     if size > MOST:
         raise BundleError(
@@ -64,6 +70,7 @@ def check(context: Context, tell: Tell) -> None:
     if size > MUCH:
         text = f"The code and what it includes has {size / MUCH:,.1f} MiB, which are sent again after each change"
         tell(Notice(text=f"{text}. {_ELSEWHERE}.", level="warning"))
+    return size
 
 
 def _size(entry: Entry) -> int:

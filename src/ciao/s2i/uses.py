@@ -7,7 +7,6 @@ It is the time of an empty file for each: many kernels may write at once, and no
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from pathlib import Path
 
@@ -32,7 +31,6 @@ class Uses:
             make_private(self._folder)
             for file in map(self._file, words):
                 file.touch(mode=0o600)
-                os.utime(file)
 
     def note_bundle(self, bundle: Bundle) -> None:
         """The images of a job, and the packages in them."""

@@ -57,6 +57,12 @@ async def test_a_digest_is_asked_for_once(registry: FakeRegistry) -> None:
     assert registry.forget() == []
 
 
+async def test_an_image_of_two_names_has_the_name_that_was_asked_for(registry: FakeRegistry) -> None:
+    pushed = await images.put(registry, at(NAME))
+    names = [NAME, f"registry.example/team/python@{pushed.digest}", NAME]
+    assert [(await resolve(registry, name))[0].name for name in names] == names
+
+
 async def test_a_name_without_a_tag_is_the_latest(registry: FakeRegistry) -> None:
     pushed = await images.put(registry, at("registry.example/team/python:latest"))
     assert (await resolve(registry, "registry.example/team/python"))[0].digest == pushed.digest

@@ -68,6 +68,7 @@ async def test_a_large_layer_is_a_file_for_as_long_as_it_is_needed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(layers, "IN_MEMORY", 1024)
+    monkeypatch.setattr(code, "BRIEF", 0)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     async with code_layer(context(), print) as layer:
         assert isinstance(layer.content, Path)
@@ -87,6 +88,7 @@ async def test_a_file_that_nobody_waits_for_any_more_goes_when_it_is_written(
         return pack(entries)
 
     monkeypatch.setattr(layers, "IN_MEMORY", 1024)
+    monkeypatch.setattr(code, "BRIEF", 0)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(code, "pack", slow)
     removed = asyncio.Event()

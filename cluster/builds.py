@@ -23,6 +23,7 @@ TRAINER = "github.com/kubeflow/trainer/v2"
 JOBSET = "sigs.k8s.io/jobset"
 KUEUE_CRDS = "sigs.k8s.io/kueue"
 KWOK_STAGES = "sigs.k8s.io/kwok"
+TEKTON_PIPELINES = "github.com/tektoncd/pipeline"
 MODULES = "modules.json"
 """Beside the programs: the folder of each module whose files are read."""
 KEPT = 2
@@ -98,8 +99,9 @@ S2I = Build(
     tags=("containers_image_openpgp", "exclude_graphdriver_btrfs", "exclude_graphdriver_devicemapper"),
 )
 """OpenShift's source-to-image. Without the tags it wants the headers of libraries that it does not use."""
+TEKTON = Build(module="tekton", programs=("controller", "entrypoint", "nop"), minutes=4, modules=(TEKTON_PIPELINES,))
 CRANE = Build(module="crane", programs=("crane",), minutes=1)
-BUILDERS = (BUILDKIT, ROOTLESSKIT, KANIKO, S2I, CRANE)
+BUILDERS = (BUILDKIT, ROOTLESSKIT, KANIKO, TEKTON, S2I, CRANE)
 """What makes images in another way than a cluster's own: strategies, and what they are measured against."""
 LAZY = (CONTAINERD, KWOK, KUEUE, *BUILDERS)
 """Built when first required: not every cluster has them."""

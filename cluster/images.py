@@ -140,6 +140,10 @@ KANIKO = Image(
     entrypoint=("/kaniko/executor",),
 )
 """Nothing but itself, as in the public one: no shell."""
+TEKTON = Image(
+    name="tekton", layer=Layer(name="tekton", recipe=Built(paths=("/ko-app/entrypoint", "/ko-app/nop")), below=BUSYBOX)
+)
+"""What Tekton puts beside the steps of a task, in one image instead of three."""
 ALWAYS = (PAUSE, INIT, KUBECTL_DELIVERY)
 ALL = {
     image.name: image for image in (*ALWAYS, TINY, PYTHON, PYTORCH, JAX, TENSORFLOW, XGBOOST, OPENMPI, BUILDKIT, KANIKO)

@@ -22,11 +22,12 @@ from ciao.model import Finished, Job, JobSpec, Packing, Phase, Role, Target
 from ciao.s2i.incluster.rights import role
 from ciao.s2i.incluster.strategy import InCluster
 from ciao.settings import Settings
-from cluster import readiness
+from cluster import readiness, tekton
 from fakes.told import Ran, Spec
 
 if TYPE_CHECKING:
     from cluster.kubectl import Kubectl
+    from cluster.outside import Cluster
     from cluster.registries import Registry
     from clusters import Images
     from fakes.rooms import Room
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
 
 BUILDERS = {"cluster-buildkit": "buildkit", "cluster-kaniko": "kaniko"}
+ALL = {**BUILDERS, "tekton": "kaniko"}
 LEVEL = "pod-security.kubernetes.io/enforce"
 FIRST = "ARG BASE\nFROM ${BASE}\n"
 
@@ -50,7 +52,7 @@ def at(settings: Settings, registry: Registry, image: Images, kubectl: Kubectl) 
         s2i_ca=registry.authority,
         s2i_username=registry.user or None,
         s2i_password=registry.password or None,
-        s2i_images=MappingProxyType({name: image(of) for name, of in BUILDERS.items()}),
+        s2i_images=MappingProxyType({name: image(of) for name, of in ALL.items()}),
     )
 
 
@@ -86,7 +88,8 @@ def written(spec: Spec, tmp_path: Path) -> Build:
 
 def left(kubectl: Kubectl) -> list[str]:
     """Of builds; pods go a moment later."""
-    return kubectl("get", "jobs,secrets,configmaps", "--selector=ciao/build", "-o=name").split()
+    known = "taskruns," if "taskruns" in kubectl("api-resources", "-o=name") else ""
+    return kubectl("get", f"{known}jobs,secrets,configmaps", "--selector=ciao/build", "-o=name").split()
 
 
 @pytest.mark.parametrize("name", BUILDERS)
@@ -97,6 +100,17 @@ async def test_a_job_runs_in_an_image_that_was_built_there(name: str, ran: Build
     assert (told.outcome.phase, told.lines("worker-0")) == (Phase.SUCCEEDED, [f"by {name}"])
     steps = [event.step for event in told.events if isinstance(event, Packing)]
     assert any("COPY" in step for step in steps)
+    assert left(kubectl) == []
+
+
+async def test_a_job_runs_in_an_image_that_tekton_built(
+    ran: Build, spec: Spec, written: Build, kubectl: Kubectl, cluster: Cluster
+) -> None:
+    await asyncio.to_thread(tekton.start, cluster, kubectl)
+    told = await ran(spec("print('by tekton')", workers=1), "tekton")
+    assert (told.outcome.phase, told.lines("worker-0")) == (Phase.SUCCEEDED, ["by tekton"])
+    with pytest.raises(BundleError, match="tekton could not build the image: exit status 2"):
+        await ran(written("pass", "RUN ls /nowhere"), "tekton")
     assert left(kubectl) == []
 
 

@@ -53,10 +53,10 @@ def _of_builds(strategy: str) -> list[Need]:
     if strategy not in IN_THE_CLUSTER:
         return []
     from ciao.backends.kubeflow.rights import Need
-    from ciao.s2i.incluster.rights import RIGHTS
+    from ciao.s2i.incluster.rights import rights
 
     verbs: dict[tuple[str, str, str], list[str]] = {}
-    for right in RIGHTS:
+    for right in rights(strategy):
         verbs.setdefault((right.resource, right.group, right.subresource), []).append(right.verb)
     return [
         Need(feature=f"build by {strategy}", resource=resource, group=group, subresource=part, verbs=tuple(of_it))

@@ -22,6 +22,7 @@ IN_THE_CLUSTER: Mapping[str, str] = MappingProxyType(
     {
         "cluster-buildkit": "an image that BuildKit builds in the cluster, without root",
         "cluster-kaniko": "an image that kaniko builds in the cluster",
+        "tekton": "an image that kaniko builds in the cluster, as a TaskRun of Tekton's",
     }
 )
 

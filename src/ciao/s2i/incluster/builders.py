@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from ciao.s2i.incluster.order import CERTIFICATE, CONTEXT, DOCKERFILE, Order
 
@@ -18,7 +18,8 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 class Builder:
     """``files`` are put beside those of the order, ``folder`` is where: its sub-folders are ``input`` and ``login``,
     and ``work``, which is empty and can be written. ``allowed`` is its container's securityContext, ``pod`` that of the
-    pod. ``needs`` are words for a namespace that refuses it.
+    pod. ``needs`` are words for a namespace that refuses it, ``level`` the strictest Pod Security level that takes it.
+    ``by`` is what runs it: a Job, or a TaskRun of Tekton's.
     """
 
     name: str
@@ -26,15 +27,26 @@ class Builder:
     folder: str
     needs: str
     level: str
-    command: Callable[[Order, str], list[str]]
+    command: Callable[[Order, str, str], list[str]]
     files: Callable[[Order, str], Mapping[str, str]] = lambda _order, _folder: {}
+    by: Literal["Job", "TaskRun"] = "Job"
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     allowed: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     pod: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
+    @property
+    def container(self) -> str:
+        """The name of its container in the pod."""
+        return "build" if self.by == "Job" else "step-build"
+
+    @property
+    def told(self) -> str:
+        """The file by which it tells the digest: what is in there gets into the container's last message."""
+        return "/dev/termination-log" if self.by == "Job" else "/tekton/results/digest"
+
 
 _BUILD = """set -eu
-cd "$1"; shift
+cd "$1"; told=$2; shift 2
 mkdir -p home context dockerfile; mkdir -m 700 -p run
 export HOME="$PWD/home" XDG_RUNTIME_DIR="$PWD/run"
 cp -L ../input/Dockerfile dockerfile/
@@ -49,16 +61,16 @@ until buildctl --addr "$socket" debug workers >/dev/null 2>&1; do
 done
 buildctl --addr "$socket" build --frontend dockerfile.v0 --progress plain --metadata-file metadata.json \\
   --local context=context --local dockerfile=dockerfile "$@"
-sed -n 's/.*"containerimage.digest": *"\\(sha256:[0-9a-f]*\\)".*/\\1/p' metadata.json >/dev/termination-log
+sed -n 's/.*"containerimage.digest": *"\\(sha256:[0-9a-f]*\\)".*/\\1/p' metadata.json >"$told"
 kill "$daemon"
 """
 """The daemon, for one build. Files of a ConfigMap are links, which it would send as they are: they are copied first."""
 
 
-def _buildkit(order: Order, folder: str) -> list[str]:
+def _buildkit(order: Order, folder: str, told: str) -> list[str]:
     arguments = (f"--opt=build-arg:{name}={value}" for name, value in order.arguments.items())
     output = f"--output=type=image,name={order.destination},push=true"
-    return ["sh", "-c", _BUILD, "sh", f"{folder}/work", *arguments, output]
+    return ["sh", "-c", _BUILD, "sh", f"{folder}/work", told, *arguments, output]
 
 
 def _buildkit_files(order: Order, folder: str) -> Mapping[str, str]:
@@ -71,13 +83,13 @@ def _buildkit_files(order: Order, folder: str) -> Mapping[str, str]:
     return {"buildkitd.toml": "\n".join((*lines, ""))}
 
 
-def _kaniko(order: Order, folder: str) -> list[str]:
+def _kaniko(order: Order, folder: str, told: str) -> list[str]:
     given = f"{folder}/input"
     context = f"tar://{given}/{CONTEXT}" if order.context else f"dir://{folder}/work"
     hosts = order.hosts
     return [
         "/kaniko/executor", "--force", f"--context={context}", f"--dockerfile={given}/{DOCKERFILE}",
-        f"--destination={order.destination}", "--digest-file=/dev/termination-log",
+        f"--destination={order.destination}", f"--digest-file={told}",
         "--log-format=text", "--snapshot-mode=redo", "--compressed-caching=false",
         *(f"--build-arg={name}={value}" for name, value in order.arguments.items()),
         *(f"--insecure-registry={host}" for host in hosts.all if host in hosts.plain),
@@ -119,4 +131,7 @@ KANIKO = Builder(
 )
 """Root's, but without a privilege; what is below /kaniko gets into no image."""
 
-BUILDERS: Mapping[str, Builder] = MappingProxyType({one.name: one for one in (BUILDKIT, KANIKO)})
+TEKTON = replace(KANIKO, name="tekton", by="TaskRun")
+"""The successor of Knative Build runs what fits into more namespaces."""
+
+BUILDERS: Mapping[str, Builder] = MappingProxyType({one.name: one for one in (BUILDKIT, KANIKO, TEKTON)})

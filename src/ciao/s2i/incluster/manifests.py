@@ -1,10 +1,9 @@
-"""The objects of one build: a Job, which owns a ConfigMap with what is built and a Secret with who pushes it. Pure."""
+"""The objects of a build: a Job or TaskRun, which owns a ConfigMap of what is built and a Secret of who pushes."""
 
 from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,15 +12,14 @@ from ciao.model import Job
 from ciao.s2i.incluster.builders import Builder
 from ciao.s2i.incluster.order import Order
 
-__all__ = ["BUILD", "CONTAINER", "JOBS", "SECRETS", "Place", "config_map", "job_of", "secret"]
+__all__ = ["BUILD", "JOBS", "SECRETS", "TASK_RUNS", "Place", "config_map", "ran_by", "run_of", "secret"]
 
 JOBS = Resource(kind="Job", plural="jobs", group="batch")
+TASK_RUNS = Resource(kind="TaskRun", plural="taskruns", group="tekton.dev")
 SECRETS = Resource(kind="Secret", plural="secrets")
 
 BUILD = "ciao/build"
 """Label of all that belongs to a build: the name of its Job. It is not that of jobs, whose pods are replicas."""
-
-CONTAINER = "build"
 
 DEADLINE = 3600
 """Seconds after which the cluster ends a build, whoever waits for it."""
@@ -50,28 +48,52 @@ class Place:
     login: str = ""
 
 
-def job_of(order: Order, builder: Builder, place: Place, *, of: Job) -> Manifest:
+def ran_by(builder: Builder) -> Resource:
+    """What a build is, and owns all else of it."""
+    return JOBS if builder.by == "Job" else TASK_RUNS
+
+
+def run_of(order: Order, builder: Builder, place: Place, *, of: Job) -> Manifest:
     """It is tried once: what fails, fails again, and the user decides."""
-    labels = _labels(place)
-    template = {
-        "metadata": {"labels": {**labels, "sidecar.istio.io/inject": "false"}},
-        "spec": _pod(order, builder, place),
-    }
+    resource = ran_by(builder)
     return {
-        "apiVersion": JOBS.api_version,
-        "kind": JOBS.kind,
+        "apiVersion": resource.api_version,
+        "kind": resource.kind,
         "metadata": {
             "name": place.name,
             "namespace": place.namespace,
-            "labels": labels,
+            "labels": _labels(place),
             "annotations": {"ciao/job": of.name, "ciao/s2i": builder.name, "ciao/code-hash": of.code_hash},
         },
-        "spec": {
-            "backoffLimit": 0,
-            "activeDeadlineSeconds": DEADLINE,
-            "ttlSecondsAfterFinished": KEPT,
-            "template": template,
+        "spec": _job(order, builder, place) if builder.by == "Job" else _task_run(order, builder, place),
+    }
+
+
+def _job(order: Order, builder: Builder, place: Place) -> dict[str, Any]:
+    return {
+        "backoffLimit": 0,
+        "activeDeadlineSeconds": DEADLINE,
+        "ttlSecondsAfterFinished": KEPT,
+        "template": {
+            "metadata": {"labels": _labels(place)},
+            "spec": {
+                **_pod(builder, place),
+                "restartPolicy": "Never",
+                "terminationGracePeriodSeconds": 1,
+                "containers": [{**_container(order, builder, place), "resources": RESOURCES}],
+                "volumes": _volumes(order, place),
+            },
         },
+    }
+
+
+def _task_run(order: Order, builder: Builder, place: Place) -> dict[str, Any]:
+    """Tekton has no time after which it removes one; its labels get onto the pod."""
+    step = {**_container(order, builder, place), "computeResources": RESOURCES}
+    return {
+        "timeout": f"{DEADLINE}s",
+        "podTemplate": _pod(builder, place),
+        "taskSpec": {"results": [{"name": "digest"}], "steps": [step], "volumes": _volumes(order, place)},
     }
 
 
@@ -82,27 +104,39 @@ def config_map(order: Order, builder: Builder, place: Place, *, uid: str) -> Man
     return {
         "apiVersion": CONFIG_MAPS.api_version,
         "kind": CONFIG_MAPS.kind,
-        "metadata": _owned(place, uid),
+        "metadata": _owned(builder, place, uid),
         "immutable": True,
         "data": {name: one for name, one in files.items() if isinstance(one, str)},
         "binaryData": binary,
     }
 
 
-def secret(order: Order, place: Place, *, uid: str) -> Manifest:
+def secret(order: Order, builder: Builder, place: Place, *, uid: str) -> Manifest:
     """Who pulls and pushes."""
     login = base64.b64encode(order.login.encode()).decode()
     return {
         "apiVersion": SECRETS.api_version,
         "kind": SECRETS.kind,
         "type": DOCKER_CONFIG,
-        "metadata": _owned(place, uid),
+        "metadata": _owned(builder, place, uid),
         "immutable": True,
         "data": {".dockerconfigjson": login},
     }
 
 
-def _pod(order: Order, builder: Builder, place: Place) -> dict[str, Any]:
+def _pod(builder: Builder, place: Place) -> dict[str, Any]:
+    """What a pod and Tekton's template of one have in common."""
+    selector = {"kubernetes.io/arch": place.architecture} if place.architecture else {}
+    return {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "nodeSelector": {"kubernetes.io/os": "linux", **selector},
+        "imagePullSecrets": [{"name": name} for name in place.pull_secrets],
+        **({"securityContext": dict(builder.pod)} if builder.pod else {}),
+    }
+
+
+def _volumes(order: Order, place: Place) -> list[dict[str, Any]]:
     login = place.name if order.login else place.login
     volumes: list[dict[str, Any]] = [
         {"name": "input", "configMap": {"name": place.name}},
@@ -111,50 +145,34 @@ def _pod(order: Order, builder: Builder, place: Place) -> dict[str, Any]:
     if login:
         items = [{"key": ".dockerconfigjson", "path": "config.json"}]
         volumes.append({"name": "login", "secret": {"secretName": login, "items": items, "defaultMode": 0o440}})
-    selector = {"kubernetes.io/arch": place.architecture} if place.architecture else {}
-    return {
-        "restartPolicy": "Never",
-        "terminationGracePeriodSeconds": 1,
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "nodeSelector": {"kubernetes.io/os": "linux", **selector},
-        "imagePullSecrets": [{"name": name} for name in place.pull_secrets],
-        **({"securityContext": dict(builder.pod)} if builder.pod else {}),
-        "containers": [_container(order, builder, place, volumes, env=_env(builder, login=login))],
-        "volumes": volumes,
-    }
+    return volumes
 
 
-def _container(
-    order: Order, builder: Builder, place: Place, volumes: list[dict[str, Any]], *, env: Mapping[str, str]
-) -> dict[str, Any]:
-    mounts = [
-        {"name": one["name"], "mountPath": f"{builder.folder}/{one['name']}", "readOnly": one["name"] != "work"}
-        for one in volumes
-    ]
+def _container(order: Order, builder: Builder, place: Place) -> dict[str, Any]:
+    names = [one["name"] for one in _volumes(order, place)]
+    env = {**builder.env, **({"DOCKER_CONFIG": f"{builder.folder}/login"} if "login" in names else {})}
     return {
-        "name": CONTAINER,
+        "name": "build",
         "image": place.image,
         "imagePullPolicy": "IfNotPresent",
-        "command": builder.command(order, builder.folder),
+        "command": builder.command(order, builder.folder, builder.told),
         "env": [{"name": name, "value": value} for name, value in env.items()],
-        "resources": RESOURCES,
         "securityContext": dict(builder.allowed),
-        "volumeMounts": mounts,
+        "volumeMounts": [
+            {"name": name, "mountPath": f"{builder.folder}/{name}", "readOnly": name != "work"} for name in names
+        ],
     }
-
-
-def _env(builder: Builder, *, login: str) -> dict[str, str]:
-    return {**builder.env, **({"DOCKER_CONFIG": f"{builder.folder}/login"} if login else {})}
 
 
 def _labels(place: Place) -> dict[str, str]:
-    return {"app.kubernetes.io/managed-by": "ciao", BUILD: re.sub(r"[^-A-Za-z0-9_.]", "-", place.name)}
+    name = re.sub(r"[^-A-Za-z0-9_.]", "-", place.name)
+    return {"app.kubernetes.io/managed-by": "ciao", BUILD: name, "sidecar.istio.io/inject": "false"}
 
 
-def _owned(place: Place, uid: str) -> dict[str, Any]:
-    """They go with the Job, whoever deletes it."""
-    owner = {"apiVersion": JOBS.api_version, "kind": JOBS.kind, "name": place.name, "uid": uid}
+def _owned(builder: Builder, place: Place, uid: str) -> dict[str, Any]:
+    """They go with the build, whoever deletes it."""
+    run = ran_by(builder)
+    owner = {"apiVersion": run.api_version, "kind": run.kind, "name": place.name, "uid": uid}
     return {
         "name": place.name,
         "namespace": place.namespace,

@@ -13,7 +13,7 @@ from ciao.k8s.base import Manifest
 from ciao.k8s.errors import ApiError
 from ciao.k8s.translate import refusal
 from ciao.s2i.incluster.builders import BUILDERS, Builder
-from ciao.s2i.incluster.manifests import CONTAINER, DEADLINE, RESOURCES
+from ciao.s2i.incluster.manifests import DEADLINE, RESOURCES
 from ciao.s2i.incluster.said import step_of
 
 __all__ = ["Ended", "Started", "Waits", "failed", "no_pod", "state_of"]
@@ -22,7 +22,8 @@ SHOWN = 20
 """Lines of a failed build's log that are shown."""
 
 REASON = re.compile(
-    r"(?:error building image: (?:error building stage: )?(?:failed to execute command: )?|(?:ERROR|[Ee]rror): "
+    r"(?:error building image: (?:error building stage: )?(?:failed to execute command: )?"
+    r"(?:waiting for process to exit: )?|(?:ERROR|[Ee]rror): "
     r"(?:failed to solve: )?)(.*)"
 )
 USAGE = "Usage:"
@@ -66,7 +67,7 @@ class Ended:
 def state_of(pod: Manifest, *, builder: Builder, namespace: str) -> Waits | Started | Ended:
     """Raises BundleError for a pod that will never start."""
     status = pod.get("status") or {}
-    state = _container(status).get("state") or {}
+    state = _container(status, builder).get("state") or {}
     if ended := state.get("terminated"):
         code, reason = int(ended.get("exitCode") or 0), str(ended.get("reason") or "")
         return Ended(code=code, reason=reason, message=str(ended.get("message") or ""))
@@ -76,17 +77,17 @@ def state_of(pod: Manifest, *, builder: Builder, namespace: str) -> Waits | Star
         return Started()
     waiting = state.get("waiting") or {}
     if waiting.get("reason") in NEVER:
-        raise _never(waiting, _image(pod), builder, namespace)
+        raise _never(waiting, _image(pod, builder), builder, namespace)
     return Waits(why=_why(status, waiting))
 
 
-def no_pod(job: Manifest, events: Iterable[Manifest], *, builder: Builder, namespace: str) -> None:
+def no_pod(run: Manifest, events: Iterable[Manifest], *, builder: Builder, namespace: str) -> None:
     """Return if its pod may still come. Raises BundleError for what the cluster has against it."""
     for message in _refusals(events):
         raise _refused(message, builder, namespace)
-    for condition in (job.get("status") or {}).get("conditions") or ():
-        if condition.get("type") == "Failed" and condition.get("status") == "True":
-            raise _job_failed(condition, builder)
+    for condition in (run.get("status") or {}).get("conditions") or ():
+        if (condition.get("type"), condition.get("status")) in (("Failed", "True"), ("Succeeded", "False")):
+            raise _run_failed(condition, builder, namespace)
 
 
 def failed(ended: Ended, lines: Sequence[str], *, builder: Builder) -> BundleError:
@@ -132,13 +133,13 @@ def _reason(lines: Sequence[str]) -> str:
     return ""
 
 
-def _container(status: Manifest) -> dict[str, Any]:
-    return next((one for one in status.get("containerStatuses") or () if one.get("name") == CONTAINER), {})
+def _container(status: Manifest, builder: Builder) -> dict[str, Any]:
+    return next((one for one in status.get("containerStatuses") or () if one.get("name") == builder.container), {})
 
 
-def _image(pod: Manifest) -> str:
+def _image(pod: Manifest, builder: Builder) -> str:
     containers = (pod.get("spec") or {}).get("containers") or ()
-    return next((str(one.get("image")) for one in containers if one.get("name") == CONTAINER), "")
+    return next((str(one.get("image")) for one in containers if one.get("name") == builder.container), "")
 
 
 def _why(status: Manifest, waiting: Manifest) -> str:
@@ -179,7 +180,7 @@ def _refused(message: str, builder: Builder, namespace: str) -> BundleError:
 def _pod_security(level: str, what: str, builder: Builder, namespace: str) -> BundleError:
     """The ways out, the least first."""
     label = "pod-security.kubernetes.io/enforce"
-    others = [one.name for one in BUILDERS.values() if level == "baseline" and one.level == "baseline"]
+    others = [one.name for one in BUILDERS.values() if one.by == "Job" and level == one.level == "baseline"]
     ways = [
         f"{NEXT} that this level refuses",
         *(f"%s2i={name} fits {level}" for name in others if name != builder.name),
@@ -193,8 +194,13 @@ def _pod_security(level: str, what: str, builder: Builder, namespace: str) -> Bu
     )
 
 
-def _job_failed(condition: Manifest, builder: Builder) -> BundleError:
-    if condition.get("reason") == "DeadlineExceeded":
+def _run_failed(condition: Manifest, builder: Builder, namespace: str) -> BundleError:
+    """Tekton tells here what a Job's controller tells in events."""
+    why, reason = str(condition.get("message") or ""), str(condition.get("reason") or "")
+    if reason in ("DeadlineExceeded", "TaskRunTimeout"):
         return failed(Ended(code=-1, reason="DeadlineExceeded"), (), builder=builder)
-    why = condition.get("message") or condition.get("reason")
-    return BundleError(f"the pod of {builder.name} is gone: {why}", hint="Run the cell again")
+    if " is forbidden: " in why:
+        return _refused(why, builder, namespace)
+    if builder.by == "TaskRun":
+        return BundleError(f"Tekton could not run the build: {why or reason}", hint=NEXT)
+    return BundleError(f"the pod of {builder.name} is gone: {why or reason}", hint="Run the cell again")

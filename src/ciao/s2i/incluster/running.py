@@ -17,7 +17,7 @@ from ciao.k8s.errors import ApiError
 from ciao.model import Job, Notice, Packing
 from ciao.s2i.base import Tell
 from ciao.s2i.incluster.builders import Builder
-from ciao.s2i.incluster.manifests import BUILD, CONTAINER, JOBS, SECRETS, Place, config_map, job_of, secret
+from ciao.s2i.incluster.manifests import BUILD, SECRETS, Place, config_map, ran_by, run_of, secret
 from ciao.s2i.incluster.order import Order
 from ciao.s2i.incluster.reasons import Ended, Started, Waits, failed, no_pod, state_of
 from ciao.s2i.incluster.said import clean, step_of
@@ -75,11 +75,11 @@ class Running:
             await _completed(self._delete(), patient=False)
 
     async def _create(self) -> None:
-        """The Job first: it owns the others from their first moment, and its pod waits for them."""
-        job = await self._post(JOBS, job_of(self.order, self.builder, self.place, of=self.of))
-        uid = str(job["metadata"]["uid"])
+        """The owner first: it owns the others from their first moment, and its pod waits for them."""
+        made = await self._post(ran_by(self.builder), run_of(self.order, self.builder, self.place, of=self.of))
+        uid = str(made["metadata"]["uid"])
         if self.order.login:
-            await self._post(SECRETS, secret(self.order, self.place, uid=uid))
+            await self._post(SECRETS, secret(self.order, self.builder, self.place, uid=uid))
         await self._post(CONFIG_MAPS, config_map(self.order, self.builder, self.place, uid=uid))
 
     async def _post(self, resource: Resource, manifest: Manifest) -> Manifest:
@@ -88,10 +88,10 @@ class Running:
 
     async def _delete(self) -> None:
         """Each by itself, for a cluster's own cleaning takes its time; a Secret first."""
-        resources = ((SECRETS, bool(self.order.login)), (JOBS, True), (CONFIG_MAPS, True))
+        resources = ((SECRETS, bool(self.order.login)), (ran_by(self.builder), True), (CONFIG_MAPS, True))
         for resource, made in resources:
             path = resource.path(namespace=self.place.namespace, name=self.place.name)
-            with suppress(BackendError):  # it was not made, or it goes with the Job, or in ten minutes
+            with suppress(BackendError):  # it was not made, or it goes with its owner
                 if made:
                     await self.api.request("DELETE", path, params={"propagationPolicy": "Background"})
 
@@ -102,6 +102,8 @@ class Running:
                 pod = await self._pod()
                 state = self._state(pod) if pod else await self._without_pod()
                 if isinstance(state, Waits):
+                    if pod and self.builder.by == "TaskRun":
+                        await self._without_pod()  # of what is beside the builder's container, Tekton tells
                     self._say(state.why)
                 elif log is None and pod:
                     log = asyncio.create_task(self._follow(pod["metadata"]["name"]))
@@ -136,14 +138,16 @@ class Running:
         return items[-1] if items else None
 
     async def _without_pod(self) -> Waits:
-        events = await self._events()
-        job = await self.api.request("GET", JOBS.path(namespace=self.place.namespace, name=self.place.name))
-        no_pod(job, events, builder=self.builder, namespace=self.place.namespace)
-        return Waits(why="starting the builder")
+        events = await self._events() if self.builder.by == "Job" else []
+        path = ran_by(self.builder).path(namespace=self.place.namespace, name=self.place.name)
+        run = await self.api.request("GET", path)
+        no_pod(run, events, builder=self.builder, namespace=self.place.namespace)
+        untouched = self.builder.by == "TaskRun" and not run.get("status")
+        return Waits(why="waiting for Tekton" if untouched else "starting the builder")
 
     async def _events(self) -> list[Manifest]:
         """Who may not see them is told of a refusal when the Job's time is over."""
-        selector = f"involvedObject.kind=Job,involvedObject.name={self.place.name}"
+        selector = f"involvedObject.kind={self.builder.by},involvedObject.name={self.place.name}"
         path = EVENTS.path(namespace=self.place.namespace)
         try:
             found = await self.api.request("GET", path, params={"fieldSelector": selector})
@@ -160,7 +164,7 @@ class Running:
     async def _read(self, path: str) -> bool:
         """Whether that was all of it, or all that can be had."""
         self._lines.clear()
-        pieces = self.api.stream(path, params={"container": CONTAINER, "follow": "true"}, idle=IDLE)
+        pieces = self.api.stream(path, params={"container": self.builder.container, "follow": "true"}, idle=IDLE)
         try:
             async with aclosing(pieces), aclosing(_split(pieces)) as lines:
                 async for line in lines:

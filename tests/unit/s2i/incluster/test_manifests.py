@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from ciao.s2i.incluster.builders import BUILDERS
-from ciao.s2i.incluster.manifests import Place, config_map, job_of, secret
+from ciao.s2i.incluster.manifests import Place, config_map, run_of, secret
 from ciao.s2i.incluster.order import Hosts, Order
 from ciao.s2i.incluster.recipe import extended, froms, written
-from ciao.s2i.incluster.rights import RIGHTS, role
+from ciao.s2i.incluster.rights import RIGHTS, rights, role
 from fakes.asked import job, spec
 
 HOSTS = Hosts(all=("a:5000", "b", "c"), plain=frozenset({"a:5000"}), unchecked=frozenset({"c"}))
@@ -23,7 +23,7 @@ def order(**more: Any) -> Order:
 
 
 def pod(name: str, **more: Any) -> dict[str, Any]:
-    made = job_of(order(**more), BUILDERS[name], PLACE, of=job(spec()))
+    made = run_of(order(**more), BUILDERS[name], PLACE, of=job(spec()))
     found: dict[str, Any] = made["spec"]["template"]["spec"]
     return found
 
@@ -54,7 +54,7 @@ def test_buildkit_is_told_the_same_in_a_file() -> None:
     )
 
 
-@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize("name", ["cluster-buildkit", "cluster-kaniko"])
 def test_a_builder_gets_no_account_and_runs_on_a_node_of_the_images_platform(name: str) -> None:
     found = pod(name)
     assert found["automountServiceAccountToken"] is False
@@ -70,7 +70,7 @@ def test_kaniko_asks_for_no_privilege_and_buildkit_is_no_root() -> None:
     assert "privileged" not in repr((kaniko, buildkit))
 
 
-@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize("name", ["cluster-buildkit", "cluster-kaniko"])
 def test_a_login_is_mounted_for_the_builder_alone(name: str) -> None:
     found = pod(name, login="{}")
     (container,) = found["containers"]
@@ -80,7 +80,7 @@ def test_a_login_is_mounted_for_the_builder_alone(name: str) -> None:
 
 
 def test_the_secret_is_one_of_dockers_and_goes_with_the_job() -> None:
-    made = secret(order(login='{"auths": {}}'), PLACE, uid="1")
+    made = secret(order(login='{"auths": {}}'), BUILDERS["cluster-kaniko"], PLACE, uid="1")
     assert made["type"] == "kubernetes.io/dockerconfigjson"
     assert base64.b64decode(made["data"][".dockerconfigjson"]) == b'{"auths": {}}'
     assert made["metadata"]["ownerReferences"][0]["uid"] == "1"
@@ -113,3 +113,18 @@ def test_the_role_has_the_rights_and_no_more() -> None:
     listed = {(g, r, v) for rule in rules for g in rule["apiGroups"] for r in rule["resources"] for v in rule["verbs"]}
     assert listed == {(right.group, right.name.replace(".batch", ""), right.verb) for right in RIGHTS}
     assert ("", "secrets", "get") not in listed
+
+
+def test_tekton_runs_the_same_step_and_is_told_the_digest_as_a_result() -> None:
+    made = run_of(order(), BUILDERS["tekton"], PLACE, of=job(spec()))
+    assert (made["apiVersion"], made["kind"]) == ("tekton.dev/v1", "TaskRun")
+    (step,) = made["spec"]["taskSpec"]["steps"]
+    assert "--digest-file=/tekton/results/digest" in step["command"]
+    assert made["spec"]["taskSpec"]["results"] == [{"name": "digest"}]
+    assert made["spec"]["podTemplate"]["automountServiceAccountToken"] is False
+
+
+def test_who_builds_with_tekton_needs_rights_on_its_runs_and_on_no_jobs() -> None:
+    names = {right.name for right in rights("tekton")}
+    assert "taskruns.tekton.dev" in names
+    assert "jobs.batch" not in names

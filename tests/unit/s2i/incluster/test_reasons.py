@@ -71,7 +71,11 @@ def test_too_little_memory_is_told_with_the_limit(ended: Ended) -> None:
 
 
 def test_the_line_that_says_it_is_the_message_and_the_rest_is_below() -> None:
-    lines = ["RUN ls /x", "error building image: error building stage: failed to execute command: exit status 2"]
+    lines = [
+        "RUN ls /x",
+        "error building image: error building stage: failed to execute command: waiting for process to exit: exit"
+        " status 2",
+    ]
     error = failed(Ended(code=1), lines, builder=KANIKO)
     assert error.message == "cluster-kaniko could not build the image: exit status 2"
     assert error.hint.startswith("The end of its log:\n    RUN ls /x\n")
@@ -131,3 +135,23 @@ def test_a_job_whose_pod_is_gone_has_failed() -> None:
 
 def test_a_pod_that_may_still_come_is_waited_for() -> None:
     no_pod({"status": {}}, [{"reason": "SuccessfulCreate"}], builder=KANIKO, namespace="team")
+
+
+def test_what_tekton_tells_of_a_pod_that_was_refused_is_read_the_same_way() -> None:
+    message = 'pods "x" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true (pod must set it)'
+    condition = {"type": "Succeeded", "status": "False", "reason": "PodAdmissionFailed", "message": message}
+    with pytest.raises(
+        BundleError, match=r"takes no pod of tekton: its label .* is restricted, and kaniko runs as root"
+    ):
+        no_pod({"status": {"conditions": [condition]}}, [], builder=BUILDERS["tekton"], namespace="team")
+
+
+def test_a_task_that_tekton_cannot_run_is_told_in_its_words() -> None:
+    condition = {
+        "type": "Succeeded",
+        "status": "False",
+        "reason": "TaskRunValidationFailed",
+        "message": "no such field",
+    }
+    with pytest.raises(BundleError, match="Tekton could not run the build: no such field"):
+        no_pod({"status": {"conditions": [condition]}}, [], builder=BUILDERS["tekton"], namespace="team")

@@ -51,7 +51,11 @@ async def test_the_code_is_copied_out_of_an_image_that_was_pushed_before(cluster
 async def test_what_is_created_belongs_to_the_job_and_is_labelled_as_ours(cluster: Any) -> None:
     await cluster.build()
     made, config_map = cluster.created("jobs"), cluster.created("configmaps")
-    assert made["metadata"]["labels"] == {"app.kubernetes.io/managed-by": "ciao", "ciao/build": NAME}
+    assert made["metadata"]["labels"] == {
+        "app.kubernetes.io/managed-by": "ciao",
+        "ciao/build": NAME,
+        "sidecar.istio.io/inject": "false",
+    }
     assert made["spec"]["ttlSecondsAfterFinished"] == 600
     (owner,) = config_map["metadata"]["ownerReferences"]
     assert (owner["kind"], owner["name"], owner["uid"]) == ("Job", NAME, "of-the-job")

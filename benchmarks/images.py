@@ -1,7 +1,7 @@
 """Code into an image, on one local registry: append against its own requests, against builders, cold, with packages.
 
-Arguments choose parts: warm, cold, packages, builders. Limits are ratios and differences to what is measured beside it in
-the same run; what builders take has none.
+Arguments choose parts: warm, cold, packages, builders. Limits are ratios and differences to what is measured beside it
+in the same run; what builders take has none.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def running(programs: Path, folder: Path) -> Iterator[str]:
         finally:
             process.terminate()
             process.wait()
-            _unmount(folder)
+            unmount(folder)
 
 
 def _answers(process: subprocess.Popen[bytes], ask: tuple[str, ...]) -> bool:
@@ -70,7 +70,7 @@ def _answers(process: subprocess.Popen[bytes], ask: tuple[str, ...]) -> bool:
     return subprocess.run(ask, capture_output=True, check=False).returncode == 0
 
 
-def _unmount(folder: Path) -> None:
+def unmount(folder: Path) -> None:
     """What it still holds mounted, the innermost first."""
     with open("/proc/mounts") as mounts:  # noqa: PTH123 - it is no file of a disk
         found = [line.split()[1] for line in mounts if line.split()[1].startswith(f"{folder}/")]

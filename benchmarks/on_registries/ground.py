@@ -1,4 +1,4 @@
-"""What the parts share: an open registry of this machine's, base images of any size, specs, and requests without a client."""
+"""What the parts share: an open registry of this machine's, base images of any size, specs, and bare requests."""
 
 from __future__ import annotations
 
@@ -93,14 +93,14 @@ async def ground() -> AsyncGenerator[Ground]:
         log = folder / "registry.log"
         with log.open("wb") as file, contextlib.ExitStack() as stack:
             command = ["docker-registry", "serve", str(folder / "registry.yaml")]
-            process = stack.enter_context(subprocess.Popen(command, stdout=file, stderr=file))
+            process = stack.enter_context(subprocess.Popen(command, stdout=file, stderr=file))  # noqa: ASYNC220  # a daemon
             stack.callback(process.kill)
             yield Ground(address=await _address(log), folder=folder)
 
 
 async def _address(log: Path) -> str:
     async with asyncio.timeout(30):
-        while not (found := LISTENING.search(log.read_text())):
+        while not (found := LISTENING.search(log.read_text())):  # noqa: ASYNC110, ASYNC240  # nothing is measured yet
             await asyncio.sleep(0.01)
     return found[1]
 

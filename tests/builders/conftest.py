@@ -169,11 +169,13 @@ def programs(request: pytest.FixtureRequest) -> tuple[Path, ...]:
 @pytest.fixture(scope="session")
 def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Buildah's and Podman's, apart from that of this machine."""
+    from cluster import docker
+
     folder = tmp_path_factory.mktemp("storage")
     text = f'[storage]\ndriver = "overlay"\ngraphroot = "{folder}/graph"\nrunroot = "{folder}/run"\n'
     (folder / "storage.conf").write_text(text)
     yield folder / "storage.conf"
-    unmount(folder)
+    docker.unmount(folder)
 
 
 @pytest.fixture(scope="session")
@@ -186,21 +188,9 @@ def dockerd(programs: tuple[Path, ...], tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="session")
 def buildkitd(programs: tuple[Path, ...], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    from cluster import readiness
+    from cluster import buildkit
 
-    folder = tmp_path_factory.mktemp("buildkit")
-    address = f"unix://{folder}/buildkitd.sock"
-    flags = (f"--root={folder}/data", f"--addr={address}", "--oci-worker=true", "--containerd-worker=false")
-    ask = ["buildctl", "--addr", address, "debug", "workers"]
-    path = ":".join(map(str, (*programs, os.environ["PATH"])))
-    with (folder / "log").open("wb") as log, contextlib.ExitStack() as stack:
-        command = [shutil.which("buildkitd", path=path) or "buildkitd", *flags]
-        process = stack.enter_context(subprocess.Popen(command, stdout=log, stderr=log))
-        stack.callback(unmount, folder)
-        stack.callback(process.wait)
-        stack.callback(process.terminate)
-        ask[0] = shutil.which("buildctl", path=path) or "buildctl"
-        readiness.until(lambda: not subprocess.run(ask, capture_output=True, check=False).returncode, what="buildkitd")
+    with buildkit.running(tmp_path_factory.mktemp("buildkit")) as address:
         yield address
 
 
@@ -247,10 +237,3 @@ async def benches(
             )
 
         yield make
-
-
-def unmount(folder: Path) -> None:
-    """What a builder's storage still holds mounted."""
-    found = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
-    for place in reversed([place for place in found if place.startswith(f"{folder}/")]):
-        subprocess.run(["umount", "--lazy", place], check=False)

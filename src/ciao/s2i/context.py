@@ -21,6 +21,9 @@ FILES = "files/"
 MODULES = "modules/"
 """Below it is what the runner puts on the path of imports."""
 
+SMALL = 64 * 1024
+"""Characters of a cell up to which looking for secrets takes no time."""
+
 LARGE = 1024 * 1024
 """Characters of a cell above which its size is looked at even if nothing goes with it."""
 
@@ -51,7 +54,10 @@ async def gather(spec: JobSpec, settings: Settings, tell: Tell, *, here: bool = 
 
     ``here``: it stays on this machine, so that size, secrets and compiled modules are no matter.
     """
-    context, notices = await asyncio.to_thread(_gathered, spec, settings.s2i_scan, here=here)
+    if spec.include or len(spec.code) > SMALL:
+        context, notices = await asyncio.to_thread(_gathered, spec, settings.s2i_scan, here=here)
+    else:  # another thread would cost more time than it saves
+        context, notices = _gathered(spec, settings.s2i_scan, here=here)
     for notice in notices:
         tell(notice)
     return context
@@ -76,10 +82,18 @@ def _gathered(spec: JobSpec, policy: str, *, here: bool) -> tuple[Context, list[
         notices += found.notices
         places += [f"credentials in {path}" for path in found.credentials]
     if not here and policy != "off":
-        notices += _secrets(code, included, places, block=policy == "block")
+        notices += _secrets(code, included, places + _in_variables(spec), block=policy == "block")
     runner = (Entry(path=path, source=text.encode()) for path, text in runner_sources().items())
     entries = tuple(sorted((code, *runner, *included), key=lambda entry: entry.path))
     return Context(entry=code.path, entries=entries), notices
+
+
+def _in_variables(spec: JobSpec) -> list[str]:
+    """Variables are part of the pods, which the namespace reads."""
+    from ciao.s2i.scanning import scan
+
+    lines = {name: f"{name}='{value}'".encode() for name, value in spec.env.items()}
+    return [f"{found.kind} in %env.{name}" for name, line in lines.items() for found in scan(line)]
 
 
 def _secrets(code: Entry, included: tuple[Entry, ...], places: list[str], *, block: bool) -> Iterator[Notice]:

@@ -68,6 +68,13 @@ async def test_a_secret_is_told_by_place_and_kind_and_never_shown(notebook: Path
     assert SECRET not in text
 
 
+async def test_a_secret_in_a_variable_is_told_too(notebook: Path, tmp_path: Path) -> None:
+    told = Told()
+    job = JobSpec(**{**vars(of(notebook)), "env": {"DB_PASSWORD": SECRET, "EPOCHS": "3"}})
+    await gather(job, settings(tmp_path), told)
+    assert [text.partition(":")[0] for text in told] == ["what is sent has a password in %env.DB_PASSWORD"]
+
+
 async def test_a_file_of_credentials_that_was_named_is_told(notebook: Path, tmp_path: Path) -> None:
     told = Told()
     (notebook.parent / ".env").write_text("")

@@ -160,7 +160,7 @@ def _names(pattern: re.Pattern[str], path: str) -> bool:
     pathspec's expressions go on below a folder, whose slash is their group ``ps_d``.
     """
     if "ps_d" not in pattern.groupindex:
-        return pattern.search(path) is not None
+        return pattern.search(path.rstrip("/")) is not None  # data/** is all in data, and not data itself
     return any(match.end("ps_d") in (-1, len(path)) for match in pattern.finditer(path))
 
 
@@ -177,6 +177,8 @@ def _read(path: str) -> Patterns:
 def _parsed(line: str) -> Iterable[Pattern]:
     from pathspec import GitIgnoreSpec
 
+    if line.endswith("/**/"):
+        line += "*/"  # the folders below one, which pathspec reads as that one
     try:
         return GitIgnoreSpec.from_lines([line]).patterns
     except ValueError:

@@ -68,11 +68,14 @@ RULES = {
     "sub/.gitignore": "!b.log\n*.tmp\n/top\n",
     "sub/deep/.gitignore": "!x.tmp\ntop\n",
     "odd/.gitignore": "*\n!*.py\n!*/\n",
+    "papers/.gitignore": "raw/**\n!raw/**/\n!raw/**/*.md\nold/**\n",
 }
 FILES = [
     "a.log", "keep.log", "b.log", "build/x", "src/build/x", "data/raw", "data/a/raw", "data/a/b/raw/x", "#odd",
     "trailing", "sub/a.log", "sub/b.log", "sub/x.tmp", "sub/top", "sub/deep/top", "sub/deep/x.tmp", "sub/deep/y.tmp",
-    "sub/only", "other/sub/only", "odd/x.py", "odd/x.txt", "odd/d/y.py", "odd/d/y.txt",
+    "sub/only",
+    "papers/raw/a/b/x.md", "papers/raw/a/b/x.txt", "papers/raw/y.md", "papers/old/a/z",
+    "other/sub/only", "odd/x.py", "odd/x.txt", "odd/d/y.py", "odd/d/y.txt",
 ]  # fmt: skip
 
 

@@ -185,10 +185,10 @@ def test_words_in_the_name_of_an_image_say_nothing() -> None:
 
 
 def test_the_operators_init_container_is_not_ours() -> None:
-    pod = waiting("", pinned("torch:1"))
-    state = {"waiting": {"reason": "ErrImagePull", "message": NOT_THERE.replace("{image}", "init:1")}}
-    pod["status"]["initContainerStatuses"] = [{"name": "init-pytorch", "image": "init:1", "state": state}]
-    assert why(pod).words == "the registry has no image init:1"
+    pod, image = waiting("", pinned("torch:1")), f"init@sha256:{64 * '1'}"
+    state = {"waiting": {"reason": "ErrImagePull", "message": NOT_THERE.replace("{image}", image)}}
+    pod["status"]["initContainerStatuses"] = [{"name": "init-pytorch", "image": image, "state": state}]
+    assert why(pod).words == f"the registry has no image {image}"
 
 
 def test_a_containerd_that_has_no_image_volumes_is_told_with_the_way_out() -> None:

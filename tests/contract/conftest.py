@@ -12,7 +12,7 @@ import pytest
 from fakes.local import backend, job, run, settings, spec
 from fakes.processes import left_of
 
-pytest.register_assert_rewrite("contract.backend")
+pytest.register_assert_rewrite("contract.backend", "contract.s2i")
 
 __all__ = ["backend", "job", "run", "settings", "spec"]
 

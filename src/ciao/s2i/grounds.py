@@ -80,6 +80,6 @@ class Grounds:
 
     @property
     def _folder(self) -> Path:
-        from ciao.s2i.including.words import notebook_folder
+        from ciao.s2i.including.folder import notebook_folder
 
         return notebook_folder(self.spec)

@@ -194,7 +194,7 @@ REFUSED = [
         "s2i: {provider: buildha}",
         (
             "~/config.yaml: s2i.provider is 'buildha', but must be auto, append, imagevolume, configmap, buildah, "
-            "podman, docker, s2i, kaniko, buildkit, cluster-buildkit or cluster-kaniko. Did you mean buildah?"
+            "podman, docker, s2i, kaniko, buildkit, cluster-buildkit, cluster-kaniko or tekton. Did you mean buildah?"
         ),
     ),
     (

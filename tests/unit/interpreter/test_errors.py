@@ -23,11 +23,11 @@ OF_A_ROLE = (
 )
 STRATEGIES = (
     "auto, append, imagevolume, configmap, buildah, podman, docker, s2i, kaniko, buildkit, "
-    "cluster-buildkit or cluster-kaniko"
+    "cluster-buildkit, cluster-kaniko or tekton"
 )
 BUILDERS = (
     "Write %s2i=buildah before it; what builds one is buildah, podman, docker, s2i, kaniko, "
-    "buildkit, cluster-buildkit or cluster-kaniko"
+    "buildkit, cluster-buildkit, cluster-kaniko or tekton"
 )
 IN_QUOTES = 'Write it in quotes, such as %patch="{spec: {nodeSelector: {disk: ssd}}}"'
 OWN_CELL = "Run it in a cell of its own: below its magic lines a job cell is Python"

@@ -73,11 +73,10 @@ def test_too_little_memory_is_told_with_the_limit(ended: Ended) -> None:
 def test_the_line_that_says_it_is_the_message_and_the_rest_is_below() -> None:
     lines = [
         "RUN ls /x",
-        "error building image: error building stage: failed to execute command: waiting for process to exit: exit"
-        " status 2",
+        "error building image: error building stage: failed to execute command: waiting for process to exit: code 2",
     ]
     error = failed(Ended(code=1), lines, builder=KANIKO)
-    assert error.message == "cluster-kaniko could not build the image: exit status 2"
+    assert error.message == "cluster-kaniko could not build the image: code 2"
     assert error.hint.startswith("The end of its log:\n    RUN ls /x\n")
 
 

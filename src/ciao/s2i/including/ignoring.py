@@ -29,7 +29,7 @@ JUNK = (
     ".git", ".hg", ".svn", ".bzr", "CVS", ".jj",
     "__pycache__", "*.pyc", "*.pyo", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", ".tox", ".nox",
     "*.egg-info", ".eggs", ".venv", "venv", "node_modules",
-    "*.ipynb", ".ipynb_checkpoints", ".virtual_documents", ".Trash-*", "lost+found",
+    "*.ipynb", ".ipynb_checkpoints", ".virtual_documents", ".jupyter", ".ciao", ".cache", ".Trash-*", "lost+found",
     ".DS_Store", "Thumbs.db", "desktop.ini", ".idea", ".vscode", "*~", ".~*", ".*.sw[a-p]", ".#*", ".nfs*",
     Verdict.CIAOIGNORE, Verdict.GITIGNORE, ".gitattributes", ".gitmodules",
 )  # fmt: skip
@@ -41,7 +41,8 @@ CREDENTIALS = (
     "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "id_ecdsa_sk", "id_ed25519_sk", ".ssh", ".gnupg",
     "kubeconfig", "*.kubeconfig", "kubeconfig.y*ml", ".kube", ".aws", ".azure", ".gcloud", ".docker", ".dockercfg",
     ".netrc", "_netrc", ".pypirc", ".pgpass", ".my.cnf", ".git-credentials", ".htpasswd", ".boto", ".s3cfg",
-    "application_default_credentials.json", "kaggle.json",
+    "application_default_credentials.json", "client_secret*.json", "credentials.json", "kaggle.json", ".kaggle",
+    "secrets.json", "secrets.toml", "secrets.y*ml", ".databrickscfg", ".npmrc", ".vault-token", "*.ovpn", ".config",
 )  # fmt: skip
 """Names under which programs keep what lets somebody in."""
 

@@ -35,6 +35,13 @@ def test_notebooks_go_along_only_if_they_are_named(tree: Tree, included: Include
         included("*.ipynb")
 
 
+def test_a_home_folder_does_not_send_jobs_caches_and_logins(tree: Tree, included: Include) -> None:
+    tree(dict.fromkeys([".ciao/config.yaml", ".cache/huggingface/token", ".config/gh/hosts.yml", "a.py"], ""))
+    found = included(".")
+    assert names(found) == ["a.py"]
+    assert [notice.text for notice in found.notices] == ["%include=. leaves out what looks like credentials: .config"]
+
+
 def test_credentials_are_left_out_and_told(tree: Tree, included: Include) -> None:
     key = "-----BEGIN PRIVATE KEY-----\n"
     secret = [

@@ -67,10 +67,10 @@ def _words(error: BaseException, access: Access) -> Words:
 
 
 def _no_connection(error: ClientConnectorError, access: Access) -> Words:
+    if isinstance(error, ClientConnectorCertificateError):  # in older aiohttp it has no other cause
+        return _untrusted(error.certificate_error)
     cause = error.os_error
     match error:
-        case ClientConnectorCertificateError():
-            return _untrusted(error.certificate_error)
         case ClientConnectorSSLError():
             return f"speaks no TLS that we know: {_reason(cause)}", "Correct the server in the kubeconfig"
         case ClientProxyConnectionError():

@@ -98,6 +98,17 @@ def test_a_description_tells_how_the_code_came(kernel: Kernel, repository: str) 
     assert re.search(r"code\s+in the image \(append\)", told), told
 
 
+def test_a_plan_names_the_image_and_pushes_nothing(
+    kernel: Kernel, room: Room, cluster: Cluster, repository: str
+) -> None:
+    there, served = room.left(), Served.now(cluster)
+    ran = kernel.run(f"%%ciao plan\n{HEAD}print('planned for', '{repository}')\n")
+    shown = f"{ran.stdout}{ran.results}{ran.status}"
+    assert re.search(rf"image: \S+/{repository}@sha256:[0-9a-f]{{64}}", shown), ran
+    assert "ConfigMap" not in shown
+    assert (room.left(), served.pushes()) == (there, 0)
+
+
 @pytest.mark.parametrize("kind", ["PyTorchJob", "TrainJob"])
 def test_the_failure_of_a_cell_in_an_image_has_the_cells_lines(kernel: Kernel, kind: str) -> None:
     body = "def train():\n    raise ValueError('no data')\n\ntrain()\n"

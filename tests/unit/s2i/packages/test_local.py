@@ -91,16 +91,17 @@ async def test_what_cannot_be_installed_leaves_nothing(shop: Shop) -> None:
 
 
 async def test_what_no_job_has_used_for_long_goes_and_what_one_points_to_stays(shop: Shop) -> None:
-    for name in ("old", "used", "new"):
+    for name in ("again", "old", "used", "new"):
         shop.has(name)
-    old, used = await made(shop, "old"), await made(shop, "used")
+    again, old, used = await made(shop, "again"), await made(shop, "old"), await made(shop, "used")
     job = shop.root / "home" / "jobs" / "pytorch-x2v9q" / "code"
     job.mkdir(parents=True)
     (job / "site").symlink_to(used)
-    for folder in (old, used):
+    for folder in (again, old, used):
         os.utime(folder, (time.time() - 999,) * 2)
+    await made(shop, "again")
     new = await made(shop, "new", keep_for=100.0)
-    assert [folder.exists() for folder in (old, used, new)] == [False, True, True]
+    assert [folder.exists() for folder in (again, old, used, new)] == [True, False, True, True]
 
 
 async def test_a_home_that_cannot_be_written_is_told(shop: Shop) -> None:

@@ -100,7 +100,7 @@ def _kaniko(order: Order, folder: str, told: str) -> list[str]:
 
 BUILDKIT = Builder(
     name="cluster-buildkit",
-    image="docker.io/moby/buildkit:v0.32.2-rootless",
+    image="docker.io/moby/buildkit:v0.34.2-rootless",
     folder="/ciao/build",
     needs="rootless BuildKit needs seccomp Unconfined, to make namespaces of its own",
     level="privileged",

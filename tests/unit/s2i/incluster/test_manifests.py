@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from ciao.s2i.incluster.builders import BUILDERS
 from ciao.s2i.incluster.manifests import Place, config_map, run_of, secret
@@ -128,3 +130,9 @@ def test_who_builds_with_tekton_needs_rights_on_its_runs_and_on_no_jobs() -> Non
     names = {right.name for right in rights("tekton")}
     assert "taskruns.tekton.dev" in names
     assert "jobs.batch" not in names
+
+
+def test_the_page_shows_the_role_and_the_images() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "building-in-the-cluster.md").read_text()
+    assert yaml.safe_load(page.partition("```yaml\n")[2].partition("```")[0]) == role()
+    assert all(f"`{builder.image}`" in page for builder in BUILDERS.values())

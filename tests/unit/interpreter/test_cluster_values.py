@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from ciao.backends.kubeflow.pods import CODE, WORK
+from ciao.backends.kubeflow.pods import WORK
 from ciao.interpreter import cluster_values as values
 from ciao.interpreter.values import BadValue
-from ciao.model import Elastic, SecretKey, Volume
+from ciao.model import CODE, Elastic, SecretKey, Volume
 
 namespace = values.kubernetes_name("a namespace", example="%namespace=team-a", most=63, dots=False)
 VOLUME = "Write CLAIM:/path, or node:/folder:/path for a folder of the node; :ro at its end forbids writing"

@@ -15,8 +15,9 @@ import stat
 import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
-from typing import IO, NoReturn, Protocol
+from typing import IO, NoReturn
 
 from ciao.errors import BundleError
 from ciao.s2i.layer import Entry, Layer
@@ -33,10 +34,6 @@ _PIECE = 1024**2
 _MTIME = 315532800  # 1980-01-01: a zip, which some tools make of installed packages, knows nothing earlier
 _LEVEL = 1  # of gzip: three times as fast as 6 for a sixth more bytes, on installed packages
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
-class _Sink(Protocol):
-    def write(self, piece: bytes, /) -> object: ...
 
 
 def pack(entries: Iterable[Entry], *, folder: Path | None = None, compress: bool = False) -> Layer:
@@ -58,18 +55,22 @@ def pack(entries: Iterable[Entry], *, folder: Path | None = None, compress: bool
 
 def _written(placed: Mapping[tuple[str, ...], Entry | None], blob: _Blob, *, compress: bool) -> str:
     """The tar goes into the blob; returns its digest."""
+    if not compress:
+        for piece in _tar(placed):
+            blob.write(piece)
+        return blob.digest
     tar = hashlib.sha256()
-    sink: _Sink = gzip.GzipFile("", "wb", _LEVEL, blob, mtime=0) if compress else blob
-    for path in sorted(placed):
-        for piece in _member("/".join(path), placed[path]):
+    with gzip.GzipFile("", "wb", _LEVEL, blob, mtime=0) as sink:
+        for piece in _tar(placed):
             tar.update(piece)
             sink.write(piece)
-    end = bytes(2 * tarfile.BLOCKSIZE)
-    tar.update(end)
-    sink.write(end)
-    if isinstance(sink, gzip.GzipFile):
-        sink.close()
     return f"sha256:{tar.hexdigest()}"
+
+
+def _tar(placed: Mapping[tuple[str, ...], Entry | None]) -> Iterator[bytes]:
+    for path in sorted(placed):
+        yield from _member("/".join(path), placed[path])
+    yield bytes(2 * tarfile.BLOCKSIZE)
 
 
 def _placed(entries: Iterable[Entry]) -> Mapping[tuple[str, ...], Entry | None]:
@@ -113,38 +114,45 @@ def _parts(path: str) -> tuple[str, ...]:
 
 def _member(path: str, entry: Entry | None) -> Iterator[bytes]:
     """One member of the tar; a folder if there is no entry."""
-    info = tarfile.TarInfo(path)
-    info.mtime = _MTIME
     if entry is None:
-        info.type, info.mode = tarfile.DIRTYPE, 0o755
-        yield _header(info)
+        yield _header(path, tarfile.DIRTYPE, 0o755, 0)
         return
-    info.mode = 0o755 if entry.executable else 0o644
+    mode = 0o755 if entry.executable else 0o644
     if isinstance(entry.source, bytes):
-        info.size = len(entry.source)
-        yield _header(info)
+        size = len(entry.source)
+        yield _header(path, tarfile.REGTYPE, mode, size)
         yield entry.source
+        yield _padding(size)
     else:
-        yield from _file(info, entry.source)
-    yield bytes(-info.size % tarfile.BLOCKSIZE)
+        yield from _file(path, mode, entry.source)
 
 
-def _header(info: tarfile.TarInfo) -> bytes:
-    """Plain USTAR, preceded by an extended one only for a name that does not fit or is not ASCII."""
+@lru_cache(maxsize=256)
+def _header(path: str, kind: bytes, mode: int, size: int) -> bytes:
+    """Plain USTAR, preceded by an extended one only for a name that does not fit or is not ASCII.
+
+    Kept, because the runner is in every layer, and making the headers of its files takes longer than all else.
+    """
+    info = tarfile.TarInfo(path)
+    info.type, info.mode, info.size, info.mtime = kind, mode, size, _MTIME
     return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
 
 
-def _file(info: tarfile.TarInfo, path: Path) -> Iterator[bytes]:
+def _padding(size: int) -> bytes:
+    return bytes(-size % tarfile.BLOCKSIZE)
+
+
+def _file(path: str, mode: int, source: Path) -> Iterator[bytes]:
     try:
-        with _opened(path) as file:
+        with _opened(source) as file:
             before = os.fstat(file.fileno())
             if not stat.S_ISREG(before.st_mode):
-                raise BundleError(f"{path} is no plain file", hint="Include plain files and folders only")
-            info.size = before.st_size
-            yield _header(info)
-            yield from _pieces(file, before, path)
+                raise BundleError(f"{source} is no plain file", hint="Include plain files and folders only")
+            yield _header(path, tarfile.REGTYPE, mode, before.st_size)
+            yield from _pieces(file, before, source)
+            yield _padding(before.st_size)
     except OSError as error:
-        raise _unreadable(path, error) from None
+        raise _unreadable(source, error) from None
 
 
 def _pieces(file: IO[bytes], before: os.stat_result, path: Path) -> Iterator[bytes]:
@@ -193,6 +201,11 @@ class _Blob:
             self._refuse(error)
         return len(piece)
 
+    @property
+    def digest(self) -> str:
+        """Of all that was written so far."""
+        return f"sha256:{self._hash.hexdigest()}"
+
     def flush(self) -> None:
         """Part of what gzip expects of a file."""
 
@@ -205,8 +218,7 @@ class _Blob:
             except OSError as error:
                 self._refuse(error)
             content = Path(self._file.name)
-        digest = f"sha256:{self._hash.hexdigest()}"
-        return Layer(media_type=media_type, digest=digest, diff_id=diff_id, size=self._size, content=content)
+        return Layer(media_type=media_type, digest=self.digest, diff_id=diff_id, size=self._size, content=content)
 
     def discard(self) -> None:
         if self._file is not None:

@@ -161,10 +161,10 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
     path.write_bytes(b"1" * 1000)
     header = layers._header
 
-    def meanwhile(info: tarfile.TarInfo) -> bytes:
+    def meanwhile(path_in_it: str, kind: bytes, mode: int, size: int) -> bytes:
         path.write_bytes({"grows": b"1" * 1001, "shrinks": b"1" * 999, "is rewritten": b"2" * 1000}[change])
         os.utime(path, (1, 1))
-        return header(info)
+        return header(path_in_it, kind, mode, size)
 
     monkeypatch.setattr(layers, "_header", meanwhile)
     with pytest.raises(BundleError, match=r"growing\.log changed while it was read"):

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
+from pathlib import Path
+
+import pytest
 
 from ciao.commands.images import Images, Pruned
+from ciao.errors import BackendError
+from ciao.frontends.command import answer
 from ciao.frontends.display import page, pushed
 from ciao.s2i.images import Pushed
 from ciao.s2i.registry.base import Reference
+from ciao.session import Session
+from ciao.settings import Settings
+from fakes.backend import Scripted
+from fakes.registry import FakeRegistry
 
 WHERE = Reference(host="registry.example", repository="team/ciao")
 NOW = 1_000_000.0
@@ -62,3 +72,16 @@ def test_nothing_to_remove_is_told_with_the_age() -> None:
     found = Pruned(where=WHERE, images=(), kept=1, strange=0, span=14 * 86400, done=False)
     text = page.text(pushed.pruned(found, now=NOW))
     assert text == "Every image in registry.example/team/ciao is needed, or was used in the last 14 d\n1 more stays"
+
+
+def test_a_cell_lists_them_and_removes_none_where_no_cluster_is_known(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, s2i_registry="registry.example/team", kubeconfig=tmp_path / "none")
+    session = Session(settings, backends={"local": Scripted()})
+    vars(session).update(_registry=FakeRegistry())
+    assert answer("images", session).text.splitlines() == [
+        "No images in registry.example/team/ciao yet",
+        "which jobs need them is not known: no cluster is known here",
+    ]
+    assert json.loads(answer("images --json", session).text) == []
+    with pytest.raises(BackendError, match="no cluster is known here"):
+        answer("images prune --yes", session)

@@ -80,14 +80,14 @@ class _Rule:
 
     kind: str
     marks: tuple[bytes, ...]
-    pattern: re.Pattern[bytes]
+    pattern: bytes
     real: Callable[[bytes], bool]
     small: bool = False
     alone: bool = False
 
 
 def _rule(kind: str, marks: str, pattern: str, real: Callable[[bytes], bool]) -> _Rule:
-    return _Rule(kind=kind, marks=tuple(marks.encode().split()), pattern=re.compile(pattern.encode()), real=real)
+    return _Rule(kind=kind, marks=tuple(marks.encode().split()), pattern=pattern.encode(), real=real)
 
 
 _START = r"(?<![A-Za-z0-9_-])"
@@ -131,7 +131,7 @@ _BARE = r"[ \t]{0,4}[:=][ \t]{0,4}([a-z0-9+/=~-]{16,200})[ \t\r]{0,4}(?=\n|\Z)"
 
 
 def _named(kind: str, word: str, value: str, real: Callable[[bytes], bool], *, alone: bool = False) -> _Rule:
-    pattern = re.compile((re.escape(word) + value).encode())
+    pattern = (re.escape(word) + value).encode()
     return _Rule(kind=kind, marks=(word.encode(),), pattern=pattern, real=real, small=True, alone=alone)
 
 
@@ -165,7 +165,7 @@ def _places(rule: _Rule, content: bytes, small: bytes) -> Iterator[int]:
     text = small if rule.small else content
     if not any(mark in text for mark in rule.marks):
         return
-    for match in rule.pattern.finditer(text):
+    for match in re.finditer(rule.pattern, text):  # compiled, and kept, only now: most are never needed
         if rule.alone and not _BEFORE.search(content[max(0, match.start() - 101) : match.start()]):
             continue
         start, end = match.span(match.lastindex or 0)

@@ -129,4 +129,4 @@ def test_no_text_takes_more_than_its_length_in_time(piece: str) -> None:
 
 def test_no_pattern_repeats_without_an_end() -> None:
     for rule in RULES:
-        assert not re.search(rb"(?<!\\)[*+](?![^\[]*\])|\{\d+,\}", rule.pattern.pattern), rule
+        assert not re.search(rb"(?<!\\)[*+](?![^\[]*\])|\{\d+,\}", rule.pattern), rule

@@ -24,7 +24,7 @@ Benches = Callable[..., "Bench"]
 pytestmark = [pytest.mark.builders, pytest.mark.timeout(900)]  # the first one waits until they are built
 
 ALL = ("buildah", "podman", "docker", "buildkit", "kaniko", "s2i")
-DOCKERFILES = ALL[:-1]
+ALONE = ALL[:-1]
 PIP = """#!/bin/sh
 if [ "$1" = -c ]; then mkdir -p /ciao/site && cp -R /ciao/prefix/lib/python3.11/site-packages/. /ciao/site/; exit; fi
 [ "$*" != "${*#-m pip install}" ] || exit 1
@@ -33,7 +33,7 @@ cp /ciao/packages/requirements.txt /ciao/prefix/lib/python3.11/site-packages/thi
 """
 """A Python for an image without one: it does what pip does to a prefix."""
 every = pytest.mark.parametrize("tool", ALL)
-with_dockerfile = pytest.mark.parametrize("tool", DOCKERFILES)
+builder = pytest.mark.parametrize("tool", ALONE)
 
 
 @every
@@ -65,7 +65,7 @@ async def test_the_image_has_the_code_byte_for_byte_on_an_unchanged_base(tool: s
     assert bench.scratch == []
 
 
-@with_dockerfile
+@every
 async def test_a_dockerfile_of_the_users_is_built_first_and_keeps_its_user(tool: str, benches: Benches) -> None:
     bench = benches(tool)
     bench.write(
@@ -86,7 +86,7 @@ async def test_a_dockerfile_of_the_users_is_built_first_and_keeps_its_user(tool:
     assert any("made.txt" in news.step for news in bench.told if isinstance(news, Packing))
 
 
-@with_dockerfile
+@builder
 async def test_a_line_that_fails_is_shown_with_its_output_and_a_way_out(tool: str, benches: Benches) -> None:
     bench = benches(tool)
     bench.write(Dockerfile=f"FROM {bench.base}\nRUN echo the frobnicator is missing >&2; exit 7\n")
@@ -98,7 +98,7 @@ async def test_a_line_that_fails_is_shown_with_its_output_and_a_way_out(tool: st
     assert (bench.left(), bench.scratch) == ([], [])
 
 
-@with_dockerfile
+@builder
 async def test_an_interrupt_in_the_middle_of_a_build_leaves_nothing(tool: str, benches: Benches) -> None:
     bench = benches(tool)
     bench.write(Dockerfile=f"FROM {bench.base}\nRUN echo begun; exec sleep 271828\n")
@@ -114,7 +114,7 @@ async def test_an_interrupt_in_the_middle_of_a_build_leaves_nothing(tool: str, b
     assert bench.mounts() == []
 
 
-@with_dockerfile
+@builder
 async def test_an_interrupt_in_the_copying_of_the_code_leaves_nothing(tool: str, benches: Benches) -> None:
     bench = benches(tool)
     build = asyncio.create_task(bench.build(bench.spec()))
@@ -125,7 +125,7 @@ async def test_an_interrupt_in_the_copying_of_the_code_leaves_nothing(tool: str,
     assert bench.scratch == []
 
 
-@with_dockerfile
+@builder
 async def test_the_settings_user_may_push(tool: str, benches: Benches, registries: Registries) -> None:
     bench = benches(tool, registries.htpasswd())
     (image,) = (await bench.build(bench.spec())).images.values()
@@ -133,7 +133,7 @@ async def test_the_settings_user_may_push(tool: str, benches: Benches, registrie
     assert bench.scratch == []
 
 
-@with_dockerfile
+@builder
 async def test_a_wrong_password_is_told_without_being_shown(
     tool: str, benches: Benches, registries: Registries, capfd: pytest.CaptureFixture[str]
 ) -> None:

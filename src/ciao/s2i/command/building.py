@@ -133,6 +133,12 @@ class Building:
             raise self._untold(order)
         return digest
 
+    async def user_of(self, image: str) -> str:
+        """Whose an image of this machine is."""
+        tool = self.found.tool
+        argv = (self.found.programs[tool.programs[0][0]], *tool.user, image)
+        return "".join(await self.steps([Step(what=f"{tool.name}: looking at {image}", argv=argv)]))
+
     async def steps(self, steps: Sequence[Step]) -> Sequence[str]:
         """Run them, one after another. Returns what the last of them said. Raises BundleError for one that fails."""
         lines: Sequence[str] = ()

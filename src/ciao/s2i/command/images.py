@@ -46,6 +46,7 @@ class Images:
         if self.dockerfile is not None:
             below = await self._of_user(self.dockerfile, below, platform)
         if self.building.found.assembles:
+            user = user if self.dockerfile is None else await self.building.user_of(below)
             return await self._assembled(below, platform, user)
         text = written(below, self.command, about=self.about, packages=self.packages)
         return await self._pushed(text, platform)

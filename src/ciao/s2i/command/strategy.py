@@ -45,7 +45,7 @@ class Command:
         """The names of the images; a builder decides about their digests."""
         find(self.name, self._environ)
         into = repository(self._settings)
-        _dockerfile(spec, self.name)
+        _dockerfile(spec)
         context = await gather(spec, self._settings, lambda _: None)
         image = pulled(replace(into, tag="planned"), self._settings)
         return Pinned(entry=context.entry, images=dict.fromkeys(_names(target), image), strategy=self.name)
@@ -53,7 +53,7 @@ class Command:
     async def build(self, spec: JobSpec, job: Job, target: Target, tell: Tell) -> Pinned:  # noqa: ARG002 # the seam's
         """One image a base. Raises BundleError with the end of what the tool said."""
         found = find(self.name, self._environ)
-        dockerfile = _dockerfile(spec, self.name)
+        dockerfile = _dockerfile(spec)
         bases = await self._bases(target, tell)
         async with scratch(self._environ) as folder:
             building = Building.of(found, self._settings, self._environ, folder, tell)
@@ -111,15 +111,11 @@ def _names(target: Target) -> Sequence[str]:
     return target.bases
 
 
-def _dockerfile(spec: JobSpec, tool: str) -> Path | None:
-    """The user's own. Raises BundleError if it is not there, or if the tool takes none."""
+def _dockerfile(spec: JobSpec) -> Path | None:
+    """The user's own. Raises BundleError if it is not there."""
     if spec.dockerfile is None:
         return None
     path = notebook_folder(spec) / spec.dockerfile
-    if tool == "s2i":
-        raise BundleError(
-            "s2i builds no Dockerfile", hint="Use %s2i=docker, buildah or podman, or leave dockerfile= out"
-        )
     if not path.is_file():
         raise BundleError(f"there is no Dockerfile {path}", hint="dockerfile= is relative to the notebook's folder")
     return path

@@ -79,8 +79,9 @@ class Tool:
     ``listing`` are words of a call that lists the containers in which builds work, and ``removing`` of one that removes
     one of them, for tools that leave them behind when they are ended.
     ``check`` is the reason, from the environment, why it cannot work here, or nothing. ``driver`` are words of a call
-    that tells how it stores layers. ``stores``: it keeps images on this machine, by name. ``daemon``: whose settings
-    decide about certificates and plain HTTP, empty for a tool that is told by flags.
+    that tells how it stores layers, ``user`` of one that tells whose an image of this machine is, by its name.
+    ``stores``: it keeps images on this machine, by name. ``daemon``: whose settings decide about certificates and plain
+    HTTP, empty for a tool that is told by flags.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Tool:
     clean: Steps = nothing
     check: Callable[[Mapping[str, str]], str] = lambda _: ""
     driver: tuple[str, ...] = ()
+    user: tuple[str, ...] = ()
     listing: tuple[str, ...] = ()
     removing: tuple[str, ...] = ()
     stores: bool = False

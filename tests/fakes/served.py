@@ -28,9 +28,9 @@ class Served:
         log = cluster.layout.logs / f"{registry}.log"
         return cls(log=log, begins=log.stat().st_size)
 
-    def pushes(self) -> int:
+    def pushes(self, repository: str) -> int:
         """How often something was put there."""
-        return self._text().count('"PUT /v2/')
+        return self._text().count(f'"PUT /v2/{repository}/')
 
     def to_nodes(self, repository: str = "") -> dict[str, int]:
         """Bytes by digest, of one repository or of all."""

@@ -145,5 +145,5 @@ def test_an_api_server_that_drops_them_is_found_out_before_anything_is_made(
     assert name == "CreateRefused"
     assert " has no image volumes: it would run the pods without the code. Use" in value
     assert "Use %s2i=append or %s2i=configmap." in text
-    assert (room.left(), served.pushes()) == (before, 0)
+    assert (room.left(), served.pushes(f"{room.kubectl.namespace}/ciao")) == (before, 0)
     succeeded(kernel.run(HEAD.replace("imagevolume", "append") + "print('by another way')\n"))

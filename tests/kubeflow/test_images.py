@@ -106,7 +106,7 @@ def test_a_plan_names_the_image_and_pushes_nothing(
     shown = f"{ran.stdout}{ran.results}{ran.status}"
     assert re.search(rf"image: \S+/{repository}@sha256:[0-9a-f]{{64}}", shown), ran
     assert "ConfigMap" not in shown
-    assert (room.left(), served.pushes()) == (there, 0)
+    assert (room.left(), served.pushes(repository)) == (there, 0)
 
 
 @pytest.mark.parametrize("kind", ["PyTorchJob", "TrainJob"])

@@ -58,6 +58,17 @@ async def test_who_stops_to_wait_ends_all_that_it_started(tmp_path: Path) -> Non
     assert not [pid for pid in pids if alive(pid)]
 
 
+async def test_it_is_asked_first_and_may_take_away_what_it_made(tmp_path: Path) -> None:
+    (tmp_path / "mount").touch()
+    task, _ = await begun(
+        "trap 'rm mount; exit 1' TERM; echo $$; echo $$; while :; do sleep 0.01; done", tmp_path, grace=10
+    )
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert os.listdir(tmp_path) == []  # noqa: PTH208  # in a coroutine
+
+
 async def test_one_that_will_not_end_is_killed_with_what_it_started(tmp_path: Path) -> None:
     task, pids = await begun(
         "trap '' TERM; (trap '' TERM; sleep 600) & echo $!; echo $$; while :; do wait; done", tmp_path
@@ -68,7 +79,7 @@ async def test_one_that_will_not_end_is_killed_with_what_it_started(tmp_path: Pa
     assert not [pid for pid in pids if alive(pid)]
 
 
-async def begun(script: str, folder: Path) -> tuple[asyncio.Task[tuple[str, ...]], list[int]]:
+async def begun(script: str, folder: Path, grace: float = 0.05) -> tuple[asyncio.Task[tuple[str, ...]], list[int]]:
     """Once it has told two numbers of processes."""
     pids: asyncio.Queue[int] = asyncio.Queue()
     task = asyncio.create_task(
@@ -77,7 +88,7 @@ async def begun(script: str, folder: Path) -> tuple[asyncio.Task[tuple[str, ...]
             environ=ENVIRON,
             folder=folder,
             heard=lambda line: pids.put_nowait(int(line)),
-            grace=0.05,
+            grace=grace,
         )
     )
     async with asyncio.timeout(10):

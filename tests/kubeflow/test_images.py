@@ -173,6 +173,28 @@ def test_launcher_and_workers_of_mpi_have_the_code_in_their_images(kernel: Kerne
     assert [f"rank {i} of 2" in ran.stdout for i in (0, 1)] == [True, True]
 
 
+MEETING = """import os, shutil, socket, time
+print(os.environ["CIAO_REPLICA"], "has mpirun:", bool(shutil.which("mpirun")), flush=True)
+port = int(os.environ["MASTER_PORT"])
+if os.environ["RANK"] == "0":
+    socket.create_server(("", port)).accept()
+while os.environ["RANK"] == "1":
+    try:
+        socket.create_connection((os.environ["MASTER_ADDR"], port))
+        break
+    except OSError:
+        time.sleep(0.1)
+"""
+"""The job ends with its master, and that when the worker is there."""
+
+
+def test_each_role_may_have_an_image_of_its_own(kernel: Kernel, image: Images) -> None:
+    head = f"%framework=pytorch\n%master=1\n%worker=1;%image={image('openmpi')}\n"
+    ran = kernel.run(head + MEETING)
+    succeeded(ran)
+    assert all(line in ran.stdout for line in ("master-0 has mpirun: False", "worker-0 has mpirun: True"))
+
+
 def test_an_interrupt_while_code_is_pushed_leaves_nothing(room: Room, image: Images) -> None:
     with stuck() as registry:
         kernel = room.launch(CIAO_S2I_REGISTRY=registry.address, CIAO_S2I_INSECURE=image("python").partition("/")[0])

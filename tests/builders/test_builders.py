@@ -39,17 +39,19 @@ builder = pytest.mark.parametrize("tool", ALONE)
 @every
 async def test_the_image_has_the_code_byte_for_byte_on_an_unchanged_base(tool: str, benches: Benches) -> None:
     bench = benches(tool)
-    spec = bench.spec("print('Grüße')\n\n")
+    bench.write(**{"run.sh": "#!/bin/sh\n", "table.csv": "a,ü\r\n"})
+    (bench.notebook / "run.sh").chmod(0o700)
+    spec = bench.spec("print('Grüße')\n\n", include=("run.sh", "table.csv"))
     bundle = await bench.build(spec)
     base, (image,) = (await resolve(bench.client, bench.base))[0], bundle.images.values()
-    files = await bench.files(image)
+    files = {path: file for path, file in (await bench.files(image)).items() if path.startswith("ciao/code/")}
     context = await gather(spec, bench.settings, lambda _: None)
-    assert {path: files[path].content for path in files if path.startswith("ciao/code/") and files[path].content} == {
-        f"ciao/code/{entry.path}": entry.source for entry in context.entries if entry.source
+    assert {path: file.content for path, file in files.items()} == {
+        f"ciao/code/{entry.path}": entry.source if isinstance(entry.source, bytes) else entry.source.read_bytes()
+        for entry in context.entries
     }
-    assert {(file.owner, oct(file.mode)) for path, file in files.items() if path.startswith("ciao/code/")} <= {
-        (0, "0o644"), (0, "0o755"),
-    }  # fmt: skip
+    assert {path for path, file in files.items() if file.mode == 0o755} == {"ciao/code/files/run.sh"}
+    assert {(file.owner, file.mode) for file in files.values()} == {(0, 0o644), (0, 0o755)}
     made = (await resolve(bench.client, image))[0]
     assert [blob.digest for blob in made.blobs][: len(base.blobs)] == [blob.digest for blob in base.blobs]
     assert made.config["config"]["Entrypoint"] == [

@@ -101,12 +101,13 @@ def test_a_description_tells_how_the_code_came(kernel: Kernel, repository: str) 
 def test_a_plan_names_the_image_and_pushes_nothing(
     kernel: Kernel, room: Room, cluster: Cluster, repository: str
 ) -> None:
-    there, served = room.left(), Served.now(cluster)
+    there, served = set(room.left()), Served.now(cluster)
     ran = kernel.run(f"%%ciao plan\n{HEAD}print('planned for', '{repository}')\n")
     shown = f"{ran.stdout}{ran.results}{ran.status}"
     assert re.search(rf"image: \S+/{repository}@sha256:[0-9a-f]{{64}}", shown), ran
     assert "ConfigMap" not in shown
-    assert (room.left(), served.pushes(repository)) == (there, 0)
+    assert set(room.left()) <= there
+    assert served.pushes(repository) == 0
 
 
 @pytest.mark.parametrize("kind", ["PyTorchJob", "TrainJob"])
@@ -198,12 +199,12 @@ def test_each_role_may_have_an_image_of_its_own(kernel: Kernel, image: Images) -
 def test_an_interrupt_while_code_is_pushed_leaves_nothing(room: Room, image: Images) -> None:
     with stuck() as registry:
         kernel = room.launch(CIAO_S2I_REGISTRY=registry.address, CIAO_S2I_INSECURE=image("python").partition("/")[0])
-        before = room.left()
+        before = set(room.left())
         request = kernel.client.execute(f"{HEAD}print('never')\n")
         assert registry.uploading.wait(60)
         kernel.interrupt()
         assert kernel.wait(request).error[0] == "KeyboardInterrupt"
-        assert room.left() == before
+        assert set(room.left()) <= before
         assert not [line for line in registry.asked if "/manifests/" in line and line.startswith("PUT")]
 
 

@@ -21,7 +21,7 @@ CERTIFICATE = "Set s2i.ca to the file of the authority that signed it"
 
 LOGIN = "The registry refused the login: look at s2i.username and s2i.password, or log in with the tool itself"
 RUN = "Look whether its daemon and the registry run"
-NO_PIP = "The base image has no pip, with which this strategy installs %package"
+NO_PIP = "Name a base image that has pip, with which this strategy installs %package"
 MAY_NOT = "This user may not do what the tool needs; in a container BUILDAH_ISOLATION=chroot may help"
 
 CAUSES: Mapping[str, str] = {

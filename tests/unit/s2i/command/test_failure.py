@@ -37,7 +37,7 @@ def test_a_signal_is_none_of_its_codes() -> None:
         ("http: server gave HTTP response to HTTPS client", "s2i.insecure"),
         ("x509: certificate signed by unknown authority", "s2i.ca"),
         ("write /x: no space left on device", "Free some space"),
-        ("/usr/bin/python3: No module named pip", "no pip"),
+        ("/usr/bin/python3: No module named pip", "that has pip"),
         ("Error during unshare(CLONE_NEWUSER): Operation not permitted", "BUILDAH_ISOLATION=chroot"),
         ("Cannot connect to the Docker daemon at unix:///var/run/docker.sock.", "registry run"),
     ],

@@ -66,7 +66,8 @@ async def measure(here: Ground) -> bool:
                 await built(append, base)
                 await bare(session, here, one, ROUNDS + images.index(one))
             rounds = [
-                await pair(append, session, here, base, number, one) for number, one in enumerate(images[:ROUNDS])
+                await pair(lambda: built(append, base), partial(bare, session, here, one, number), number)
+                for number, one in enumerate(images[:ROUNDS])
             ]
     finally:
         await client.close()

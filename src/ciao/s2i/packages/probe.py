@@ -15,9 +15,12 @@ from ciao.s2i.packages.contents import Tree, Unreadable, merge, read_layer
 from ciao.s2i.packages.interior import Interior
 from ciao.s2i.packages.pythons import Pythons
 from ciao.s2i.platforms import Platform
-from ciao.s2i.registry.base import Registry
+from ciao.s2i.registry.base import Descriptor, Registry
+from ciao.s2i.registry.errors import Broken
 
 __all__ = ["CannotTell", "probe"]
+
+UNWANTED = "it is not wanted any more"
 
 
 class CannotTell(BundleError):
@@ -39,11 +42,11 @@ async def probe(base: Base, registry: Registry, tell: Tell) -> Interior:
 
         try:
             async with aclosing(registry.stream(base.reference, blob.digest)) as pieces:
-                tree = merge(tree, await _threaded(pieces, so_far, blob.media_type))
+                tree = merge(tree, await _threaded(pieces, so_far, blob))
         except Unreadable as e:
             raise CannotTell(f"a layer of {base.name} cannot be read: {e}", hint=e.hint) from e
         done += blob.size
-    return _interior(base, tree)
+    return await asyncio.to_thread(_interior, base, tree)
 
 
 def _interior(base: Base, tree: Tree) -> Interior:
@@ -77,10 +80,10 @@ def _environment(lines: object) -> dict[str, str]:
     return {name: value for name, _, value in (str(line).partition("=") for line in listed)}
 
 
-async def _threaded(pieces: AsyncGenerator[bytes, None], so_far: Callable[[int], None], media_type: str) -> Tree:
+async def _threaded(pieces: AsyncGenerator[bytes, None], so_far: Callable[[int], None], blob: Descriptor) -> Tree:
     """Unpacking is work for a processor; a thread does it and takes the next piece whenever it is ready."""
-    pipe = _Pipe(pieces, asyncio.get_running_loop(), so_far)
-    work = asyncio.ensure_future(asyncio.to_thread(read_layer, pipe, zstd=media_type.endswith("+zstd")))
+    pipe = _Pipe(pieces, asyncio.get_running_loop(), so_far, most=blob.size)
+    work = asyncio.ensure_future(asyncio.to_thread(read_layer, pipe, zstd=blob.media_type.endswith("+zstd")))
     try:
         return await asyncio.shield(work)
     finally:
@@ -95,9 +98,15 @@ class _Pipe:
     """Bytes that come on the loop, as a file that a thread reads."""
 
     def __init__(
-        self, pieces: AsyncGenerator[bytes, None], loop: asyncio.AbstractEventLoop, so_far: Callable[[int], None]
+        self,
+        pieces: AsyncGenerator[bytes, None],
+        loop: asyncio.AbstractEventLoop,
+        so_far: Callable[[int], None],
+        *,
+        most: int,
     ) -> None:
         self._pieces = pieces
+        self._most = most
         self._loop = loop
         self._so_far = so_far
         self._rest = b""
@@ -107,6 +116,8 @@ class _Pipe:
 
     def read(self, size: int) -> bytes:
         """At most as many; empty at the end. In the thread."""
+        if self._closed:  # a little that is held may be hours of unpacking
+            raise Unreadable(UNWANTED)
         if not self._rest:
             self._rest = asyncio.run_coroutine_threadsafe(self._next(), self._loop).result()
         piece, self._rest = self._rest[:size], self._rest[size:]
@@ -114,13 +125,15 @@ class _Pipe:
 
     async def _next(self) -> bytes:
         if self._closed:
-            raise Unreadable("it is not wanted any more")
+            raise Unreadable(UNWANTED)
         self._taking = asyncio.ensure_future(anext(self._pieces, b""))
         try:
             piece = await self._taking
         except asyncio.CancelledError:
-            raise Unreadable("it is not wanted any more") from None
+            raise Unreadable(UNWANTED) from None
         self._read += len(piece)
+        if self._read > self._most:
+            raise Broken(f"a layer of {self._most:,} bytes has more of them", hint="The registry has damaged it")
         self._so_far(self._read)
         return piece
 

@@ -19,12 +19,13 @@ LARGEST = 4 * 1024 * 1024
 
 def _ask() -> None:
     """Its text is the program; nothing of ours is there where it runs."""
+    import sys
+
+    sys.path[:] = [p for p in sys.path if p]  # not the folder in which it happens to be started, from here on
     import glob
     import json
     import platform
-    import sys
 
-    sys.path[:] = [p for p in sys.path if p]  # not the folder in which it happens to be started
     try:
         from importlib import metadata
     except ImportError:
@@ -66,7 +67,7 @@ def answer(said: str, who: str) -> Interior:
     try:
         facts = json.loads(found[1]) if found else {}
         return Interior.of_json(json.dumps({**facts, "schema": SCHEMA, "exact": True}))
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         last = next((line for line in reversed(said.splitlines()) if line.strip()), "nothing")
         message = f"the Python of {who} does not tell what it has; it said: {last.strip()[:200]}"
         raise BundleError(message, hint="Name an image whose python3 works with %image=") from None

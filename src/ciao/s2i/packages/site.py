@@ -189,10 +189,16 @@ def _named(into: Reference, asked: _Asked, *, alone: bool) -> Reference:
 
 
 async def _cached(base: Base, name: Reference, registry: Registry) -> Base | None:
+    """What is under the name. Raises BundleError if that is not one layer on this very base: jobs would run on it."""
     there = await registry.find(name)
     if there is None:
         return None
     (found,) = await resolve(registry, str(replace(name, tag="", digest=there.digest)))
+    if found.blobs[:-1] != base.blobs or f"-{found.packages}" != name.tag[name.tag.find("-") :]:
+        raise BundleError(
+            f"{name} is not what its name says: no packages on {base.name}",
+            hint="Ask who else pushes there, and have it deleted",
+        )
     return replace(found, name=base.name)
 
 
@@ -208,8 +214,8 @@ def _about(asked: _Asked, installed: Installed) -> Mapping[str, str]:
 def _tell_again(cached: Base, base: Base, tell: Tell) -> None:
     """What hides a package of the base is said each time; the rest was said when it was new."""
     try:
-        added, replaced = (json.loads(cached.labels.get(label, "{}")) for label in (ADDED, REPLACED))
-    except ValueError:
+        added, replaced = (dict(json.loads(cached.labels.get(label, "{}"))) for label in (ADDED, REPLACED))
+    except (ValueError, TypeError, RecursionError):
         return
     for notice in notices(added, replaced, base=base.name) if added else ():
         if notice.level == "warning":

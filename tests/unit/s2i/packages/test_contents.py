@@ -51,7 +51,9 @@ def test_zstd_is_told_where_nothing_here_can(monkeypatch: pytest.MonkeyPatch) ->
     assert "pip install zstandard" in refused.value.hint
 
 
-@pytest.mark.parametrize("raw", [b"no tar at all" * 100, gzip.compress(tar({PYTHON: "x" * 9999}))[:60], b""])
+@pytest.mark.parametrize(
+    "raw", [b"no tar at all" * 100, gzip.compress(tar({PYTHON: "x" * 9999}))[:60], b""], ids=["text", "cut", "empty"]
+)
 def test_what_is_no_layer_is_told(raw: bytes) -> None:
     with pytest.raises(Unreadable):
         read_layer(io.BytesIO(raw))

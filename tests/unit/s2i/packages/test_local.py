@@ -42,6 +42,13 @@ async def test_one_that_is_none_is_told(text: str, tmp_path: Path) -> None:
         await interior_here(str(tmp_path / "python"))
 
 
+async def test_the_folder_in_which_it_is_asked_has_no_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("json", "glob", "platform"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('not this one')")
+    monkeypatch.chdir(tmp_path)
+    assert (await interior_here(sys.executable)).exact
+
+
 async def test_what_that_python_has_is_not_installed_again(shop: Shop) -> None:
     shop.has("tiny", needs=["pytest", "other"])
     shop.has("pytest", "99")

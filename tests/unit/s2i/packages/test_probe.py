@@ -122,6 +122,22 @@ async def test_a_cancelled_look_ends_at_once_and_closes_the_stream() -> None:
     assert registry.closed
 
 
+class Endless(FakeRegistry):
+    """Sends a layer, and goes on."""
+
+    async def stream(self, name: Reference, digest: str) -> AsyncGenerator[bytes, None]:
+        yield self.blobs[name.host, name.repository, digest]
+        while True:
+            await asyncio.sleep(0)
+            yield bytes(1000)
+
+
+async def test_a_layer_that_has_no_end_is_not_read_for_ever() -> None:
+    registry = Endless()
+    with pytest.raises(BundleError, match="has more of them"):
+        await probe(await put(registry, layer(ROOT, pack=lambda raw: raw)), registry, untold)
+
+
 async def test_a_base_is_looked_into_once_for_ever(tmp_path: Path) -> None:
     registry, settings = FakeRegistry(), Settings(home=tmp_path / "home")
     base = await usual(registry)

@@ -9,6 +9,7 @@ import json
 import os
 import tarfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,13 @@ import pytest
 from ciao.errors import BundleError
 from ciao.model import Notice, Packing
 from ciao.s2i.bases import resolve
-from ciao.s2i.oci import Base
+from ciao.s2i.layer import Entry
+from ciao.s2i.layers import pack
+from ciao.s2i.oci import Base, appended
 from ciao.s2i.packages import site as site_module
 from ciao.s2i.packages import told
 from ciao.s2i.packages.site import cached_packages, with_packages
+from ciao.s2i.pushing import push
 from ciao.s2i.registry.base import Descriptor, Reference
 from fakes import images
 from fakes.registry import FakeRegistry, at
@@ -138,6 +142,16 @@ async def test_a_plan_makes_nothing_and_finds_what_is_there(shop: Shop, registry
     assert (await cached_packages(base, [shop.line, "tiny"], **where) or base).digest == made.digest
     with pytest.raises(BundleError, match="needs a build"):
         await cached_packages(base, ["-e ."], **where)
+
+
+async def test_another_image_under_the_name_is_not_run(shop: Shop, registry: FakeRegistry) -> None:
+    shop.has("tiny")
+    base = await python(registry)
+    made = await packaged(shop, registry, base, "tiny")
+    other = appended(made, [pack([Entry(path="etc/evil", source=b"")])], about={})
+    await push(other, registry=registry, into=replace(INTO, tag=f"packages-{made.packages}"), tell=shop.told.append)
+    with pytest.raises(BundleError, match="not what its name says"):
+        await packaged(shop, registry, base, "tiny")
 
 
 async def test_without_packages_it_is_the_base_itself(shop: Shop, registry: FakeRegistry) -> None:

@@ -78,7 +78,6 @@ def _buildkit_files(order: Order, folder: str) -> Mapping[str, str]:
     for host in order.hosts.all:
         lines.append(f'[registry."{host}"]')
         lines += ["http = true"] if host in order.hosts.plain else []
-        lines += ["insecure = true"] if host in order.hosts.unchecked else []
         lines += [f'ca = ["{folder}/input/{CERTIFICATE}"]'] if order.certificate else []
     return {"buildkitd.toml": "\n".join((*lines, ""))}
 
@@ -93,7 +92,6 @@ def _kaniko(order: Order, folder: str, told: str) -> list[str]:
         "--log-format=text", "--snapshot-mode=redo", "--compressed-caching=false",
         *(f"--build-arg={name}={value}" for name, value in order.arguments.items()),
         *(f"--insecure-registry={host}" for host in hosts.all if host in hosts.plain),
-        *(f"--skip-tls-verify-registry={host}" for host in hosts.all if host in hosts.unchecked),
         *(f"--registry-certificate={host}={given}/{CERTIFICATE}" for host in hosts.all if order.certificate),
     ]  # fmt: skip
 

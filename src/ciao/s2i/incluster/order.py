@@ -18,11 +18,10 @@ NO_ARGUMENTS: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, kw_only=True)
 class Hosts:
-    """Registries of a build: ``all``, those spoken to by ``plain`` HTTP, and by TLS that is not ``checked``."""
+    """Registries of a build: ``all``, and those spoken to by ``plain`` HTTP. Certificates of the others are verified."""
 
     all: tuple[str, ...]
     plain: frozenset[str] = frozenset()
-    unchecked: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)

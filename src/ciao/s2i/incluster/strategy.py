@@ -275,7 +275,7 @@ class _Build:
         origins = Origins(self.settings, self.environ)
         lax = [host for host in hosts if origins.plain(host)]
         plain = frozenset([host for host in lax if (await origins.of(host)).startswith("http://")])
-        return Hosts(all=hosts, plain=plain, unchecked=frozenset(lax) - plain)
+        return Hosts(all=hosts, plain=plain)
 
 
 def _bases(target: Target) -> Sequence[str]:

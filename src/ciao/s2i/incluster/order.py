@@ -18,7 +18,7 @@ NO_ARGUMENTS: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, kw_only=True)
 class Hosts:
-    """Registries of a build: ``all``, and those spoken to by ``plain`` HTTP. Certificates of the others are verified."""
+    """Registries of a build: ``all``, and those spoken to by ``plain`` HTTP; other certificates are verified."""
 
     all: tuple[str, ...]
     plain: frozenset[str] = frozenset()

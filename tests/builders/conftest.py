@@ -138,12 +138,13 @@ class Bench:
             "docker": (["docker", "ps", "-aq"], ["docker", "images", "--format", "{{.Repository}}"]),
         }
         calls = listing.get("docker" if self.tool == "s2i" else self.tool, ())
-        lines = [line for call in calls for line in self._said(call).split()]
+        lines = [line for call in calls for line in self.calls(*call).split()]
         return [
             line for line in lines if not line.endswith("tiny") and line not in ("<none>", "localhost/ciao/dockerfile")
         ]
 
-    def _said(self, call: Sequence[str]) -> str:
+    def calls(self, *call: str) -> str:
+        """What a call of the tool by hand says."""
         path = shutil.which(call[0], path=self.environ["PATH"])
         assert path
         return subprocess.run([path, *call[1:]], env=self.environ, capture_output=True, text=True, check=True).stdout

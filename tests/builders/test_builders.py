@@ -116,6 +116,21 @@ async def test_an_interrupt_in_the_middle_of_a_build_leaves_nothing(tool: str, b
     assert bench.mounts() == []
 
 
+async def test_an_interrupt_leaves_the_users_own_containers(benches: Benches) -> None:
+    bench = benches("podman")
+    bench.write(Dockerfile=f"FROM {bench.base}\nRUN echo begun; exec sleep 314159\n")
+    build = asyncio.create_task(bench.build(bench.spec(dockerfile="Dockerfile")))
+    await _until(lambda: _runs("314159") or build.done())
+    bench.calls("podman", "create", "--name", "precious", bench.base, "true")
+    build.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await build
+    try:
+        assert bench.calls("podman", "ps", "--all", "--external", "--format", "{{.Names}}") == "precious\n"
+    finally:
+        bench.calls("podman", "rm", "precious")
+
+
 @builder
 async def test_an_interrupt_in_the_copying_of_the_code_leaves_nothing(tool: str, benches: Benches) -> None:
     bench = benches(tool)

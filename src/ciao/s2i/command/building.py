@@ -7,12 +7,13 @@ import re
 import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from ciao.errors import BundleError
+from ciao.errors import BundleError, StateError
+from ciao.home import make_private
 from ciao.model import Notice, Packing
 from ciao.s2i.base import Tell
 from ciao.s2i.command import failure, leftovers
@@ -52,7 +53,10 @@ VFS = (
 
 @dataclass(kw_only=True)
 class Building:
-    """A tool, and all that its calls have in common. ``orders`` are those that leave an image by name here."""
+    """A tool, and all that its calls have in common. ``orders`` are those that leave an image by name here.
+
+    ``lock`` is a file that all processes of this user share that build with the tool.
+    """
 
     found: Found
     environ: Mapping[str, str]
@@ -62,6 +66,7 @@ class Building:
     origins: Origins
     certificates: Path | None
     login: Path | None
+    lock: Path | None = None
     orders: list[Order] = field(default_factory=list)
 
     @classmethod
@@ -79,6 +84,7 @@ class Building:
             origins=Origins(settings, environ),
             certificates=certificates(folder / "certificates", settings),
             login=folder / "login" if login else None,
+            lock=_lock(found, settings),
         )
 
     async def order(
@@ -150,7 +156,7 @@ class Building:
     @asynccontextmanager
     async def at_work(self) -> AsyncGenerator[None]:
         """The block builds. Behind it, however it ends, the tool has nothing left that has a name or a mount."""
-        yard, tool, whole = leftovers.yard(*self._storage), self.found.tool, False
+        yard, tool, whole = leftovers.yard(*self._storage, lock=self.lock), self.found.tool, False
         entering = asyncio.create_task(yard.enter(tool.listing, self._quietly))
         looking = asyncio.create_task(self._look_at_storage())
         try:
@@ -175,8 +181,8 @@ class Building:
         tool = self.found.tool
         return (self.found.programs[tool.programs[0][0]], self.environ.get("CONTAINERS_STORAGE_CONF", ""))
 
-    async def _quietly(self, words: Sequence[str]) -> Sequence[str]:
-        """A call whose failure is none of the build. No words, no call."""
+    async def _quietly(self, words: Sequence[str]) -> Sequence[str] | None:
+        """A call whose failure is none of the build: None then. No words, no call."""
         if not words:
             return ()
         program = self.found.programs[self.found.tool.programs[0][0]]
@@ -184,10 +190,10 @@ class Building:
             async with asyncio.timeout(TIDYING):
                 return await run((program, *words), environ=self.environ, folder=self.folder)
         except (Ended, OSError, TimeoutError):
-            return ()
+            return None
 
     async def _look_at_storage(self) -> None:
-        if COPIES in await self._quietly(self.found.tool.driver):
+        if COPIES in (await self._quietly(self.found.tool.driver) or ()):
             self.tell(Notice(text=VFS.format(tool=self.found.tool.name), level="warning"))
 
     async def _run(self, step: Step) -> Sequence[str]:
@@ -214,3 +220,13 @@ class Building:
             f"{self.found.name} did not tell the digest of {order.name}",
             hint="Look whether this version of it is a usual one, or use %s2i=append.",
         )
+
+
+def _lock(found: Found, settings: Settings) -> Path | None:
+    """None for a tool that leaves nothing, and for a home that cannot be written."""
+    if not found.tool.listing:
+        return None
+    with suppress(OSError, StateError):
+        make_private(settings.home)
+        return settings.home / f".{found.tool.name}.lock"
+    return None

@@ -6,12 +6,14 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
+from ciao.errors import BundleError
 from ciao.model import CODE
 from ciao.s2i.dockerfile import SITE, install
 from ciao.s2i.registry.names import HUB
 
 __all__ = ["PLACE", "sources", "wants_base", "written"]
 
+USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?")
 OF_LINES = re.MULTILINE | re.IGNORECASE
 
 PLACE = CODE.strip("/")
@@ -28,8 +30,15 @@ def written(
     """
     first = "".join(f"{line}\n" for line in (f"FROM {base} AS packages", *install())) if packages else ""
     taken = f"COPY --from=packages {SITE} {CODE}/site/\n" if packages else ""
-    code = f"COPY {PLACE} {CODE}/" if user is None else f"USER {user or '0'}"
+    code = f"COPY {PLACE} {CODE}/" if user is None else f"USER {_name(user)}"
     return f"{first}FROM {base}\n{taken}{code}\n{_end(command, about)}"
+
+
+def _name(user: str) -> str:
+    """As an image says it, which may say anything. Raises BundleError for what would be more than one word."""
+    if user and not USER.fullmatch(user):
+        raise BundleError(f"the base image names its user {user[:80]!r}, which is none", hint="Use %s2i=append")
+    return user or "0"
 
 
 def sources(dockerfile: str) -> frozenset[str]:

@@ -1,7 +1,8 @@
 """Kaniko on the user's machine: it unpacks the base over its own root, so it gets one that is thrown away.
 
 That takes root, and mounts in a namespace of its own. It is no sandbox: a ``RUN`` line is run as root of this machine,
-in another root folder. Kaniko keeps no layers from one build to the next; each one unpacks the base.
+in another root folder; and it can read the logins with which Kaniko pulls and pushes, which are the only ones in there.
+Kaniko keeps no layers from one build to the next; each one unpacks the base.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from ciao.s2i.command.signing_in import only
 from ciao.s2i.command.tools import Order, Step
 
 __all__ = ["NAMES", "prepare", "steps", "why_not"]
@@ -56,7 +58,8 @@ def prepare(order: Order) -> None:
     if order.certificates:
         shutil.copyfile(order.certificates / "ca.crt", root / "kaniko/ca.crt")
     if order.login:
-        shutil.copyfile(order.login / "config.json", root / "kaniko/.docker/config.json")
+        logins = only((order.login / "config.json").read_text(), {order.host, *order.sources})
+        (root / "kaniko/.docker/config.json").write_text(logins)
     shutil.copyfile(order.dockerfile, root / "kaniko/Dockerfile")
 
 

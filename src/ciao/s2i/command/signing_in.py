@@ -6,6 +6,7 @@ import base64
 import json
 import os
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +15,7 @@ from ciao.errors import BundleError
 from ciao.s2i.registry.names import HUB, repository
 from ciao.settings import SETTINGS, Settings
 
-__all__ = ["hidden", "scrubbed", "sign_in", "without_secrets"]
+__all__ = ["hidden", "only", "scrubbed", "sign_in", "without_secrets"]
 
 SECRET = ("s2i.password", "packages.index", "packages.extra")
 """Settings that are a password, or may have one in them."""
@@ -40,6 +41,13 @@ def sign_in(folder: Path, settings: Settings, environ: Mapping[str, str]) -> Map
         if (docker.parent / name).exists():
             (folder / name).symlink_to((docker.parent / name).absolute())
     return {"DOCKER_CONFIG": str(folder), "REGISTRY_AUTH_FILE": str(folder / "auth.json")}
+
+
+def only(config: str, hosts: AbstractSet[str]) -> str:
+    """Of Docker's file the logins at these hosts, and nothing else: for where strangers' programs may read it."""
+    keys = {HUB_KEY if host == HUB else host for host in hosts}
+    auths = _mapping(json.loads(config), "auths")
+    return json.dumps({"auths": {key: login for key, login in auths.items() if key in keys}})
 
 
 def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:

@@ -19,6 +19,9 @@ from ciao.s2i.command.tools import (
 
 __all__ = ["TOOLS"]
 
+EXTERNAL = '{{if eq .Status "Storage"}}{{.ID}}{{end}}'
+"""Of Podman's list only containers in which an image is built. All others are somebody's, who may need them."""
+
 _ROWS = (
     Tool(
         name="buildah",
@@ -40,7 +43,7 @@ _ROWS = (
         clean=removed("podman", "rmi"),
         driver=("info", "--format", "{{.Store.GraphDriverName}}"),
         user=("image", "inspect", "--format", "{{.Config.User}}"),
-        listing=("ps", "--all", "--external", "--quiet"),
+        listing=("ps", "--all", "--external", "--format", EXTERNAL),
         removing=("rm", "--force"),
         stores=True,
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ciao.errors import BundleError
 from ciao.s2i.command.dockerfile import sources, wants_base, written
 
 COMMAND = ("python3", "/ciao/code/ciao_runner/__main__.py", "init", "/ciao/code/cell_3.py")
@@ -32,6 +33,12 @@ def test_packages_are_installed_in_a_stage_of_their_own() -> None:
 @pytest.mark.parametrize(("user", "line"), [("1000:100", "USER 1000:100"), ("", "USER 0")])
 def test_where_the_code_is_there_already_the_user_comes_back(user: str, line: str) -> None:
     assert written("assembled", COMMAND, about={"a": "b"}, user=user).splitlines()[:2] == ["FROM assembled", line]
+
+
+@pytest.mark.parametrize("user", ["0\nRUN evil", "0 \\", "$USER", "--x", "a b", ":", "1:2:3", "0\rRUN evil"])
+def test_a_user_that_would_be_another_line_is_none(user: str) -> None:
+    with pytest.raises(BundleError, match="names its user"):
+        written("assembled", COMMAND, about={"a": "b"}, user=user)
 
 
 def test_what_a_label_says_replaces_nothing_and_ends_nothing() -> None:

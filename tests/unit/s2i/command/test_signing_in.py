@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ciao.errors import BundleError
-from ciao.s2i.command.signing_in import hidden, scrubbed, sign_in, without_secrets
+from ciao.s2i.command.signing_in import hidden, only, scrubbed, sign_in, without_secrets
 from ciao.settings import Settings
 
 PASSWORD = secrets.token_urlsafe(12) + "/+:"
@@ -102,3 +102,10 @@ def test_a_line_shows_no_password_in_any_disguise() -> None:
         f"{basic} {PASSWORD} {PASSWORD.replace('/', '%2F').replace('+', '%2B').replace(':', '%3A')}", hidden(settings())
     )
     assert line == "*** *** ***"
+
+
+def test_only_the_logins_of_a_build_go_where_others_may_read_them() -> None:
+    every = {"registry.example": {"auth": "a"}, "other.example": {"auth": "b"}, "https://index.docker.io/v1/": {}}
+    config = json.dumps({"auths": every, "credsStore": "x", "HttpHeaders": {"Token": "c"}})
+    kept = json.loads(only(config, {"registry.example", "docker.io"}))
+    assert kept == {"auths": {"registry.example": {"auth": "a"}, "https://index.docker.io/v1/": {}}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -63,7 +64,7 @@ class Download:
                 return None
             headers = response.headers
         digest, length = headers.get("Docker-Content-Digest", ""), headers.get("Content-Length", "")
-        if response.status == 405 or not DIGEST.fullmatch(digest) or not length.isdigit():
+        if response.status == 405 or not DIGEST.fullmatch(digest) or not re.fullmatch(r"[0-9]{1,18}", length):
             found = await self.manifest()
             return Descriptor(media_type=found.media_type, digest=found.digest, size=len(found.raw))
         if self.name.digest:
@@ -150,7 +151,7 @@ def _type(response: ClientResponse) -> str:
 def _own_type(raw: bytes) -> str:
     try:
         found = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     kind = found.get("mediaType", "") if isinstance(found, dict) else ""
     return kind if isinstance(kind, str) else ""

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 from ciao.s2i.registry.answers import beginning, whole
 from ciao.s2i.registry.base import Reference
@@ -100,7 +100,7 @@ class Keys:
 
     def scrubbed(self, text: str) -> str:
         """A registry's words, without what it was told in confidence."""
-        for secret in self._secrets:
+        for secret in sorted(self._secrets, key=len, reverse=True):  # one may be a part of another
             text = text.replace(secret, "...")
         return text
 
@@ -140,10 +140,15 @@ class Keys:
         parts = split(realm)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.fragment:
             raise Broken(f"the registry {host} sends us for a token to an address that is none")
-        if parts.scheme == "http" and not self._wire.origins.plain(host):
-            hint = f"If that is as it should be, add {host} to s2i.insecure"
+        if parts.scheme == "http" and not self._may_be_plain(parts, host):
+            hint = f"If that is as it should be, add {parts.netloc} to s2i.insecure"
             raise Broken(f"the registry {host} sends us for a token to {parts.netloc}, without TLS", hint=hint)
         return realm
+
+    def _may_be_plain(self, issuer: SplitResult, host: str) -> bool:
+        """That a registry needs no TLS says nothing of other machines."""
+        plain = self._wire.origins.plain
+        return plain(issuer.netloc) or (issuer.hostname == urlsplit(f"//{host}").hostname and plain(host))
 
     async def _refused(self, way: Way, response: ClientResponse, source: str) -> Refused | Unreachable:
         return refusal(
@@ -172,7 +177,7 @@ class Keys:
 def _parsed(body: bytes) -> Mapping[str, Any]:
     try:
         found = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

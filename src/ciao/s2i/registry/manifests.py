@@ -21,6 +21,8 @@ __all__ = ["delete", "put", "tags"]
 
 UNKNOWN = ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN")
 PAGES = 1000
+MOST = 200_000
+"""Tags. A part of them would be no answer: what is needed may be removed if it is not seen."""
 LARGEST = 4 * 1024 * 1024
 """Bytes of one page of tags."""
 
@@ -54,18 +56,20 @@ async def put(door: Door, name: Reference, media_type: str, raw: bytes) -> Descr
 
 async def tags(door: Door, name: Reference) -> tuple[str, ...]:
     """Page by page."""
-    url, found = f"/v2/{name.repository}/tags/list", list[str]()
+    url, found = f"/v2/{name.repository}/tags/list", dict[str, None]()
     for _ in range(PAGES):
         doing = f"listing the tags of {name.host}/{name.repository}"
         ask = Ask(method="GET", host=name.host, url=url, doing=doing, scopes=scopes(name, "pull"), also=(404,))
         async with door.answered(ask, name) as response:
             if response.status == 404:
                 return tuple(found)
-            found += _tags(await whole(response, LARGEST, what=f"a list of tags of {name}"), name)
+            found |= dict.fromkeys(_tags(await whole(response, LARGEST, what=f"a list of tags of {name}"), name))
             url = _next(response)
         if not url:
+            return tuple(found)
+        if len(found) > MOST:
             break
-    return tuple(dict.fromkeys(found))
+    raise Broken(f"the list of tags of {name.host}/{name.repository} has no end", hint="Its administrator can see why")
 
 
 async def delete(door: Door, name: Reference) -> None:
@@ -88,13 +92,16 @@ async def delete(door: Door, name: Reference) -> None:
 
 def _next(response: ClientResponse) -> str:
     """The next page, of the same registry, whatever host it says; empty for the last."""
-    link = response.links.get("next")
-    url = urlsplit(str(link.get("url", ""))) if link else urlsplit("")
-    return f"{url.path}?{url.query}" if url.path else ""
+    try:
+        link = response.links.get("next")
+        url = urlsplit(str(link.get("url", ""))) if link else urlsplit("")
+    except ValueError:
+        raise Broken("the registry sends us to an address that is none") from None
+    return f"/{url.path.lstrip('/')}?{url.query}" if url.path else ""
 
 
 def _tags(raw: bytes, name: Reference) -> list[str]:
     try:
         return [tag for tag in json.loads(raw)["tags"] or [] if isinstance(tag, str)]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise Broken(f"the registry {name.host} lists tags in a way that is none") from None

@@ -34,13 +34,16 @@ class Origins:
 
     async def of(self, host: str) -> str:
         """Such as ``https://registry.example:5000``. TLS is asked for first, also where it need not be."""
-        if host not in self._found:
-            plain = self.plain(host) and not await self._speaks_tls(host)
-            self._found[host] = f"{'http' if plain else 'https'}://{address(host)}"
-        return self._found[host]
+        if host in self._found:
+            return self._found[host]
+        tls = await self._speaks_tls(host) if self.plain(host) else True
+        found = f"{'https' if tls else 'http'}://{address(host)}"
+        if tls is not None:
+            self._found[host] = found
+        return found
 
-    async def _speaks_tls(self, host: str) -> bool:
-        """Begins a handshake that trusts nobody, and so never comes to an end."""
+    async def _speaks_tls(self, host: str) -> bool | None:
+        """Begins a handshake that trusts nobody, and so never comes to an end. None if nobody is there to say."""
         parts = urlsplit(f"https://{address(host)}")
         if not parts.hostname or proxy_for(f"http://{address(host)}", self._environ):
             return False
@@ -50,8 +53,10 @@ class Origins:
                 _, writer = await asyncio.open_connection(parts.hostname, parts.port or 443, ssl=context)
         except ssl.SSLCertVerificationError:
             return True
-        except (OSError, TimeoutError):  # no TLS, or nobody there at all: the request itself will tell
+        except (ssl.SSLError, ConnectionResetError, BrokenPipeError):
             return False
+        except (OSError, TimeoutError):  # it may be starting: who comes later asks again, and has a password to lose
+            return None
         writer.close()
         return True
 
@@ -83,6 +88,8 @@ def split(url: str) -> SplitResult:
         parts = urlsplit(url)
         if parts.port == 0 or not (url.isascii() and url.isprintable()):
             raise ValueError  # noqa: TRY301 - one and the same
+        if "xn--" in parts.netloc.lower():
+            (parts.hostname or "").encode().decode("idna")
     except ValueError:
         raise Broken("the registry sends us to an address that is none") from None
     return parts

@@ -112,7 +112,7 @@ def _said(body: bytes, headers: Mapping[str, str]) -> tuple[str, str]:
     try:
         found = json.loads(body)
         first = found["errors"][0]
-    except (ValueError, TypeError, KeyError, IndexError):
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError):
         page = "html" in headers.get("Content-Type", "")
         return "", "a web page, not a registry's answer" if page else ""
     if not isinstance(first, dict):

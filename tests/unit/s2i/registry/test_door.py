@@ -216,6 +216,14 @@ async def test_a_password_does_not_go_to_an_issuer_without_tls(
     assert "s2i.insecure" in caught.value.hint
 
 
+async def test_that_a_registry_needs_no_tls_says_nothing_of_its_issuer() -> None:
+    words = 'Bearer realm="http://auth.example/token",service="s"'
+    async with RegistryServer({READ: challenge(words)}) as server, known(server) as registry:
+        with pytest.raises(Broken, match=r"auth\.example, without TLS") as caught:
+            await registry.manifest(name(server))
+    assert "add auth.example to s2i.insecure" in caught.value.hint
+
+
 @pytest.mark.parametrize(
     "realm",
     ["", "auth", "file:///x", "https://", "https://u:p@auth.example/", "https://[x", "https://a:b/", "https://ü/"],
@@ -226,7 +234,9 @@ async def test_an_issuer_that_is_none_is_refused(realm: str) -> None:
             await registry.manifest(name(server))
 
 
-@pytest.mark.parametrize("answer", [b"", b"[]", b"{}", b'{"token": 1}', b'{"token": "a\\nb"}', b"x" * 2_000_000])
+@pytest.mark.parametrize(
+    "answer", [b"", b"[]", b"[" * 200_000, b"{}", b'{"token": 1}', b'{"token": "a\\nb"}', b"x" * 2_000_000]
+)
 async def test_an_issuer_that_gives_no_token_is_an_error(answer: bytes) -> None:
     async with RegistryServer({"GET /token": Reply(body=answer)}) as server, known(server) as registry:
         server.script[READ] = bearer(server)

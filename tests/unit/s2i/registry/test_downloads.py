@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ciao.errors import BundleError
+from ciao.s2i.registry import manifests
 from ciao.s2i.registry.base import Descriptor, Reference
 from ciao.s2i.registry.client import Client
 from ciao.s2i.registry.errors import Broken, Denied, Refused, Unreachable
@@ -194,7 +195,22 @@ async def test_tags_come_page_by_page_and_from_this_registry_alone() -> None:
     assert [dict(asked.query) for asked in server.asked] == [{}, {"last": "2", "n": "2"}, {"n": "9"}]
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b'{"tags": 5}', b"{"])
+async def test_a_page_that_looks_like_another_host_is_asked_of_this_registry() -> None:
+    pages = [page('["1"]', "https://evil.example//evil.example/v2/a/tags/list?n=9")]
+    following = {"GET /evil.example/v2/a/tags/list": page('["2"]')}
+    async with RegistryServer({"GET /v2/a/tags/list": pages, **following}) as server, client() as registry:
+        assert await registry.tags(name(server)) == ("1", "2")
+
+
+async def test_tags_without_an_end_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manifests, "MOST", 3)
+    again = page('["1", "2", "3", "4"]', "/v2/a/tags/list?last=2")
+    async with RegistryServer({"GET /v2/a/tags/list": again}) as server, client() as registry:
+        with pytest.raises(Broken, match="no end"):
+            await registry.tags(name(server))
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"tags": 5}', b"{", b"[" * 200_000])
 async def test_tags_that_are_none_are_told(body: bytes) -> None:
     async with RegistryServer({"*": Reply(body=body)}) as server, client() as registry:
         with pytest.raises(Broken, match="lists tags"):

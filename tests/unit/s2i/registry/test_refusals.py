@@ -114,3 +114,7 @@ def test_a_helper_that_failed_is_named_where_a_login_is_missing() -> None:
     trouble = "the credential helper docker-credential-x is not installed"
     assert trouble in refused(401, trouble=trouble).message
     assert trouble in refused(403, trouble=trouble).message
+
+
+def test_an_answer_that_is_deeper_than_any_is_passed_over() -> None:
+    assert str(refused(400, b"[" * 65_536)).endswith("(400)")

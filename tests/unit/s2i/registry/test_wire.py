@@ -18,6 +18,7 @@ from ciao.s2i.registry.base import Reference
 from ciao.s2i.registry.client import Client
 from ciao.s2i.registry.errors import Broken, Denied, Unreachable
 from ciao.s2i.registry.wire import Limits
+from ciao.settings import Settings
 from fakes.certificates import Certificates
 from fakes.pushes import MANIFEST, Image, Slept, client, described
 from fakes.registry_server import Asked, RegistryServer, Reply, challenge
@@ -107,7 +108,16 @@ async def test_redirects_without_an_end_are_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    "place", ["ftp://x/y", "https:///x", "http://u:p@127.0.0.1/x", "file:///etc/passwd", "http://a:b/", "http://[x/"]
+    "place",
+    [
+        "ftp://x/y",
+        "https:///x",
+        "http://u:p@127.0.0.1/x",
+        "file:///etc/passwd",
+        "http://a:b/",
+        "http://[x/",
+        "http://xn--/",
+    ],
 )
 async def test_a_redirect_to_what_is_no_address_is_an_error(place: str) -> None:
     async with RegistryServer({READ: moved(place)}) as server, client() as registry:
@@ -265,3 +275,13 @@ async def test_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
         await registry.manifest(name(server))
     assert PASSWORD not in caplog.text
     assert BASIC.partition(" ")[2] not in caplog.text
+
+
+async def test_a_registry_that_was_not_there_yet_is_asked_for_tls_again(certificates: Certificates) -> None:
+    found = origins.Origins(Settings(home=Path("/nowhere")), {})
+    async with RegistryServer({}) as server:
+        address = server.address
+    assert await found.of(address) == f"http://{address}"
+    port = int(address.rpartition(":")[2])
+    async with await asyncio.start_server(lambda *_: None, "127.0.0.1", port, ssl=certificates.server()):
+        assert await found.of(address) == f"https://{address}"

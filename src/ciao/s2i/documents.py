@@ -6,6 +6,7 @@ What is wrong with one is said once, here; behind this door they have the shape 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ MOST_CONFIG = 4 * 1024**2
 """Bytes of a config; as many as registries allow a manifest."""
 
 _MOST_ENTRIES = 1000
+_MOST_SIZE = 2**53
+_WORD = re.compile(r"[A-Za-z0-9_.-]{1,32}", re.ASCII)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _OTHER = "Name another base image with %image="
 
@@ -133,7 +136,7 @@ def platform_of(config: Mapping[str, Any], name: str) -> Platform:
 def descriptor(value: object, name: str) -> Descriptor:
     """What points to a blob or manifest."""
     match value:
-        case {"mediaType": str(media_type), "digest": str(digest), "size": int(size)} if size >= 0:
+        case {"mediaType": str(media_type), "digest": str(digest), "size": int(size)} if 0 <= size <= _MOST_SIZE:
             if _DIGEST.fullmatch(digest) is None:
                 raise _wrong(name, f"has a part by the digest {digest[:80]!r}, which is no SHA-256")
             return Descriptor(media_type=media_type, digest=digest, size=size)
@@ -155,12 +158,15 @@ def _kind(value: Mapping[str, Any], document: Document, name: str) -> str:
 
 
 def _platform(value: object) -> Platform | None:
+    """None for anything but words: it is shown, and asked of nodes."""
     match value:
         case {"os": str(os), "architecture": str(architecture), "variant": str(variant)}:
-            return Platform.of(os, architecture, variant)
+            words = [os, architecture, variant] if variant else [os, architecture]
         case {"os": str(os), "architecture": str(architecture)}:
-            return Platform.of(os, architecture)
-    return None
+            words = [os, architecture]
+        case _:
+            return None
+    return Platform.of(*words) if all(map(_WORD.fullmatch, words)) else None
 
 
 def _entries(value: Mapping[str, Any], key: str, name: str) -> list[dict[str, Any]]:
@@ -174,12 +180,17 @@ def _entries(value: Mapping[str, Any], key: str, name: str) -> list[dict[str, An
 
 def _object(raw: bytes, name: str) -> dict[str, Any]:
     try:
-        value = json.loads(raw, parse_constant=_no_number)
+        value = json.loads(raw, parse_constant=_no_number, parse_float=_number)
     except (ValueError, RecursionError):
         raise _wrong(name, "has a manifest or config that is not JSON") from None
     if not isinstance(value, dict):
         raise _wrong(name, "has a manifest or config that is no JSON object")
     return value
+
+
+def _number(text: str) -> float:
+    found = float(text)
+    return found if math.isfinite(found) else _no_number(text)
 
 
 def _no_number(text: str) -> NoReturn:

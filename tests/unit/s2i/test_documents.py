@@ -45,6 +45,8 @@ def test_the_media_type_may_be_told_by_the_registry_alone_or_by_the_manifest_alo
         (b"\xff", "is not JSON"),
         (b"[" * 100_000, "is not JSON"),
         (b'{"size": NaN}', "is not JSON"),
+        (b'{"size": 1e999}', "is not JSON"),
+        (GOOD | {"layers": [PART | {"size": 10**400}]}, "no media type, digest or size"),
         ([], "is no JSON object"),
         (GOOD | {"schemaVersion": 1}, "schema 1"),
         (GOOD | {"mediaType": DOCKER.manifest}, "contradicts itself"),
@@ -129,3 +131,10 @@ def test_nothing_but_an_error_in_words_comes_out_of_anything(value: object) -> N
                 read(Document(media_type=media_type, digest=images.sha256(raw), raw=raw), "base")
     with suppress(BundleError):
         platform_of(config_of(raw, GOOD, "base"), "base")
+
+
+@pytest.mark.parametrize("part", ["os", "architecture", "variant"])
+@pytest.mark.parametrize("word", ["\x1b]0;evil\x07", "a/b", "\n", "a" * 33, "\u202e"])
+def test_a_platform_is_made_of_words_that_can_be_shown(part: str, word: str) -> None:
+    with pytest.raises(BundleError, match="for which platform"):
+        platform_of({"os": "linux", "architecture": "arm", "variant": "v7", part: word}, "base")

@@ -48,7 +48,7 @@ class Verdict(StrEnum):
 class File:
     """A file to send: ``target`` is its path below the folder of the code, ``path`` the one here.
 
-    ``text`` is its content if that was made here, and not read from the path.
+    ``text`` is its content if that was made here, and not read from the path; ``identity`` is which file was looked at.
     """
 
     target: str
@@ -56,6 +56,7 @@ class File:
     size: int
     executable: bool = False
     text: bytes | None = None
+    identity: tuple[int, int] | None = None
 
 
 @dataclass(kw_only=True)
@@ -105,7 +106,13 @@ def file_at(path: Path, target: str, status: os.stat_result) -> File:
         raise BundleError(
             f"the name of {str(path)!a} is not UTF-8", hint="Rename it, or name it in .ciaoignore"
         ) from None
-    return File(target=target, path=path, size=status.st_size, executable=bool(status.st_mode & stat.S_IXUSR))
+    return File(
+        target=target,
+        path=path,
+        size=status.st_size,
+        executable=bool(status.st_mode & stat.S_IXUSR),
+        identity=(status.st_dev, status.st_ino),
+    )
 
 
 @contextmanager

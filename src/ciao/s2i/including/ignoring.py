@@ -37,7 +37,7 @@ JUNK = (
 which change whenever they are saved, and whose outputs may show anything."""
 
 CREDENTIALS = (
-    ".env", ".env.*", ".envrc", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx", "*.ppk",
+    ".env", ".env.*", "*.env", ".envrc", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx", "*.ppk",
     "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "id_ecdsa_sk", "id_ed25519_sk", ".ssh", ".gnupg",
     "kubeconfig", "*.kubeconfig", "kubeconfig.y*ml", ".kube", ".aws", ".azure", ".gcloud", ".docker", ".dockercfg",
     ".netrc", "_netrc", ".pypirc", ".pgpass", ".my.cnf", ".git-credentials", ".htpasswd", ".boto", ".s3cfg",
@@ -124,7 +124,7 @@ def looks_like_credentials(path: str) -> bool:
     name = os.path.basename(path)  # noqa: PTH119  # as above
     if name.lower().endswith(".pem"):
         return _has_private_key(path)
-    return _CREDENTIALS(name) and name not in HARMLESS
+    return _CREDENTIALS(name.lower()) and name.lower() not in HARMLESS
 
 
 def _has_private_key(path: str) -> bool:

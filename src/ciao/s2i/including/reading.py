@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +91,7 @@ def _read(files: Sequence[File]) -> tuple[Entry, ...]:
     room = MOST_BYTES
     entries = []
     for file in files:
-        content = file.text if file.text is not None else _content(file.path, room)
+        content = file.text if file.text is not None else _content(file, room)
         room -= len(content)
         if room < 0:
             raise BundleError(f"{file.path} grew while it was read", hint="Include it once nothing writes to it")
@@ -97,6 +99,12 @@ def _read(files: Sequence[File]) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
-def _content(path: Path, most: int) -> bytes:
-    with touching(path), path.open("rb") as file:
-        return file.read(most + 1)
+def _content(file: File, most: int) -> bytes:
+    """Of the very file that was looked at: where others may write, it can have become a link to anything, or a pipe."""
+    with touching(file.path):
+        opened = os.open(file.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(opened, "rb") as content:  # noqa: PTH123  # it is open already
+            status = os.fstat(opened)
+            if not stat.S_ISREG(status.st_mode) or (status.st_dev, status.st_ino) != file.identity:
+                raise BundleError(f"{file.path} was replaced while it was read", hint="Run the cell again")
+            return content.read(most + 1)

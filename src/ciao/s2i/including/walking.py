@@ -95,6 +95,9 @@ def _look(entry: os.DirEntry[str], place: _Place, root: str, left_out: LeftOut) 
         return None
     if entry.is_symlink() and not _followed(entry.path, root, left_out):
         return None
+    if entry.is_symlink() and _leads_to_credentials(entry.path, root, place.rules):
+        left_out.tell(entry.path, Verdict.CREDENTIALS, folder=False)
+        return None
     with touching(entry.path):
         status = entry.stat()
     target = f"{place.target}/{entry.name}"
@@ -112,6 +115,17 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # whoever reads it next says so
         return False
+
+
+def _leads_to_credentials(link: str, root: str, rules: Rules) -> bool:
+    """By the names that its end has within the folder, whatever its own is. A repository knows passwords, too."""
+    path = os.path.realpath(link)
+    while path != root:
+        verdict = rules.verdict(path, folder=os.path.isdir(path))  # noqa: PTH112  # texts
+        path, name = os.path.split(path)
+        if verdict is Verdict.CREDENTIALS or (verdict is Verdict.JUNK and name == ".git"):
+            return True
+    return False
 
 
 def _followed(link: str, root: str, left_out: LeftOut) -> bool:

@@ -195,7 +195,7 @@ def test_a_file_that_may_not_be_read_is_an_error(
     def denied(path: Path, *_: object) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "open", denied)  # the tests may run as root, who may read anything
+    monkeypatch.setattr(reading.os, "open", denied)  # the tests may run as root, who may read anything
     assert f"{root}/src/a.py cannot be included: permission denied" in refused(included, "src")
 
 
@@ -325,3 +325,29 @@ def test_a_file_that_grows_while_it_is_read_ends_at_the_limit(
     tree({"log.txt": "x" * 200})
     monkeypatch.setattr(reading, "MOST_BYTES", 100)
     assert "log.txt grew while it was read" in refused(included, "log.txt")
+
+
+def test_a_link_to_credentials_sends_none_of_them(tree: Tree, included: Include) -> None:
+    root = tree({"src/.env": "A=1", "src/.aws/credentials": "x", "src/.git/config": "x", "src/deep/a.py": ""})
+    links = {"notes.txt": ".env", "deep/config": "../.aws", "history": ".git", "one": ".aws/credentials"}
+    for link, end in links.items():
+        (root / "src" / link).symlink_to(end)
+    found = included("src")
+    assert paths(found) == ["files/src/deep/a.py"]
+    for name in links:
+        assert any(name in text for text in texts(found)) or "more" in texts(found)[0]
+
+
+@pytest.mark.parametrize("becomes", [os.mkfifo, lambda path: path.symlink_to("secret")], ids=["pipe", "link"])
+def test_a_file_that_becomes_another_after_the_look_is_neither_read_nor_waited_for(
+    becomes: Callable[[Path], None], tree: Tree, included: Include, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tree({"src/a.py": "", "src/secret": ""})
+
+    def between(*_: object) -> tuple[()]:
+        (root / "src/a.py").unlink()
+        becomes(root / "src/a.py")
+        return ()
+
+    monkeypatch.setattr(reading, "check_sizes", between)
+    assert "src/a.py was replaced while it was read" in refused(included, "src")

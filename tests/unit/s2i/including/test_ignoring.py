@@ -51,6 +51,8 @@ def test_credentials_are_left_out_and_told(tree: Tree, included: Include) -> Non
         "conf/kubeconfig",
         "conf/.aws/credentials",
         ".netrc",
+        "ID_RSA",
+        "prod.env",
         "tls.key",
         "a.kubeconfig",
     ]
@@ -60,7 +62,7 @@ def test_credentials_are_left_out_and_told(tree: Tree, included: Include) -> Non
     assert names(found) == sorted(f"src/{name}" for name in fine)
     (notice,) = found.notices
     assert notice.level == "warning"
-    assert "leaves out what looks like credentials: src/.env, src/.env.prod, src/.netrc and 6 more" in notice.text
+    assert "leaves out what looks like credentials: src/.env, src/.env.prod, src/.netrc and 8 more" in notice.text
 
 
 def test_what_was_named_itself_is_sent_all_the_same(tree: Tree, included: Include) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ciao.errors import BundleError
+from ciao.s2i.including.ignoring import looks_like_credentials
 
 __all__ = ["LIMIT", "packed", "read_dockerfile"]
 
@@ -38,7 +39,11 @@ def read_dockerfile(path: Path) -> str:
 
 
 def packed(folder: Path) -> bytes:
-    """The files that ``.dockerignore`` leaves, the same bytes for the same files. Raises BundleError if too large."""
+    """The files that ``.dockerignore`` leaves, the same bytes for the same files. Raises BundleError if too large.
+
+    Everybody in the namespace can read them: what looks like credentials goes along only if a line such as ``!.env``
+    says so.
+    """
     ignored = _ignored(folder / ".dockerignore")
     buffer, total = io.BytesIO(), 0
     with gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as zipped, tarfile.open(fileobj=zipped, mode="w") as tar:
@@ -58,7 +63,7 @@ def _files(folder: Path, ignored: Sequence[tuple[re.Pattern[str], bool]]) -> Ite
         for name in sorted(names + [one for one in folders if (Path(parent) / one).is_symlink()]):
             path = Path(parent, name)
             relative = path.relative_to(folder).as_posix()
-            if (path.is_symlink() or path.is_file()) and not _is_ignored(relative, ignored):
+            if (path.is_symlink() or path.is_file()) and not _is_ignored(folder, relative, ignored):
                 yield path, relative
 
 
@@ -83,8 +88,9 @@ def _ignored(path: Path) -> list[tuple[re.Pattern[str], bool]]:
     return [(_pattern(line.removeprefix("!").strip()), line.startswith("!")) for line in wanted]
 
 
-def _is_ignored(name: str, ignored: Sequence[tuple[re.Pattern[str], bool]]) -> bool:
-    found = False
+def _is_ignored(folder: Path, name: str, ignored: Sequence[tuple[re.Pattern[str], bool]]) -> bool:
+    path = folder / name
+    found = any(looks_like_credentials(str(one)) for one in (path, *path.parents[: name.count("/")]))
     for pattern, back in ignored:
         if pattern.fullmatch(name):
             found = not back

@@ -30,6 +30,9 @@ POLL = 0.5
 KEPT = 200
 """Lines of the log that are kept."""
 
+LONGEST = 64 * 1024
+"""Bytes of a line that are kept."""
+
 IDLE = 300.0
 """Seconds of a builder's silence after which its log is asked for anew."""
 
@@ -193,7 +196,8 @@ async def _split(pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[str, Non
     async for piece in pieces:
         *whole, rest = re.split(rb"[\r\n]+", rest + piece)
         for line in whole:
-            yield clean(line)
+            yield clean(line[:LONGEST])
+        rest = rest[-LONGEST:]
     if rest:
         yield clean(rest)
 

@@ -70,3 +70,10 @@ def test_more_than_a_config_map_holds_is_told_with_the_ways_out(tmp_path: Path) 
 def test_a_dockerfile_that_is_not_there_is_told_with_its_place(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"cannot be read: No such file.*relative to the notebook's folder"):
         read_dockerfile(tmp_path / "Dockerfile")
+
+
+def test_credentials_are_sent_only_if_dockerignore_takes_them_back(tmp_path: Path) -> None:
+    fill(tmp_path, ".env", "deep/id_rsa", ".aws/credentials", "kubeconfig", "a.py")
+    assert sent(tmp_path) == ["a.py"]
+    (tmp_path / ".dockerignore").write_text("!.env\n!.aws\n")
+    assert sent(tmp_path) == [".dockerignore", ".env", "a.py", ".aws/credentials"]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+
 import pytest
 
+from ciao.s2i.incluster.running import LONGEST, _split
 from ciao.s2i.incluster.said import clean, step_of
 
 
@@ -35,3 +38,13 @@ def test_colours_and_bells_are_no_part_of_a_line() -> None:
 )
 def test_of_a_line_the_step_is_told_and_nothing_that_is_for_machines(line: str, step: str) -> None:
     assert step_of(line) == step
+
+
+async def test_a_line_without_an_end_is_not_kept() -> None:
+    async def endless() -> AsyncGenerator[bytes, None]:
+        for _ in range(100):
+            yield b"x" * 10_000
+        yield b"\nthe last\n"
+
+    lines = [line async for line in _split(endless())]
+    assert (len(lines[0]), lines[1]) == (LONGEST, "the last")

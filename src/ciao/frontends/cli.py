@@ -121,8 +121,9 @@ def _session() -> Session:
 
 def _complain(error: CiaoError) -> None:
     from ciao.errors import CellError
+    from ciao.frontends.display.traceback import printable
 
     text = f"ciao: {error.message}\n"
     if isinstance(error, CellError):
         text = f"ciao: line {error.line}: {error.message}\n{error.picture()}\n"
-    sys.stderr.write(text + (f"{error.hint}\n" if error.hint else ""))
+    sys.stderr.write(printable(text + (f"{error.hint}\n" if error.hint else "")))  # it may quote a stranger

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ciao.errors import CreateRefused
+from ciao.errors import BackendError, CreateRefused
 from ciao.frontends import cli
 from ciao.model import (
     Attempt,
@@ -218,6 +218,15 @@ def test_a_fault_of_ours_is_said_in_one_line(ciao: Said) -> None:
     status, _, said = ciao("jobs", backend=Faulty())
     assert status == 1
     assert said.startswith("ciao: internal error: TypeError: oops\n")
+
+
+def test_what_an_error_quotes_of_strangers_moves_no_terminal(ciao: Said) -> None:
+    class Evil(Scripted):
+        async def jobs(self) -> list[object]:  # type: ignore[override]  # it returns nothing
+            raise BackendError("a label: \x1b]0;evil\x07", hint="\x1b[2J")
+
+    status, _, said = ciao("jobs", backend=Evil())
+    assert (status, "\x1b" in said, "\x07" in said) == (1, False, False)
 
 
 def test_help_and_version_come_even_if_the_settings_are_wrong(

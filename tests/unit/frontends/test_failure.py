@@ -111,6 +111,12 @@ def test_another_error_of_ours_is_its_message_and_its_hint() -> None:
     assert shown._render_traceback_() == ["CommandError: no\nDo y"]  # type: ignore[attr-defined]  # IPython asks for it
 
 
+def test_what_an_error_quotes_of_strangers_moves_no_terminal() -> None:
+    shown = failure.shown(CommandError("a label: \x1b]0;evil\x07", hint="\x1b[2J\x9b2J"), "")
+    (text,) = shown._render_traceback_()  # type: ignore[attr-defined]  # IPython asks for it
+    assert not {"\x1b", "\x07", "\x9b"} & set(text)
+
+
 def test_a_group_leaves_the_cell_as_its_first_exception_alone() -> None:
     group = ExceptionGroup("outer", [ExceptionGroup("inner", [ValueError(1)]), KeyError(2)])
     group.exceptions[0].exceptions[0].__context__ = group  # type: ignore[union-attr]  # the first is a group

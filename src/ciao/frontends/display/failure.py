@@ -65,7 +65,7 @@ def shown(error: E, label: str) -> E:
         text = f"{name}: {error.message}\n{label}, line {error.line}\n{error.picture()}{hint}"
     else:
         text = f"{name}: {error.message}" + (f"\n{error.hint}" if error.hint else "")
-    error._render_traceback_ = lambda: [text]  # type: ignore[attr-defined]  # IPython asks for it
+    error._render_traceback_ = lambda: [printable(text)]  # type: ignore[attr-defined]  # IPython asks for it
     return error
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import shutil
-import tempfile
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from ciao.errors import BundleError
 from ciao.s2i.layer import Entry
+from ciao.s2i.passing import Passing
 from ciao.settings import Settings
 
 __all__ = ["certificates", "scratch", "stage"]
@@ -25,9 +24,9 @@ async def scratch(environ: Mapping[str, str]) -> AsyncGenerator[Path]:
     """A folder that nobody else can read. It is gone behind the block, whatever a builder unpacked into it."""
     folder = _made(environ.get("TMPDIR"))
     try:
-        yield folder
+        yield folder.path
     finally:
-        await asyncio.shield(asyncio.to_thread(_removed, folder))
+        await asyncio.shield(asyncio.to_thread(folder.end))
 
 
 def stage(entries: Iterable[Entry], folder: Path) -> None:
@@ -58,20 +57,11 @@ def certificates(folder: Path, settings: Settings) -> Path | None:
     return folder
 
 
-def _made(stated: str | None) -> Path:
-    parent = stated or (ROOMY if ROOMY.is_dir() else None)
+def _made(stated: str | None) -> Passing:
+    parent = Path(stated) if stated else (ROOMY if ROOMY.is_dir() else None)
     try:
-        return Path(tempfile.mkdtemp(prefix="ciao-build-", dir=parent))
+        return Passing.begin("ciao-build-", parent)
     except OSError as error:
         raise BundleError(
             f"no folder for a build can be made in {parent}: {error.strerror}", hint="Set TMPDIR to one that has room."
         ) from None
-
-
-def _removed(folder: Path) -> None:
-    """A builder may have left folders that their owner cannot write."""
-    with contextlib.suppress(OSError):
-        for path in folder.rglob("*"):
-            if path.is_dir() and not path.is_symlink():
-                path.chmod(0o700)
-    shutil.rmtree(folder, ignore_errors=True)

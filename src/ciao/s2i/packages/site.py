@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -29,6 +27,7 @@ from ciao.s2i.packages.knowing import interior_of
 from ciao.s2i.packages.told import check_size, hiding, notices
 from ciao.s2i.packages.wanted import Wanted
 from ciao.s2i.packages.words import read
+from ciao.s2i.passing import Passing
 from ciao.s2i.pushing import push
 from ciao.s2i.registry.base import Reference, Registry
 from ciao.settings import Settings
@@ -138,16 +137,16 @@ async def _made(base: Base, asked: _Asked, interior: Interior, tell: Tell) -> As
 async def temporary() -> AsyncGenerator[Path]:
     """A folder for the block that nobody else can read. Raises BundleError if there is no room for it."""
     try:
-        folder = Path(tempfile.mkdtemp(prefix="ciao-packages-"))
+        folder = Passing.begin("ciao-packages-")
     except OSError as e:
         hint = "Free some space, or set TMPDIR to a folder that has it"
         raise BundleError(f"there is no place for temporary files: {e.strerror}", hint=hint) from e
     try:
-        yield folder
+        yield folder.path
     except OSError as e:
-        raise BundleError(f"packages cannot be written to {folder.parent}: {e.strerror}", hint=_room(e)) from e
+        raise BundleError(f"packages cannot be written to {folder.path.parent}: {e.strerror}", hint=_room(e)) from e
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        folder.end()
 
 
 def _room(error: OSError) -> str:

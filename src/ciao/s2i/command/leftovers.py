@@ -110,5 +110,6 @@ _yards: defaultdict[tuple[str, ...], Yard] = defaultdict(Yard)
 def yard(*key: str, lock: Path | None = None) -> Yard:
     """The one of this storage."""
     found = _yards[key]
-    found.lock = found.lock or lock
+    if not found.builds:
+        found.lock = lock
     return found

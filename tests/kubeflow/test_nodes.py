@@ -109,8 +109,8 @@ for i in range(1500):
     print(f'{i:0200}')
     time.sleep(0.005 if i < 1000 else 0 if i != 1450 else 4.5)
 """
-"""A hundred kilobytes come at once and are surely rotated in the pause, so that the last lines are in a log of their own:
-a node that rotates in a container's last moment keeps nothing that it could tell.
+"""A hundred kilobytes come at once and are surely rotated in the pause, so that the last lines are in a log of
+their own: a node that rotates in a container's last moment keeps nothing that it could tell.
 """
 
 

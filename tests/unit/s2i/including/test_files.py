@@ -195,7 +195,7 @@ def test_a_file_that_may_not_be_read_is_an_error(
     def denied(path: Path, *_: object) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(reading.os, "open", denied)  # the tests may run as root, who may read anything
+    monkeypatch.setattr(os, "open", denied)  # the tests may run as root, who may read anything
     assert f"{root}/src/a.py cannot be included: permission denied" in refused(included, "src")
 
 

@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
-    from browser.conftest import Lab, Notebook
     from clusters import Images, Place
+    from fakes.lab import Lab, Notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.cluster, pytest.mark.timeout(300)]
 

@@ -47,6 +47,27 @@ def test_the_users_colours_stay_and_end_with_their_line() -> None:
     assert shown == "ps-0 | \x1b[31mred\x1b[0m\nps-0 | none\n"
 
 
+@pytest.mark.parametrize(
+    "moving",
+    [
+        "\x1b[A",
+        "\x1b[2J",
+        "\x1b[1;1H",
+        "\x1b]0;title\x07",
+        "\x1b]52;c;AAAA\x1b\\",
+        "\x1bc",
+        "\x9b2J",
+        "\x08",
+        "\x07",
+        "\x1b",
+        "\x0b",
+    ],
+)
+def test_a_line_colours_its_own_text_and_moves_nothing(moving: str) -> None:
+    shown = Prefixes([], colour=False).block("ps-0", [f"a{moving}\x1b[1;31mb\x1b[38:5:9mc\td"])
+    assert shown == "ps-0 | a\x1b[1;31mb\x1b[38:5:9mc\td\x1b[0m\n"
+
+
 def test_of_a_progress_bar_the_last_state_is_shown() -> None:
     assert Prefixes([], colour=False).block("ps-0", ["1%\r2%", "dos\r"]) == "ps-0 | 2%\nps-0 | dos\n"
 

@@ -6,13 +6,21 @@ import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["PALETTE", "Prefixes", "colour_of", "plain"]
+__all__ = ["PALETTE", "Prefixes", "colour_of", "plain", "still"]
 
 PALETTE = (32, 166, 64, 133, 30, 136, 161, 98)
 """Numbers of the 256-colour table that can be read on white and on black; a theme does not change them."""
 
 _RESET = "\x1b[0m"
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_MOVES = re.compile(
+    r"(\x1b\[[0-9;:]*m)"  # a colour, which stays
+    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # the cursor, the screen
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:[\x07\x9c]|\x1b\\)?"  # a title, the clipboard, a link
+    r"|\x1b[^\x1b]?"
+    rf"|{_CONTROL.pattern}"
+)
 
 
 def colour_of(replica: str) -> int:
@@ -28,6 +36,11 @@ def plain(text: str) -> str:
     return " ".join("".join(shown).split())
 
 
+def still(text: str) -> str:
+    """The text with its colours, and without what else a terminal obeys: a moved cursor could write another's line."""
+    return _MOVES.sub(lambda found: found[1] or "", text) if _CONTROL.search(text) else text
+
+
 class Prefixes:
     """``worker-0 | `` before each line, as wide for every replica of a job."""
 
@@ -40,13 +53,12 @@ class Prefixes:
     def block(self, replica: str, texts: Sequence[str]) -> str:
         r"""Lines of one replica as they are shown, each with its ``\n``.
 
-        The user's own colours stay, but end with the line. Of what a progress bar wrote over itself with ``\r``
-        the last is shown, as on a terminal; else it would wipe out the prefix.
+        The user's own colours stay, but end with the line; nothing else moves the cursor. Of what a progress bar
+        wrote over itself with ``\r`` the last is shown, as on a terminal; else it would wipe out the prefix.
         """
         prefix = self._known.get(replica) or self._prefix(replica)
-        joined = f"\n{prefix}".join(texts)
-        if "\x1b" in joined or "\r" in joined:
-            joined = f"\n{prefix}".join(map(_tamed, texts))
+        shown = map(_tamed, texts) if _CONTROL.search("\n".join(texts)) else texts
+        joined = f"\n{prefix}".join(shown)
         return f"{prefix}{joined}\n"
 
     def _prefix(self, name: str) -> str:
@@ -57,4 +69,5 @@ class Prefixes:
 def _tamed(text: str) -> str:
     if "\r" in text:
         text = text.rstrip("\r").rpartition("\r")[2]
+    text = still(text)
     return f"{text}{_RESET}" if "\x1b" in text else text

@@ -7,6 +7,7 @@ import os
 import sys
 
 from ciao.errors import CiaoError
+from ciao.frontends.display.colour import still
 
 __all__ = ["close_quietly", "out", "wants_colour", "write_anything"]
 
@@ -15,7 +16,12 @@ PIECE = 32 * 1024
 
 
 def out(text: str) -> None:
-    """Write to standard output, at once. Raises BrokenPipeError if nobody reads any more, CiaoError for a full disk."""
+    """Write to standard output, at once; to a terminal without what moves its cursor: it may be a stranger's.
+
+    Raises BrokenPipeError if nobody reads any more, CiaoError for a full disk.
+    """
+    if sys.stdout.isatty():
+        text = still(text)
     try:
         for start in range(0, len(text), PIECE):
             sys.stdout.write(text[start : start + PIECE])

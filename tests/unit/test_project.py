@@ -56,6 +56,13 @@ def test_links_between_pages_lead_somewhere() -> None:
     assert [(str(p.relative_to(ROOT)), link) for p, link in links if not (p.parent / link).exists()] == []
 
 
+def test_every_claim_about_security_names_a_test_that_is_there() -> None:
+    claimed = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "security.md").read_text()))
+    files = (file.read_text() for file in (ROOT / "tests").rglob("*.py"))
+    assert claimed - {name for text in files for name in re.findall(r"def (test_\w+)", text)} == set()
+    assert len(claimed) > 50
+
+
 def test_example_notebooks_are_committed_without_outputs() -> None:
     written = [p.name for p in (ROOT / "examples").glob("*.ipynb") if '"output_type"' in p.read_text()]
     assert written == []

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NoReturn
 
 from ciao.commands.table import BY_NAME, COMMANDS, Command
@@ -18,7 +19,10 @@ __all__ = ["Request", "parse", "split"]
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What was asked. Only the fields of the command's own arguments are ever set."""
+    """What was asked. Only the fields of the command's own arguments are ever set.
+
+    ``given`` are the options of a command that reads them itself, as they were written.
+    """
 
     command: str
     job: str | None = None
@@ -39,6 +43,7 @@ class Request:
     timestamps: bool = False
     user: bool = False
     sys_prefix: bool = False
+    given: Mapping[str, str | bool] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def streams(self) -> bool:
@@ -96,8 +101,8 @@ def _request(command: Command, words: Sequence[str], *, in_cell: bool) -> Reques
             meant = did_you_mean(str(value), argument.choices)
             hint = meant or _usage(command, in_cell=in_cell)
             raise CommandError(f"'{command.name}' does not know {value!r}", hint=hint)
-    if command.name == "help":
-        return Request(command="help", topic=values.get("command"))
+    if command.name in ("help", "gateway"):
+        return _as_it_is(command.name, values)
     request = Request(command=command.name, **values)
     Wanted.of(tail=request.tail, since=request.since, grep=request.grep)  # mistakes are told before a cluster is asked
     if command.name == "delete":
@@ -105,6 +110,14 @@ def _request(command: Command, words: Sequence[str], *, in_cell: bool) -> Reques
     if command.name == "images":
         _check_images(request, hint=_usage(command, in_cell=in_cell))
     return _with_replica(request)
+
+
+def _as_it_is(name: str, values: dict[str, str | bool]) -> Request:
+    """Commands whose words are no fields of a request."""
+    if name == "help":
+        topic = values.get("command")
+        return Request(command="help", topic=str(topic) if topic else None)
+    return Request(command=name, given=MappingProxyType(values))
 
 
 def _check_delete(request: Request, *, hint: str) -> None:

@@ -65,6 +65,8 @@ def _status(request: Request, session: Session | None) -> int:
             return _words(request)
         case "kernel":
             return _kernel(request)
+        case "gateway":
+            return _gateway(request)
         case "doctor" if session is None:
             return _doctor(request)
     session = session or _session()
@@ -110,6 +112,13 @@ def _kernel(request: Request) -> int:
 
     streams.out("".join(f"{line}\n" for line in kernel.done(request)))
     return 0
+
+
+def _gateway(request: Request) -> int:
+    from ciao import settings
+    from ciao.frontends.gateway.run import run
+
+    return run(request.given, settings.load())
 
 
 def _session() -> Session:

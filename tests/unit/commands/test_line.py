@@ -36,8 +36,8 @@ def test_a_line_is_read(line: str, request_: Request) -> None:
 
 
 IN_A_SHELL = (
-    "Commands are jobs, describe, logs, attach, cancel, delete, plan, run, images, doctor, config, kernel, help, "
-    "version"
+    "Commands are jobs, describe, logs, attach, cancel, delete, plan, run, images, doctor, config, kernel, gateway, "
+    "help, version"
 )
 
 REFUSED = [
@@ -92,4 +92,10 @@ def test_attach_and_logs_that_follow_stream(line: str, streams: bool) -> None:  
 
 def test_every_argument_of_the_table_has_a_field_in_a_request() -> None:
     fields = set(Request.__dataclass_fields__)
-    assert {a.field for c in COMMANDS for a in c.arguments if c.name != "help"} <= fields
+    assert {a.field for c in COMMANDS for a in c.arguments if c.name not in ("help", "gateway")} <= fields
+
+
+def test_a_gateway_reads_its_options_itself() -> None:
+    request = parse(split("gateway --port 9000 --self-signed"))
+    assert (request.command, request.user) == ("gateway", False)
+    assert {name: value for name, value in request.given.items() if value} == {"port": "9000", "self_signed": True}

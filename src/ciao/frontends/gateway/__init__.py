@@ -1,0 +1,1 @@
+"""``ciao gateway``: a Jupyter server that has kernels and nothing else, for a JupyterLab somewhere else."""

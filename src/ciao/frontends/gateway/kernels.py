@@ -1,0 +1,87 @@
+"""The kernels: how many there may be, where their kernelspecs are, who may ask for them."""
+
+# mypy: disable-error-code="no-untyped-call,override"
+# (Jupyter's server is typed in part)
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyter_server.auth.authorizer import Authorizer
+from jupyter_server.auth.identity import IdentityProvider, User
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+from tornado import web
+from traitlets import Instance, Integer
+
+from ciao.frontends.gateway.door import State, asked
+from ciao.frontends.gateway.gate import Rules, refusal
+
+__all__ = ["Kernels", "KernelsOnly", "OneUser"]
+
+RESOURCES = frozenset(("api", "kernels", "kernelspecs", "sessions"))
+
+
+class Kernels(AsyncMappingKernelManager):
+    """Jupyter's, up to a number, and no new ones once the gateway stops."""
+
+    most = Integer(16, config=True, help="How many kernels there may be")
+    state = Instance(State, args=())
+
+    _starting = 0
+
+    async def _async_start_kernel(self, *, kernel_id: str | None = None, **how: Any) -> str:
+        """Raises HTTPError with words that a JupyterLab shows."""
+        if self.state.stopping:
+            raise web.HTTPError(503, "This gateway stops, and starts no kernels any more", reason="The gateway stops")
+        if len(self) + self._starting >= self.most:
+            words = f"There are {self.most} kernels already: shut one down, or start the gateway with --max-kernels"
+            raise web.HTTPError(429, words, reason="Too many kernels")
+        name = how.get("kernel_name") or self.default_kernel_name
+        if self.kernel_spec_manager and name not in self.kernel_spec_manager.find_kernel_specs():
+            raise web.HTTPError(404, f"There is no kernel {name!r} here", reason="No such kernel")
+        self._starting += 1
+        try:
+            return await super()._async_start_kernel(kernel_id=kernel_id, **how)
+        finally:
+            self._starting -= 1
+
+    start_kernel = _async_start_kernel  # type: ignore[assignment]  # as in its base, which has it twice too
+
+
+class OneUser(IdentityProvider):
+    """Whoever the gate lets in is the one user. No cookies, no login form."""
+
+    rules: Rules = Rules(token="")  # nobody's, until the gateway sets it
+
+    async def get_user(self, handler: web.RequestHandler) -> User | None:
+        """Asked again here, so that nothing is open that does not come through the door."""
+        if handler.request.method == "OPTIONS" or refusal(asked(handler.request, self.rules), self.rules):
+            return None
+        return User(username=self.rules.user or "user")
+
+    def is_token_authenticated(self, handler: web.RequestHandler) -> bool:
+        """There are no cookies, and so nothing that another page could ride on."""
+        return handler.current_user is not None
+
+    @property
+    def auth_enabled(self) -> bool:
+        """Always."""
+        return True
+
+    @property
+    def login_available(self) -> bool:
+        """No form."""
+        return False
+
+    @property
+    def logout_available(self) -> bool:
+        """Nothing to leave."""
+        return False
+
+
+class KernelsOnly(Authorizer):
+    """Whatever Jupyter would offer beside kernels is refused, should it ever be there."""
+
+    def is_authorized(self, *asked: Any) -> bool:
+        """By the resource, which Jupyter names last: there is one user, who may do all with kernels."""
+        return asked[-1] in RESOURCES

@@ -1,0 +1,128 @@
+"""Certificate and key: those that were named, or a pair that is made once for this machine."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ciao.errors import CiaoError
+from ciao.frontends.gateway.options import Options
+from ciao.home import make_private
+
+__all__ = ["Pair", "context", "find"]
+
+DAYS = 365
+RENEWED = 300 * 86400
+"""Seconds after which a pair of our own is made anew."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """``made``: by us, so that a client must be told to trust it."""
+
+    cert: Path
+    key: Path
+    made: bool = False
+
+
+def find(options: Options, home: Path) -> Pair | None:
+    """None where there is no TLS. Raises CiaoError."""
+    if options.self_signed:
+        return _self_signed(home / "gateway" / "tls", _names(options.ip))
+    if options.certfile and options.keyfile:
+        return Pair(cert=options.certfile, key=options.keyfile)
+    return None
+
+
+def context(pair: Pair) -> ssl.SSLContext:
+    """TLS 1.2 or later. Raises CiaoError, which names the file."""
+    made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    load(made, pair)
+    return made
+
+
+def load(into: ssl.SSLContext, pair: Pair) -> None:
+    """What the files hold now: connections that begin later have it."""
+    for file in (pair.cert, pair.key):
+        try:
+            file.read_bytes()
+        except OSError as error:
+            raise CiaoError(f"{file} cannot be read: {error.strerror}", hint="Name files in PEM format") from error
+    try:
+        into.load_cert_chain(pair.cert, pair.key, password=lambda: "")  # never ask on a terminal
+    except (ssl.SSLError, ValueError) as error:
+        reason = getattr(error, "reason", None) or str(error)
+        raise CiaoError(
+            f"{pair.cert} and {pair.key} cannot serve TLS: {reason}",
+            hint="Name a certificate with its chain, and its own key without a password, both in PEM format",
+        ) from error
+
+
+def _names(ip: str) -> str:
+    """All that a client may call this machine, as openssl writes it."""
+    name = socket.gethostname()
+    found = {"DNS:localhost": None, "IP:127.0.0.1": None, "IP:::1": None}
+    if name.isascii() and name.replace("-", "").replace(".", "").isalnum():
+        found[f"DNS:{name}"] = None
+        try:
+            addresses = [str(info[4][0]) for info in socket.getaddrinfo(name, None)]
+        except OSError:
+            addresses = []
+        found |= {f"IP:{address}": None for address in addresses if "%" not in address}
+    if ip not in ("localhost", "0.0.0.0", "::"):  # noqa: S104  # compared, not bound
+        found[f"IP:{ip}"] = None
+    return ",".join(found)
+
+
+def _self_signed(folder: Path, names: str) -> Pair:
+    pair = Pair(cert=folder / "cert.pem", key=folder / "key.pem", made=True)
+    note = folder / "names"
+    try:
+        make_private(folder)
+        if _fits(pair, note, names):
+            return pair
+        with tempfile.TemporaryDirectory(dir=folder) as new:
+            _make(Path(new), names)
+            for file in (pair.key, pair.cert):
+                Path(new, file.name).replace(file)
+        note.write_text(names)
+    except OSError as error:
+        raise CiaoError(
+            f"no certificate can be kept in {folder}: {error.strerror}", hint="Give --certfile and --keyfile"
+        ) from error
+    return pair
+
+
+def _fits(pair: Pair, note: Path, names: str) -> bool:
+    try:
+        young = time.time() - pair.cert.stat().st_mtime < RENEWED
+        return young and pair.key.exists() and note.read_text() == names
+    except OSError:
+        return False
+
+
+def _make(folder: Path, names: str) -> None:
+    """A certificate that vouches for itself alone: whoever trusts it trusts no other by it."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        raise CiaoError(
+            "--self-signed needs the program openssl, which is not here",
+            hint="Install it, or give --certfile and --keyfile",
+        )
+    words = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    words += ["-keyout", "key.pem", "-out", "cert.pem", "-days", str(DAYS), "-subj", "/CN=ciao gateway"]
+    for extension in (f"subjectAltName={names}", "basicConstraints=critical,CA:FALSE", "extendedKeyUsage=serverAuth"):
+        words += ["-addext", extension]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode:
+        raise CiaoError(
+            f"openssl made no certificate: {done.stderr.strip()[-500:]}", hint="Give --certfile and --keyfile"
+        )
+    (folder / "key.pem").chmod(0o600)

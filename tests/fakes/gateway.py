@@ -10,7 +10,6 @@ import ssl
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,22 +32,18 @@ class Gateway:
     """A command that serves kernels, on a port that it has again when it is started again."""
 
     command: Sequence[str]
-    environment: Mapping[str, str]
     home: Path
     authority: Path | None
+    environment: Mapping[str, str] = field(default_factory=dict)
     ready: str = "/readyz"
     port: int = field(default_factory=free_port)
     token: str = field(default_factory=secrets.token_hex, repr=False)
+    """If it is empty, the gateway has its own."""
 
     @property
     def door(self) -> Door:
         """For those who need no way around it."""
         return self.through(self.port)
-
-    @property
-    def jobs(self) -> list[str]:
-        """Names of the jobs that its kernels have ever made on this machine."""
-        return [path.name for path in (self.home / "jobs").iterdir()]
 
     def kernel(self, name: str) -> dict[str, Any]:
         """What it says of a kernel by its id."""
@@ -74,7 +69,7 @@ class Gateway:
         """Start, and wait until it takes kernels."""
         words = [word.format(port=self.port) for word in self.command]
         environment = {**os.environ, **self.environment, "CIAO_HOME": str(self.home), "CIAO_BACKEND": "local"}
-        secret = {"JUPYTER_TOKEN": self.token, "KG_AUTH_TOKEN": self.token}
+        secret = {"JUPYTER_TOKEN": self.token, "KG_AUTH_TOKEN": self.token} if self.token else {}
         with (self.home / "gateway.log").open("ab") as log:
             self._process = subprocess.Popen(words, env={**environment, **secret}, stdout=log, stderr=log)
         end = time.monotonic() + PATIENCE
@@ -92,21 +87,19 @@ class Gateway:
 
     def _is_ready(self) -> bool:
         request = urllib.request.Request(f"{self.door.url}{self.ready}", headers=self.door.entering)
-        trust = ssl.create_default_context(cafile=self.authority) if self.authority else None
-        try:
+        try:  # it may make its certificate first
+            trust = ssl.create_default_context(cafile=self.authority) if self.authority else None
             urllib.request.urlopen(request, timeout=5, context=trust).close()
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
+        except OSError:
             return False
         return True
 
 
 @contextlib.contextmanager
-def running(
-    home: Path, *options: str, authority: Path | None = None, environment: Mapping[str, str] | None = None
-) -> Iterator[Gateway]:
+def running(home: Path, *options: str, authority: Path | None = None, **more: Any) -> Iterator[Gateway]:
     """``ciao gateway`` for as long as this block."""
     command = [sys.executable, "-m", "ciao", "gateway", "--port={port}", *options]
-    gateway = Gateway(command=command, environment=environment or {}, home=home, authority=authority)
+    gateway = Gateway(command=command, home=home, authority=authority, **more)
     gateway.start()
     try:
         yield gateway

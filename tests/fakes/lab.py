@@ -29,7 +29,9 @@ SHOTS = Path(__file__).parents[2] / "out" / "browser"
 PATIENCE = 60_000
 """How long the page may take for anything, in milliseconds: a loaded machine is not a failure."""
 
-KERNEL_IS_IDLE = "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
+KERNEL_IS = (
+    "(states) => states.includes(window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status)"
+)
 """The indicator in the toolbar says idle a moment before there is a kernel, and what is run then is lost."""
 
 
@@ -70,6 +72,13 @@ class Notebook:
         """The stop button of the toolbar."""
         self.page.locator('[data-command="notebook:interrupt-kernel"]').first.click()
 
+    def reload(self) -> None:
+        """The page anew, without what was not saved; its kernel is the same, and may be busy."""
+        self.page.once("dialog", lambda dialog: dialog.accept())  # what was not saved is lost, it says
+        self.page.reload()
+        self.page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
+        self.page.wait_for_function(KERNEL_IS, arg=["idle", "busy"])
+
     def shot(self, name: str) -> None:
         """Keep what the page looks like in out/browser/."""
         SHOTS.mkdir(parents=True, exist_ok=True)
@@ -96,7 +105,7 @@ class Lab:
         page.set_default_timeout(PATIENCE)
         page.goto(f"{self.url}/lab/tree/{name}.ipynb?token={TOKEN}&reset")
         page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
-        page.wait_for_function(KERNEL_IS_IDLE)
+        page.wait_for_function(KERNEL_IS, arg=["idle"])
         return Notebook(page=page)
 
 

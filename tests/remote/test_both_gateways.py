@@ -35,7 +35,7 @@ time.sleep(600)
 """
 
 
-@pytest.fixture(scope="module", params=["kernel_gateway"])
+@pytest.fixture(scope="module", params=["gateway", "kernel_gateway"])
 def kernel(request: pytest.FixtureRequest, server: Callable[..., Door]) -> Iterator[RemoteKernel]:
     """As a JupyterLab has it: behind its own server, which has it from the gateway."""
     gateway: Gateway = request.getfixturevalue(request.param)

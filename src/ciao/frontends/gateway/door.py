@@ -64,9 +64,10 @@ class Door(Router):
         self._open: dict[str, Callable[[httputil.HTTPServerRequest], Said]] = {
             base: self._page,
             base.rstrip("/") or base: self._page,
-            f"{base}healthz": lambda _: Said(status=200, text="ok\n"),
-            f"{base}readyz": lambda _: _ready(state),
         }
+        for above in {base, "/"}:  # who asks after health may not know the base URL
+            self._open[f"{above}healthz"] = lambda _: Said(status=200, text="ok\n")
+            self._open[f"{above}readyz"] = lambda _: _ready(state)
 
     def find_handler(self, request: httputil.HTTPServerRequest, **_: Any) -> httputil.HTTPMessageDelegate | None:
         """Called when the headers are there, before a body is read."""
@@ -110,7 +111,7 @@ class Answer(web.RequestHandler):
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Cache-Control", "no-store")
         self.set_header("Vary", "Accept")
-        self.clear_header("Server")
+        self.set_header("Server", "ciao")
         if self._said.status == 401:
             self.set_header("WWW-Authenticate", 'Bearer realm="ciao gateway"')
         self.finish(self._said.text)

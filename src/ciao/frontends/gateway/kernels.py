@@ -13,6 +13,7 @@ from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelMana
 from tornado import web
 from traitlets import Instance, Integer
 
+from ciao.frontends.gateway.buffer import Recent
 from ciao.frontends.gateway.door import State, asked
 from ciao.frontends.gateway.gate import Rules, refusal
 
@@ -44,6 +45,12 @@ class Kernels(AsyncMappingKernelManager):
             return await super()._async_start_kernel(kernel_id=kernel_id, **how)
         finally:
             self._starting -= 1
+
+    def start_buffering(self, kernel_id: str, session_key: str, channels: Any) -> None:
+        """Keep what comes until the client is back, but not all of it for ever."""
+        super().start_buffering(kernel_id, session_key, channels)
+        if (info := self._kernel_buffers.get(kernel_id)) is not None:
+            info["buffer"] = Recent()
 
     start_kernel = _async_start_kernel  # type: ignore[assignment]  # as in its base, which has it twice too
 

@@ -22,6 +22,7 @@ from ciao.frontends import kernelspec
 from ciao.frontends.gateway import gate, jobs, options, start, tls, token
 from ciao.frontends.gateway.options import Options
 from ciao.frontends.gateway.scrub import Scrubbed
+from ciao.home import make_private
 
 if TYPE_CHECKING:
     from ciao.frontends.gateway.server import Gateway
@@ -58,6 +59,7 @@ def run(given: Mapping[str, str | bool], settings: Settings) -> int:
     pair = tls.find(chosen, settings.home)
     context = tls.context(pair) if pair else None
     _log_to_stderr(secret)
+    _check_runtime()
     ready = Ready(chosen=chosen, settings=settings, secret=secret, pair=pair, context=context)
     return asyncio.run(_served(ready, _bound(chosen)))
 
@@ -161,6 +163,21 @@ def _bound(chosen: Options) -> list[socket.socket]:
         }
         words = f"{chosen.ip}, port {chosen.port}, cannot be listened on: {os.strerror(error.errno or 0)}"
         raise CiaoError(words, hint=hints.get(error.errno or 0, "Give --ip or --port")) from error
+
+
+def _check_runtime() -> None:
+    """Jupyter writes there how to speak to a kernel."""
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    folder = Path(jupyter_runtime_dir())
+    try:
+        make_private(folder)
+        writable = os.access(folder, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        words = f"kernels cannot start: {folder} cannot be written"
+        raise CiaoError(words, hint="Set JUPYTER_RUNTIME_DIR, or HOME, to a folder of yours")
 
 
 def _kernelspecs(home: Path) -> Path:

@@ -87,6 +87,7 @@ def _config(options: Options) -> Config:
         "allow_origin": options.allow_origin,
         "allow_remote_access": True,  # the gate looks at the host
         "allow_root": True,
+        "cookie_secret": os.urandom(32),  # there are no cookies, and no file for this is needed
         "open_browser": False,
         "terminals_enabled": False,
         "root_dir": str(Path.cwd()),
@@ -98,7 +99,7 @@ def _config(options: Options) -> Config:
         "kernel_websocket_connection_class": ZMQChannelsWebsocketConnection,
         "session_manager_class": SessionManager,
         "tornado_settings": {
-            "headers": {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"},
+            "headers": {"Content-Security-Policy": POLICY, "Cache-Control": "no-store", "Server": "ciao"},
             "log_function": _noted,
             "websocket_max_message_size": options.max_message,
         },

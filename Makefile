@@ -60,7 +60,7 @@ docs: $(READY)-demo ## Write the pages that come from the code: docs/magics.md, 
 
 constraints: $(READY)-test ## Pin the newest versions of everything in constraints.txt
 	$(PY) -m pip install --quiet uv
-	printf '%s\n' hatchling editables | $(BIN)/uv pip compile pyproject.toml - --all-extras --universal --python-version 3.11 \
+	printf '%s\n' hatchling editables pip | $(BIN)/uv pip compile pyproject.toml - --all-extras --universal --python-version 3.11 \
 	  --upgrade --no-annotate --no-header --quiet --output-file constraints.txt
 
 clean: ## Remove the environment and everything that was produced
@@ -86,6 +86,13 @@ $(READY)-%: | $(PY)
 	  while read -r line; do case "$$line" in (Collecting*) printf .;; ("Installing collected"*) printf ' unpacking';; esac; done >&2; echo >&2
 	@$(PY) -m ciao kernel install --prefix $(VENV) >/dev/null
 	@rm -f $(VENV)/ready-*-$*; touch $@
+
+##@ Have it elsewhere
+BASE :=
+REGISTRY :=
+.PHONY: image
+image: $(READY)-gateway ## The gateway's container image, as an archive in out/ (REGISTRY=host/name:tag pushes it, BASE=... builds on that)
+	$(PY) tools/build_image.py $(if $(BASE),--base '$(BASE)') $(if $(REGISTRY),--push '$(REGISTRY)') $(ARGS)
 
 ##@ A real Kubernetes with Kubeflow (root on Debian; docs/cluster.md)
 NAME := default

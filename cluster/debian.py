@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cluster import commands
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 PACKAGES = (
     "busybox-static",
@@ -30,13 +30,13 @@ ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "SYSTEMD_OFFLINE": "1"}
 """No question is asked; and systemd starts no service: etcd, containerd and the registry run in the cluster alone."""
 
 
-def install(progress: Callable[[str], None]) -> None:
-    """Have all of PACKAGES.
+def install(progress: Callable[[str], None], packages: Sequence[str] = PACKAGES) -> None:
+    """Have all of these.
 
     Raises:
         ClusterError: apt-get failed; with the end of what it said.
     """
-    missing = [package for package in PACKAGES if not _installed(package)]
+    missing = [package for package in packages if not _installed(package)]
     if missing:
         progress(f"installing {' '.join(missing)}")
         _apt("update", "-qq", progress=progress)

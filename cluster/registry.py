@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import yaml
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from cluster.images import Image
     from cluster.readiness import Probe
 
 OPEN, HTPASSWD, TOKEN, TLS, TOKENS = range(5000, 5005)
@@ -59,12 +58,24 @@ def _hosts_toml(cluster: Layout, port: int, scheme: str) -> str:
     return f'server = "{server}"\n[host."{server}"]\ncapabilities = ["pull", "resolve"]\n{authority}'
 
 
-def push(cluster: Layout, image: Image) -> str:
+class InFolder(Protocol):
+    """An image whose manifest and parts are in a folder."""
+
+    @property
+    def name(self) -> str:
+        """Its repository."""
+
+    @property
+    def folder(self) -> Path:
+        """There is `manifest.json`, and all that it names under its digest."""
+
+
+def push(cluster: Layout, image: InFolder) -> str:
     """Have an image in the cluster's open registry; returns its name there."""
     return push_to(cluster.registry, image)
 
 
-def push_to(address: str, image: Image) -> str:
+def push_to(address: str, image: InFolder) -> str:
     """Have an image in an open registry; returns its name there. A blob that is there already is not sent again.
 
     Raises:
@@ -85,7 +96,7 @@ def push_to(address: str, image: Image) -> str:
     return f"{address}/{image.name}:latest"
 
 
-def _blob(connection: http.client.HTTPConnection, image: Image, digest: str) -> None:
+def _blob(connection: http.client.HTTPConnection, image: InFolder, digest: str) -> None:
     if _ask(connection, "HEAD", f"/v2/{image.name}/blobs/{digest}", good=(200, 404))[0] == 200:
         return
     _, place = _ask(connection, "POST", f"/v2/{image.name}/blobs/uploads/", good=(202,))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ("clusters", "registries")  # real ones, which none but the tests that ask for them start
+pytest_plugins = ("clusters", "gateway_image", "registries")  # real ones, started only by tests that ask for them
 
 NO_SKIP = bool(os.environ.get("CIAO_TEST_NO_SKIP"))
 """Set by ``make test`` under CI: a test that cannot run there is a failure, not a line that nobody reads."""

@@ -1,0 +1,89 @@
+"""Build the gateway's image, write it and what is in it into out/, and push it if a name for it is given.
+
+Usage: python tools/build_image.py [--base IMAGE] [--push HOST/NAME:TAG] [--out FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from cluster import buildah, gateway, image_folder  # noqa: E402 - found by the line above
+from cluster.errors import ClusterError  # noqa: E402
+from cluster.gateway_base import BASE  # noqa: E402
+
+LOCAL = ("localhost", "127.0.0.1")
+"""Hosts whose registry may be without TLS, as for Ciao itself."""
+
+
+def main(arguments: list[str]) -> int:
+    """Say what stands, and how it gets elsewhere."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--base", default="", help="an image to build on, instead of a Debian that is made here")
+    parser.add_argument("--push", default="", help="a name in a registry, such as registry.example/team/ciao:1")
+    parser.add_argument("--out", type=Path, default=ROOT / "out", help="where the archive and the SBOM are written")
+    given = parser.parse_args(arguments)
+    try:
+        built(given.base, given.out)
+        if given.push:
+            pushed(given.base, given.push)
+    except ClusterError as error:
+        tell(str(error))
+        return 1
+    return 0
+
+
+def image(base: str) -> gateway.Gateway:
+    """Of this checkout as it is."""
+    return gateway.Gateway(revision=revision(), base=base or BASE)
+
+
+def built(base: str, out: Path) -> None:
+    """Made, unless the same one was before; and written out."""
+    one = image(base)
+    one.build(tell)
+    out.mkdir(parents=True, exist_ok=True)
+    name = f"localhost/{one.name}:{gateway.version(ROOT)}"
+    archive = out / f"{one.name}.tar"
+    image_folder.archive(one.folder, archive, name)
+    (out / "sbom.json").write_bytes(image_folder.read(one.folder, "usr/share/doc/ciao/sbom.json"))
+    tell(f"{archive}: {name}, {image_folder.size(one.folder) / 1e6:.0f} MB")
+    tell(f"{out / 'sbom.json'}: what is in it")
+    tell(f"Load it:  podman load --input {archive}    (or docker load)")
+    tell("Push it:  make image REGISTRY=registry.example/team/ciao-gateway:TAG")
+
+
+def pushed(base: str, name: str) -> None:
+    """As who is logged in there (podman login, docker login, REGISTRY_AUTH_FILE)."""
+    one = image(base)
+    more = ["--tls-verify=false"] if name.partition("/")[0].partition(":")[0] in LOCAL else []
+    with buildah.storage(one.folder.parent) as builder, tempfile.NamedTemporaryFile(dir=one.folder.parent) as digest:
+        known = builder.pull(f"dir:{one.folder}", tell)
+        builder.push(known, f"docker://{name}", tell, [*more, f"--digestfile={digest.name}"])
+        tell(f"Pushed:   {name.rpartition(':')[0]}@{Path(digest.name).read_text().strip()}")
+
+
+def revision() -> str:
+    """The commit, and whether something was changed since; nothing where there is no git."""
+    ask = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        done = subprocess.run(ask, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def tell(line: str) -> None:
+    """On the terminal, at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

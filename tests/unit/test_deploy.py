@@ -13,10 +13,11 @@ import yaml
 from ciao.backends.kubeflow.labels import JOB
 from ciao.backends.kubeflow.rights import NEEDS
 from ciao.frameworks import ON_A_CLUSTER
+from ciao.frontends.gateway import options
 from ciao.k8s.rights import Right
 from ciao.s2i.incluster.manifests import BUILD
 from ciao.s2i.incluster.rights import rights as rights_of_builds
-from ciao.settings import load
+from ciao.settings import SETTINGS, load
 from ciao.settings.strategies import IN_THE_CLUSTER
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -173,6 +174,21 @@ def test_credentials_get_into_the_pod_as_files_that_only_its_group_reads() -> No
     values = {one["value"] for one in pod["containers"][0]["env"]}
     items = {f"/etc/ciao-gateway/{item['path']}" for one in volume["sources"] for item in one["secret"]["items"]}
     assert values == items
+
+
+@pytest.mark.parametrize(("kind", "pod"), pods())
+def test_the_gateway_listens_with_what_its_pod_tells_it(kind: str, pod: dict[str, Any]) -> None:
+    environ = {one["name"]: one["value"] or "user@example.com" for one in pod["containers"][0]["env"]}
+    told = options.read({"ip": "0.0.0.0"}, {**environ, "NB_PREFIX": "/notebook/team/ciao"})
+    assert (told.base_url, told.tls) == ("/notebook/team/ciao/", kind == "Deployment")
+    assert bool(told.token_file) != told.insecure_no_token
+
+
+def test_every_variable_of_ours_is_one_that_we_know() -> None:
+    known = {one.variable for one in SETTINGS} | {f"CIAO_GATEWAY_{name.upper()}" for name in options.READERS}
+    named = set(re.findall(r"name: (CIAO_\w+)", "".join(file.read_text() for file in FILES)))
+    assert len(named) > 6
+    assert named - known == set()
 
 
 def test_a_notebook_is_such_as_kubeflow_s_controller_expects() -> None:

@@ -144,7 +144,6 @@ def connections(door: Door, state: State, *, ssl_options: Any, max_message: int)
 
     class Server(HTTPServer):
         def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
-            stream.set_nodelay(True)  # messages are small, and each is waited for
             state.unproven[stream] = None
             for old in list(state.unproven):
                 if old.closed():

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from jupyter_server.auth.authorizer import Authorizer
 from jupyter_server.auth.identity import IdentityProvider, User
+from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado import web
 from traitlets import Instance, Integer
@@ -17,7 +19,7 @@ from ciao.frontends.gateway.buffer import Recent
 from ciao.frontends.gateway.door import State, asked
 from ciao.frontends.gateway.gate import Rules, refusal
 
-__all__ = ["Kernels", "KernelsOnly", "OneUser"]
+__all__ = ["Channels", "Kernels", "KernelsOnly", "OneUser"]
 
 RESOURCES = frozenset(("api", "kernels", "kernelspecs", "sessions"))
 
@@ -53,6 +55,15 @@ class Kernels(AsyncMappingKernelManager):
             info["buffer"] = Recent()
 
     start_kernel = _async_start_kernel  # type: ignore[assignment]  # as in its base, which has it twice too
+
+
+class Channels(ZMQChannelsWebsocketConnection):
+    """Jupyter's, without a wait for more bytes before a message is sent."""
+
+    def connect(self) -> asyncio.Future[None] | None:
+        """Called once the WebSocket is open: Tornado lets its packets wait again behind the handshake."""
+        self.websocket_handler.set_nodelay(True)
+        return super().connect()
 
 
 class OneUser(IdentityProvider):

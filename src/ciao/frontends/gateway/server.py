@@ -12,14 +12,13 @@ from typing import Any, cast
 
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_server.serverapp import ServerApp
-from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from jupyter_server.services.sessions.sessionmanager import SessionManager
 from tornado import web
 from traitlets.config import Config
 
 from ciao.frontends.gateway.door import POLICY, State
 from ciao.frontends.gateway.gate import Rules
-from ciao.frontends.gateway.kernels import Kernels, KernelsOnly, OneUser
+from ciao.frontends.gateway.kernels import Channels, Kernels, KernelsOnly, OneUser
 from ciao.frontends.gateway.options import Options
 from ciao.frontends.gateway.scrub import Scrubbed
 from ciao.frontends.kernelspec import NAME
@@ -68,8 +67,8 @@ class Gateway(ServerApp):
 
 def made(options: Options, rules: Rules, state: State, *, specs: Path) -> Gateway:
     """Ready to be served; nothing listens yet. ``specs``: the folder of kernelspecs that come before all others."""
-    for name in [n for n in os.environ if n.startswith(("JUPYTER_GATEWAY_", "JUPYTER_TOKEN"))]:
-        del os.environ[name]  # it is the gateway, and no kernel needs the token
+    for name in [n for n in os.environ if n.startswith(("JUPYTER_GATEWAY_", "JUPYTER_TOKEN", "CIAO_GATEWAY_"))]:
+        del os.environ[name]  # it is the gateway itself, and no kernel needs to know how it was started
     app = Gateway.instance(config=_config(options))
     app.own_token = rules.token or ""
     app.initialize(argv=[], find_extensions=False, new_httpserver=False)
@@ -96,7 +95,7 @@ def _config(options: Options) -> Config:
         "identity_provider_class": OneUser,
         "kernel_manager_class": Kernels,
         "kernel_spec_manager_class": KernelSpecManager,
-        "kernel_websocket_connection_class": ZMQChannelsWebsocketConnection,
+        "kernel_websocket_connection_class": Channels,
         "session_manager_class": SessionManager,
         "tornado_settings": {
             "headers": {"Content-Security-Policy": POLICY, "Cache-Control": "no-store", "Server": "ciao"},

@@ -14,6 +14,7 @@ from ciao.errors import CiaoError
 from ciao.frontends.gateway import tls
 from ciao.frontends.gateway.options import Options
 from ciao.frontends.gateway.tls import Pair
+from fakes.handshake import shakes_hands
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
 SIGNED = Options(self_signed=True)
@@ -23,23 +24,6 @@ def made(home: Path, options: Options = SIGNED) -> Pair:
     pair = tls.find(options, home)
     assert pair
     return pair
-
-
-def shakes_hands(server: ssl.SSLContext, *, trusts: Path, name: str) -> None:
-    """A handshake in memory; raises what the client finds wrong."""
-    client = ssl.create_default_context(cafile=trusts)
-    client.verify_flags |= ssl.VERIFY_X509_STRICT  # as Python 3.13 does by itself
-    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
-    sides = [
-        client.wrap_bio(to_client, to_server, server_hostname=name),
-        server.wrap_bio(to_server, to_client, server_side=True),
-    ]
-    for _ in range(4):
-        for side in sides:
-            try:
-                side.do_handshake()
-            except ssl.SSLWantReadError:
-                continue
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "::1"])

@@ -1,0 +1,122 @@
+"""The way in, with Tornado behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from tornado import web
+from tornado.netutil import bind_sockets
+
+from ciao.frontends.gateway import door
+from ciao.frontends.gateway.door import Door, State, connections
+from ciao.frontends.gateway.gate import Rules
+
+HEADERS = b"Host: 127.0.0.1\r\nAuthorization: token right\r\n"
+Connect = Callable[[], asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+
+
+class Echo(web.RequestHandler):
+    """Stands for Jupyter."""
+
+    async def post(self) -> None:
+        await self.finish(self.request.body)
+
+
+@asynccontextmanager
+async def serving(state: State | None = None) -> AsyncIterator[tuple[str, int]]:
+    """A gateway without kernels; its address."""
+    application = web.Application([(r"/api/kernels", Echo)], log_function=lambda _: None)
+    state = state or State()
+    server = connections(Door(application, Rules(token="right"), state), state, ssl_options=None, max_message=2**20)
+    sockets = bind_sockets(0, "127.0.0.1")
+    server.add_sockets(sockets)
+    yield sockets[0].getsockname()
+    server.stop()
+    await server.close_all_connections()
+
+
+async def said(address: tuple[str, int], *pieces: bytes) -> bytes:
+    """All that comes back until the connection is closed, without closing it from here."""
+    reader, writer = await asyncio.open_connection(*address)
+    for piece in pieces:
+        writer.write(piece)
+    await writer.drain()
+    try:
+        async with asyncio.timeout(30):
+            return await reader.read()
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize("pieces", [(), (b"GET /api/ker",), (b"GET / HTTP/1.1\r\n", HEADERS)])
+async def test_who_does_not_say_what_they_want_is_sent_away(
+    pieces: tuple[bytes, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "HEADERS_WITHIN", 0.02)
+    async with serving() as address:
+        assert await said(address, *pieces) == b""
+
+
+async def test_who_does_not_end_what_they_began_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "BODY_WITHIN", 0.02)
+    async with serving() as address:
+        assert await said(address, b"POST /api/kernels HTTP/1.1\r\n", HEADERS, b"Content-Length: 9\r\n\r\nabc") == b""
+
+
+async def test_endless_headers_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving() as address:
+        endless = b"X: " + b"x" * (door.HEADER_LIMIT + 1)
+        assert await said(address, b"GET / HTTP/1.1\r\n", HEADERS, endless) == b""
+
+
+async def test_a_stranger_is_answered_before_their_body_is_read() -> None:
+    async with serving() as address:
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(b"POST /api/kernels HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000\r\n\r\n")
+        async with asyncio.timeout(30):
+            assert await reader.readline() == b"HTTP/1.1 401 Unauthorized\r\n"
+        writer.close()
+
+
+async def test_a_right_request_goes_through_with_its_body() -> None:
+    async with serving() as address:
+        asked = (b"POST /api/kernels HTTP/1.1\r\n", HEADERS, b"Connection: close\r\nContent-Length: 3\r\n\r\nabc")
+        assert (await said(address, *asked)).endswith(b"\r\n\r\nabc")
+
+
+async def test_beyond_a_number_of_strangers_the_oldest_goes_and_who_is_known_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(door, "UNPROVEN", 2)
+    async with serving() as address, asyncio.timeout(30):
+        known, writer = await asyncio.open_connection(*address)
+        writer.write(b"POST /api/kernels HTTP/1.1\r\n" + HEADERS + b"Content-Length: 3\r\n\r\nabc")
+        await known.readuntil(b"abc")
+        strangers = [await asyncio.open_connection(*address) for _ in range(3)]
+        assert await strangers[0][0].read() == b""
+        writer.write(b"POST /api/kernels HTTP/1.1\r\n" + HEADERS + b"Content-Length: 3\r\n\r\nxyz")
+        await known.readuntil(b"xyz")
+        for _, one in ((known, writer), *strangers):
+            one.close()
+
+
+async def test_those_who_have_gone_are_not_counted() -> None:
+    state = State()
+    async with serving(state) as address:
+        for _ in range(5):
+            assert (await said(address, b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).startswith(
+                b"HTTP/1.1 200"
+            )
+        assert len(state.unproven) <= 1
+
+
+async def test_it_is_not_ready_when_it_stops() -> None:
+    state = State()
+    async with serving(state) as address:
+        ask = b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        assert (await said(address, ask)).startswith(b"HTTP/1.1 200 ")
+        state.stopping = True
+        assert (await said(address, ask)).startswith(b"HTTP/1.1 503 ")

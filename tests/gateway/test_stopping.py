@@ -25,6 +25,14 @@ print("end")
 """
 
 
+STUBBORN = """
+import os, signal, time
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+print("up", os.getpid())
+time.sleep(600)
+"""
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_job_goes_on_and_is_named(start: Start, tmp_path: Path, number: signal.Signals) -> None:
     gateway, gate = start("--self-signed"), tmp_path / "gate"
@@ -50,8 +58,7 @@ def test_kernels_are_gone_and_nothing_is_said_of_jobs_if_there_are_none(start: S
 
 def test_while_it_stops_it_is_not_ready_and_starts_no_kernel_and_a_second_signal_hurries_it(start: Start) -> None:
     gateway = start("--self-signed")
-    stubborn = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('up')\ntime.sleep(600)"
-    gateway.kernel().start(stubborn, until="up")
+    gateway.kernel().start(STUBBORN, until="up")
     gateway.process.send_signal(signal.SIGTERM)
     until(lambda: "stopping" in gateway.log, "the beginning of the end")
     ready, new = gateway.ask("/readyz"), gateway.ask("/api/kernels", method="POST", body={"name": "ciao"})
@@ -59,3 +66,11 @@ def test_while_it_stops_it_is_not_ready_and_starts_no_kernel_and_a_second_signal
     assert (new.status, new.message) == (503, "This gateway stops, and starts no kernels any more")
     assert gateway.ask("/healthz").status == 200
     assert gateway.end() == 0
+
+
+def test_a_kernel_that_does_not_end_is_killed(start: Start) -> None:
+    gateway = start("--self-signed")
+    _, ran = gateway.kernel().start(STUBBORN, until="up")
+    assert gateway.end() == 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(ran.stdout.split()[1]), 0)

@@ -157,7 +157,7 @@ Images carry no time: of those that others have pushed the age is not known, and
 Each option is also a variable, such as CIAO_GATEWAY_MAX_KERNELS. Without a token one is made and kept.""",
         arguments=(
             Argument(name="--ip", value="ADDRESS", doc="where to listen; 127.0.0.1, or 0.0.0.0 for every address"),
-            Argument(name="--port", value="N", doc="8889"),
+            Argument(name="--port", value="N", doc="the port; 8889, and 0 for a free one"),
             Argument(name="--base-url", value="PATH", doc="below which path; without it NB_PREFIX, else /"),
             Argument(name="--certfile", value="FILE", doc="TLS: the certificate with its chain"),
             Argument(name="--keyfile", value="FILE", doc="TLS: its key"),
@@ -167,8 +167,10 @@ Each option is also a variable, such as CIAO_GATEWAY_MAX_KERNELS. Without a toke
             Argument(name="--user-header", value="HEADER", doc="which every request must bear, with that name in it"),
             Argument(name="--allow-origin", value="ORIGIN", doc="whose pages may use it beside its own"),
             Argument(name="--cull-after", value="TIME", doc="end kernels that idle so long, such as 2h; 0: never"),
-            Argument(name="--max-kernels", value="N", doc="16"),
-            Argument(name="--max-message", value="SIZE", doc="of what a client sends, such as a cell; 32Mi"),
+            Argument(name="--max-kernels", value="N", doc="how many kernels there may be; 16"),
+            Argument(
+                name="--max-message", value="SIZE", doc="how long a client's message may be, such as a cell; 32Mi"
+            ),
             Argument(name="--insecure-http", doc="listen beyond this machine without TLS: it ends before"),
             Argument(name="--insecure-no-token", doc="let in whoever reaches it: authentication ends before"),
         ),

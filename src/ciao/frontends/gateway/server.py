@@ -60,6 +60,7 @@ class Gateway(ServerApp):
         super().init_logging()
         for one in self.log.handlers:
             one.setFormatter(Scrubbed(self.own_token))
+            one.addFilter(_worth_telling)
 
     def init_signal(self) -> None:
         """They are for the one who runs it."""
@@ -115,6 +116,11 @@ def _config(options: Options) -> Config:
         }
     )
     return config
+
+
+def _worth_telling(record: logging.LogRecord) -> bool:
+    """Jupyter's interval of pings is in milliseconds; Tornado takes it for seconds, and complains."""
+    return "websocket_ping_timeout" not in str(record.msg)
 
 
 def _noted(handler: web.RequestHandler) -> None:

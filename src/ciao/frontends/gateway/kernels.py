@@ -58,7 +58,17 @@ class Kernels(AsyncMappingKernelManager):
 
 
 class Channels(ZMQChannelsWebsocketConnection):
-    """Jupyter's, without a wait for more bytes before a message is sent."""
+    """Jupyter's, without a wait for more bytes before a message is sent, and one for each client at a time."""
+
+    async def prepare(self) -> None:
+        """Called before the WebSocket is open; it waits for a kernel that starts.
+
+        A JupyterLab connects twice: the first time it asks for a subprotocol that it then does without. If both opened,
+        the kernel would send its replies to either. Raises HTTPError for the one that was replaced while it waited.
+        """
+        await super().prepare()
+        if self._open_sessions.get(self.session_key, self.websocket_handler) is not self.websocket_handler:
+            raise web.HTTPError(409, "The same client has connected again", reason="Replaced")
 
     def connect(self) -> asyncio.Future[None] | None:
         """Called once the WebSocket is open: Tornado lets its packets wait again behind the handshake."""

@@ -23,14 +23,14 @@ STYLE = """
   :root { --ink: #e6eaef; --soft: #9aa6b4; --paper: #12171d; --card: #1a2129; --line: #2c3641; --mark: #4fd1bf }
 }
 * { box-sizing: border-box }
-body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1.5rem; color: var(--ink);
-  background: var(--paper); font: 1rem/1.6 system-ui, sans-serif }
-main { width: min(44rem, 100%); background: var(--card); border: 1px solid var(--line);
-  border-top: 3px solid var(--mark); border-radius: 8px; padding: 2rem 2.25rem }
+body { margin: 0; min-height: 100vh; display: grid; grid-template-columns: minmax(0, 44rem); place-content: center;
+  padding: 1.5rem; color: var(--ink); background: var(--paper); font: 1rem/1.6 system-ui, sans-serif }
+main { background: var(--card); border: 1px solid var(--line);
+  border-top: 3px solid var(--mark); border-radius: 8px; padding: clamp(1.25rem, 5vw, 2.25rem) }
 h1 { margin: 0; font-size: 1.35rem; letter-spacing: -.01em }
 p { margin: .75rem 0 0 }
 .soft { color: var(--soft); font-size: .9rem }
-pre { margin: .75rem 0 0; padding: .9rem 1rem; overflow-x: auto; background: var(--paper);
+pre { margin: .75rem 0 0; padding: .9rem 1rem; white-space: pre-wrap; overflow-wrap: anywhere; background: var(--paper);
   border: 1px solid var(--line); border-radius: 6px; font: .875rem/1.5 ui-monospace, monospace }
 """
 
@@ -46,8 +46,7 @@ HTML = Template("""<!doctype html>
 <p>$introduction</p>
 <p>$way</p>
 <pre><code>$command</code></pre>
-<p class="soft">$trust</p>
-<p class="soft">$knows</p>
+$notes
 </main>
 </html>
 """)
@@ -70,6 +69,11 @@ class Page:
         return f"{secret}jupyter lab --gateway-url={self.scheme}://{host}{self.base_url}"
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What stands below it."""
+        return (TRUST, KNOWS) if self.scheme == "https" else (KNOWS,)
+
+    @property
     def way(self) -> str:
         """What stands before it."""
         return WAY if self.token else WAY.replace(" with the token of this gateway", "")
@@ -77,10 +81,13 @@ class Page:
 
 def html(page: Page) -> str:
     """For a browser: no script, nothing from elsewhere."""
-    words = {"introduction": INTRODUCTION, "way": page.way, "command": page.command, "trust": TRUST, "knows": KNOWS}
-    return HTML.substitute({name: escape(text) for name, text in words.items()} | {"style": STYLE})
+    words = {"introduction": INTRODUCTION, "way": page.way, "command": page.command}
+    notes = "\n".join(f'<p class="soft">{escape(note)}</p>' for note in page.notes)
+    return HTML.substitute({name: escape(text) for name, text in words.items()} | {"style": STYLE, "notes": notes})
 
 
 def text(page: Page) -> str:
     """For a terminal."""
-    return f"Ciao gateway\n{INTRODUCTION}\n\n{page.way}\n\n    {page.command}\n\n{TRUST}\n{KNOWS}\n"
+    return f"Ciao gateway\n{INTRODUCTION}\n\n{page.way}\n\n    {page.command}\n\n" + "".join(
+        f"{note}\n" for note in page.notes
+    )

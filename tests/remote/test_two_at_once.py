@@ -1,0 +1,43 @@
+"""A JupyterLab that connects again while its first connection still waits for the kernel to start."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import uuid
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+
+if TYPE_CHECKING:
+    from fakes.channels import Door
+    from fakes.gateway import Gateway
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def asked(door: Door, path: str) -> ssl.SSLSocket:
+    """A connection on which a WebSocket was asked for, and no answer was awaited."""
+    host, port = urlsplit(door.url).hostname, urlsplit(door.url).port
+    assert host
+    trust = ssl.create_default_context(cafile=door.authority)
+    connection = trust.wrap_socket(socket.create_connection((host, port), timeout=60), server_hostname=host)
+    upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13"
+    key = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="
+    entering = f"Host: {host}:{port}\r\nAuthorization: token {door.token}"
+    connection.sendall(f"GET {path} HTTP/1.1\r\n{entering}\r\n{upgrade}\r\n{key}\r\n\r\n".encode())
+    return connection
+
+
+def test_the_first_of_two_connections_of_one_client_gives_way_and_takes_no_replies(gateway: Gateway) -> None:
+    door = gateway.door
+    kernel, session = door.start(), uuid.uuid4().hex
+    try:
+        with asked(door, f"/api/kernels/{kernel}/channels?session_id={session}") as first:
+            second = door.connect(kernel, session)
+            assert first.recv(1024).startswith(b"HTTP/1.1 409 ")
+            assert gateway.kernel(kernel)["connections"] == 1
+            second.close()
+    finally:
+        door.ask(f"/api/kernels/{kernel}", method="DELETE")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections import Counter
@@ -74,6 +75,7 @@ async def test_the_gateway_of_one_user_is_ready_under_restricted_and_lets_in_who
     assert (status, '"ciao"' in specs) == (200, True)
     _told_by_doctor_in_its_pod(gateway.kubectl)
     _has_only_what_it_needs(gateway.kubectl)
+    _is_not_evicted(gateway.kubectl)
 
 
 def _told_by_doctor_in_its_pod(kubectl: Kubectl) -> None:
@@ -94,6 +96,15 @@ def _has_only_what_it_needs(kubectl: Kubectl) -> None:
     )
     done = kubectl("exec", "deploy/ciao", "--", "sh", "-c", inside)
     assert done.split() == ["CapEff:", "0000000000000000", "NoNewPrivs:", "1", "Seccomp:", "2", "1000", "2"]
+
+
+def _is_not_evicted(kubectl: Kubectl) -> None:
+    """As a drain of its node would: kernels are lost with it, and somebody has to want that."""
+    [pod] = kubectl.names("pods")
+    about = {"name": pod, "namespace": kubectl.namespace}
+    wanted = json.dumps({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": about})
+    path = f"/api/v1/namespaces/{kubectl.namespace}/pods/{pod}/eviction"
+    assert "disruption budget" in kubectl.run("create", f"--raw={path}", "-f", "-", text=wanted).stderr
 
 
 def test_the_server_takes_every_part_together(tmp_path: Path, kubectl: Kubectl) -> None:

@@ -21,6 +21,7 @@ from fakes.deployed import DEPLOY, Overlay
 
 if TYPE_CHECKING:
     from cluster.kubectl import Kubectl
+    from cluster.outside import Cluster
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
 
@@ -49,6 +50,15 @@ async def test_with_every_role_doctor_misses_nothing(account: Account) -> None:
     for strategy in ("configmap", "append", *IN_THE_CLUSTER):
         [check] = await account.set_to(strategy).doctor()
         assert (check.verdict, check.fix) == ("ok", "")
+
+
+async def test_the_account_has_no_other_right_in_its_namespace(account: Account, cluster: Cluster) -> None:
+    body = {"spec": {"namespace": account.own.namespace}}
+    told = await account.own.request("POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", body=body)
+    rules = [one for one in told["status"]["resourceRules"] if not one["resources"][0].startswith("selfsubject")]
+    builds = {right for strategy in IN_THE_CLUSTER for right in rights_of_builds(strategy)}
+    asked = {right for need in NEEDS for right in need.rights} | builds
+    assert _granted(rules) == asked
 
 
 @pytest.mark.parametrize("strategy", ["configmap", "append", "cluster-kaniko", "tekton"])
@@ -91,6 +101,16 @@ def _features(strategy: str) -> dict[Right, set[str]]:
         features.setdefault(right, set()).add(f"build by {strategy}")
     own = {right for need in NEEDS if need.strategy == strategy for right in need.rights} | set(builds)
     return features if strategy == "configmap" else {right: features[right] for right in features if right in own}
+
+
+def _granted(rules: list[dict[str, Any]]) -> set[Right]:
+    return {
+        Right(verb=verb, resource=name.partition("/")[0], group=group, subresource=name.partition("/")[2])
+        for rule in rules
+        for group in rule["apiGroups"]
+        for name in rule["resources"]
+        for verb in rule["verbs"]
+    }
 
 
 def _without(role: dict[str, Any], right: Right) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from tornado.httpserver import HTTPServer
 from tornado.routing import Router
 
 from ciao.frontends.gateway import page
-from ciao.frontends.gateway.gate import Asked, Refusal, Rules, refusal
+from ciao.frontends.gateway.gate import QUOTED, Asked, Refusal, Rules, refusal
 
 if TYPE_CHECKING:
     from tornado.iostream import IOStream
@@ -75,11 +75,11 @@ class Door(Router):
         if answer and request.method in ("GET", "HEAD"):
             return self._saying(request, answer(request))
         if refused := refusal(asked(request, self._rules), self._rules):
-            log.warning(
-                "refused %s %s from %s: %s", request.method, ascii(request.path), request.remote_ip, refused.words
-            )
+            what = f"{(request.method or '')[:QUOTED]} {request.path[:QUOTED]!a}"
+            log.warning("refused %s from %s: %s", what, request.remote_ip, refused.words)
             return self._saying(request, _as_json(refused))
-        self._state.prove(request.connection)
+        if request.method != "OPTIONS":  # a browser asks so without a token, and so can anybody
+            self._state.prove(request.connection)
         return self._application.find_handler(request)
 
     def _saying(self, request: httputil.HTTPServerRequest, said: Said) -> httputil.HTTPMessageDelegate:

@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-__all__ = ["Asked", "Refusal", "Rules", "refusal"]
+__all__ = ["QUOTED", "Asked", "Refusal", "Rules", "refusal"]
 
 OFFERED = re.compile(
     r"api|api/(?:status|me)|api/(?:kernels|kernelspecs|sessions)(?:/[\w.%/-]*)?|kernelspecs/[\w.%/-]+", re.ASCII
 )
 """Paths below the base URL that there are: kernels, kernelspecs with their logos, sessions."""
+
+QUOTED = 100
+"""Characters of what a stranger said that a refusal repeats: it goes into the log as well."""
 
 CREDENTIALS = re.compile(r"(?:token|bearer) +(\S+)", re.IGNORECASE)
 
@@ -54,10 +57,10 @@ class Refusal(NamedTuple):
 def refusal(asked: Asked, rules: Rules) -> Refusal | None:
     """Why this request is refused; None if it may come in."""
     if rules.local and not _this_machine(asked.host, rules):
-        words = f"This gateway serves its own machine, and was asked for as {asked.host!r}"
+        words = f"This gateway serves its own machine, and was asked for as {asked.host[:QUOTED]!r}"
         return Refusal(403, f"{words}. Ask for it as localhost, or start it with --ip")
     if asked.origin is not None and not _known_origin(asked, rules):
-        words = f"A page of {asked.origin!r} may not use this gateway"
+        words = f"A page of {asked.origin[:QUOTED]!r} may not use this gateway"
         return Refusal(403, f"{words}. --allow-origin would let it")
     if asked.method == "OPTIONS" and asked.origin == rules.origin:
         return None  # a browser asks so before it sends the token

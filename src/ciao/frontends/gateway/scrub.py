@@ -11,10 +11,17 @@ from ciao.frontends.display.traceback import printable
 __all__ = ["Scrubbed", "scrubbed"]
 
 SPOKEN = re.compile(
-    r"(\w*(?:token|auth|key|secret|password)\w*=|authorization['\": ]+(?:token|bearer) +)[^\s&'\"\\,;)]+", re.IGNORECASE
+    r"((?:token|auth|key|secret|password)\w{0,64}=|authorization['\": ]{1,8}(?:token|bearer) {1,8})[^\s&'\"\\,;)]+",
+    re.IGNORECASE,
 )
-"""Also what is not ours: a wrong token may be the right one somewhere else."""
+"""Also what is not ours: a wrong token may be the right one somewhere else.
+
+Every repetition before the secret has a bound: strangers choose what stands in a line, and a search that takes the
+square of its length would let one of them stop the gateway.
+"""
 HIDDEN = "[secret]"
+LONGEST = 8 * 1024
+"""Characters of a record; of what is beyond, nothing is told."""
 
 
 def scrubbed(text: str, token: str = "") -> str:
@@ -32,5 +39,8 @@ class Scrubbed(logging.Formatter):
         self._token = token
 
     def format(self, record: logging.LogRecord) -> str:
-        """As ever, then scrubbed."""
-        return printable(scrubbed(super().format(record), self._token))
+        """As ever, cut between two words, so that no half of a secret is left, and scrubbed."""
+        text = super().format(record)
+        if len(text) > LONGEST:
+            text = f"{text[:LONGEST].rsplit(None, 1)[0]} ..."
+        return printable(scrubbed(text, self._token))

@@ -14,6 +14,7 @@ from ciao.frontends.gateway import door
 from ciao.frontends.gateway.door import Door, State, connections
 from ciao.frontends.gateway.gate import Rules
 
+RULES = Rules(token="right")
 HEADERS = b"Host: 127.0.0.1\r\nAuthorization: token right\r\n"
 Connect = Callable[[], asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 
@@ -26,11 +27,11 @@ class Echo(web.RequestHandler):
 
 
 @asynccontextmanager
-async def serving(state: State | None = None) -> AsyncIterator[tuple[str, int]]:
+async def serving(state: State | None = None, rules: Rules = RULES) -> AsyncIterator[tuple[str, int]]:
     """A gateway without kernels; its address."""
     application = web.Application([(r"/api/kernels", Echo)], log_function=lambda _: None)
     state = state or State()
-    server = connections(Door(application, Rules(token="right"), state), state, ssl_options=None, max_message=2**20)
+    server = connections(Door(application, rules, state), state, ssl_options=None, max_message=2**20)
     sockets = bind_sockets(0, "127.0.0.1")
     server.add_sockets(sockets)
     yield sockets[0].getsockname()
@@ -101,6 +102,28 @@ async def test_beyond_a_number_of_strangers_the_oldest_goes_and_who_is_known_sta
         await known.readuntil(b"xyz")
         for _, one in ((known, writer), *strangers):
             one.close()
+
+
+async def test_who_only_asks_as_a_browser_does_before_it_has_a_token_stays_a_stranger() -> None:
+    state = State()
+    async with serving(state, Rules(token="right", origin="https://lab.example")) as address, asyncio.timeout(30):
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(b"OPTIONS /api/kernels HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: https://lab.example\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        assert len(state.unproven) == 1
+        writer.close()
+
+
+async def test_of_what_a_stranger_asks_for_the_log_repeats_a_little(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving() as address:
+        long = b"x" * 60_000
+        for asked in (b"GET /" + long, b"G" + long + b" /"):
+            assert b" 40" in await said(address, asked + b" HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+        for name in (b"Host", b"Host: localhost\r\nOrigin"):
+            await said(address, b"GET /api HTTP/1.1\r\n" + name + b": " + long + b"\r\nConnection: close\r\n\r\n")
+    refused = [record.getMessage() for record in caplog.records if record.name == door.__name__]
+    assert len(refused) == 4
+    assert max(map(len, refused)) < 500
 
 
 async def test_those_who_have_gone_are_not_counted() -> None:

@@ -23,7 +23,7 @@ from fakes.channels import Door, RemoteKernel
 
 __all__ = ["PATIENCE", "RIGHT", "TOKEN", "Answer", "Gateway", "Start", "launched", "until"]
 
-PATIENCE = 60.0
+PATIENCE = 100.0
 """Seconds until a test gives up."""
 TOKEN = "token-of-the-tests-0123456789"
 RIGHT = {"Authorization": f"token {TOKEN}"}

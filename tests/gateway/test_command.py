@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from fakes.strangers import Gateway, Start
 
 
+pytestmark = pytest.mark.timeout(240)
+
+
 def refused(home: Path, *options: str, code: str = "", **environment: str) -> tuple[int, str]:
     """Status and words of one that does not start."""
     run = code or "from ciao.__main__ import main; raise SystemExit(main())"

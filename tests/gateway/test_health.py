@@ -5,8 +5,13 @@ from __future__ import annotations
 import urllib.request
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from fakes.strangers import Gateway, Start
+
+
+pytestmark = pytest.mark.timeout(240)
 
 
 def test_health_is_told_to_everybody_and_nothing_with_it(gateway: Gateway) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from fakes.strangers import Gateway, Start
 
+pytestmark = pytest.mark.timeout(240)
+
 MEGABYTE = 10**6
 
 
@@ -40,6 +42,21 @@ def crowd(gateway: Gateway) -> Iterator[list[socket.socket]]:
                 one.sendall(b"Content-Length: 1000\r\n\r\n{")
             found.append(one)
         yield found
+
+
+def cell(code: str) -> str:
+    """The message of a client that wants it run."""
+    header = {
+        "msg_id": "1",
+        "msg_type": "execute_request",
+        "session": "tests",
+        "username": "",
+        "date": "",
+        "version": "5.3",
+    }
+    content = {"code": code, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False}
+    rest: dict[str, object] = {"parent_header": {}, "metadata": {}, "buffers": []}
+    return json.dumps({"channel": "shell", "header": header, "content": content, **rest})
 
 
 def consumed(channels: websocket.WebSocket) -> None:
@@ -71,11 +88,11 @@ def test_a_message_of_a_hundred_megabytes_is_refused_and_the_kernel_goes_on(gate
     kernel = gateway.kernel()
     sent = gateway.channels(kernel.id)
     with contextlib.suppress(OSError, websocket.WebSocketException):  # closed in the middle of it
-        sent.send("x" * 100 * MEGABYTE)
+        sent.send(cell(f"mark = {'x' * 100 * MEGABYTE!r}"))
     with pytest.raises((OSError, websocket.WebSocketException)):
         consumed(sent)
     sent.shutdown()  # type: ignore[no-untyped-call]  # published without types
-    assert kernel.run("1 + 1").results == ["2"]
+    assert kernel.run("'mark' in globals()").results == ["False"]
 
 
 def test_a_message_below_the_limit_arrives(gateway: Gateway) -> None:
@@ -109,12 +126,14 @@ def test_a_kernel_that_is_not_there_is_told(gateway: Gateway) -> None:
 
 def test_idle_kernels_are_ended_and_busy_or_connected_ones_stay(start: Start, tmp_path: Path) -> None:
     gateway = start("--cull-after=1")
-    idle, busy, connected = gateway.kernel(), gateway.kernel(), gateway.kernel()
+    busy, connected, idle, later = (gateway.kernel() for _ in range(4))
     gate = tmp_path / "gate"
     busy.start(f"import os, time\nprint('up')\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.02)", until="up")
-    for kernel in (idle, busy):
+    for kernel in (busy, idle):
         kernel.client.stop_channels()
     until(lambda: idle.id not in gateway.ids(), "the idle one's end")
+    later.client.stop_channels()
+    until(lambda: later.id not in gateway.ids(), "the end of one that was idle for the same time after it")
     assert set(gateway.ids()) == {busy.id, connected.id}
     gate.touch()
     until(lambda: busy.id not in gateway.ids(), "the other one's end, once it is idle")

@@ -17,6 +17,8 @@ from fakes.strangers import RIGHT, TOKEN
 if TYPE_CHECKING:
     from fakes.strangers import Gateway, Start
 
+pytestmark = pytest.mark.timeout(240)
+
 STRANGERS = {
     "no token": {},
     "a wrong token": {"Authorization": "token wrong"},

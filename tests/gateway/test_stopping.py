@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from fakes.strangers import Start
 
+pytestmark = pytest.mark.timeout(240)
+
 JOB = """%framework=pytorch
 import os, time
 print("up")

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from fakes.strangers import Gateway, Start, launched
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _openssl() -> None:
+    """Makes the certificates."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs openssl")
 
 
 @pytest.fixture

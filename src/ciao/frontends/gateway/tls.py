@@ -49,14 +49,15 @@ def context(pair: Pair) -> ssl.SSLContext:
 
 
 def load(into: ssl.SSLContext, pair: Pair) -> None:
-    """What the files hold now: connections that begin later have it."""
+    """What the files hold now: connections that begin later have it. Raises CiaoError, and nothing has changed then."""
     for file in (pair.cert, pair.key):
         try:
             file.read_bytes()
         except OSError as error:
             raise CiaoError(f"{file} cannot be read: {error.strerror}", hint="Name files in PEM format") from error
     try:
-        into.load_cert_chain(pair.cert, pair.key, password=lambda: "")  # never ask on a terminal
+        for context in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), into):  # one that fails keeps no key and serves nobody
+            context.load_cert_chain(pair.cert, pair.key, password=lambda: "")  # never ask on a terminal
     except (ssl.SSLError, ValueError) as error:
         reason = getattr(error, "reason", None) or str(error)
         raise CiaoError(
@@ -101,11 +102,16 @@ def _self_signed(folder: Path, names: str) -> Pair:
 
 
 def _fits(pair: Pair, note: Path, names: str) -> bool:
+    """Young, for these names, of one making, and nobody else could read the key."""
     try:
         young = time.time() - pair.cert.stat().st_mtime < RENEWED
-        return young and pair.key.exists() and note.read_text() == names
-    except OSError:
+        private = not pair.key.stat().st_mode & 0o077
+        if not (young and private and note.read_text() == names):
+            return False
+        load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), pair)
+    except (OSError, CiaoError):
         return False
+    return True
 
 
 def _make(folder: Path, names: str) -> None:

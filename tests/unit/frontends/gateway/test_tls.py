@@ -57,6 +57,32 @@ def test_it_is_made_anew_when_it_is_old_or_this_machine_has_another_address(tmp_
     assert made(tmp_path, Options(ip="10.9.8.7", self_signed=True)).cert.read_bytes() != second
 
 
+def test_one_that_is_broken_or_that_others_may_read_is_made_anew(tmp_path: Path) -> None:
+    pair, other = made(tmp_path / "one"), made(tmp_path / "two")
+    for spoil in (
+        lambda: pair.key.chmod(0o640),
+        lambda: pair.key.write_text(other.key.read_text()),
+        lambda: pair.cert.write_text("no certificate"),
+        pair.key.unlink,
+    ):
+        before = pair.cert.read_bytes()
+        spoil()
+        assert made(tmp_path / "one").cert.read_bytes() != before
+        assert pair.key.stat().st_mode & 0o777 == 0o600
+        shakes_hands(tls.context(pair), trusts=pair.cert, name="localhost")
+
+
+def test_what_cannot_be_loaded_takes_nothing_away(tmp_path: Path) -> None:
+    pair, other = made(tmp_path / "one"), made(tmp_path / "two")
+    context, trusted = tls.context(pair), tmp_path / "trusted.pem"
+    shutil.copy(pair.cert, trusted)
+    for file, text in ((pair.cert, other.cert.read_text()), (pair.cert, "no certificate"), (pair.key, "")):
+        file.write_text(text)
+        with pytest.raises(CiaoError):
+            tls.load(context, pair)
+        shakes_hands(context, trusts=trusted, name="localhost")
+
+
 def test_without_openssl_there_is_a_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(CiaoError, match=r"needs the program openssl.*give --certfile and --keyfile"):

@@ -66,6 +66,14 @@ async def test_torch_over_three_workers(run: Run, spec: Spec, torch_python: str)
     learned(ran, "worker-0", "worker-1", "worker-2")
 
 
+@pytest.mark.torch
+async def test_torch_over_two_processes_in_each_of_two_workers(run: Run, spec: Spec, torch_python: str) -> None:
+    ran = await run(spec(TORCH, workers=2, nproc=2, python=torch_python))
+    assert ran.outcome.phase is Phase.SUCCEEDED, ran.outcome
+    weights = [line for r in ("worker-0", "worker-1") for line in ran.lines(r) if line.startswith("weights ")]
+    assert (len(weights), len(set(weights))) == (4, 1)
+
+
 @pytest.mark.jax
 async def test_jax_over_three_workers(run: Run, spec: Spec, jax_python: None) -> None:
     ran = await run(spec(JAX, workers=3, framework="jax"))

@@ -121,7 +121,6 @@ NPROC = Option(
     "each worker.",
     example="%nproc=4",
     default="1",
-    local="refused if above 1: one process is one replica there, so ask for more replicas",
     frameworks=tuple(f.name for f in ON_A_CLUSTER.values() if f.ranks or Role.LAUNCHER in f.always),
 )
 ELASTIC = Option(

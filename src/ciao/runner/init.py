@@ -1,5 +1,7 @@
 """Process 1 of a pod: starts the cell's process, or several, pumps their output, ends them, tells how they ended.
 
+On a user's machine it stands for a replica of several processes, below a supervisor (upstream.py).
+
 One loop over a poll, no threads: signals come in as bytes through ``signal.set_wakeup_fd``, so nothing is done in a
 handler and none is missed while the loop is busy. Each process runs in a group of its own, with one pipe for
 its output (standard output and error, in the order of writing) and one for its records.
@@ -25,6 +27,7 @@ import sys
 import time
 
 from .process import Process, kill
+from .upstream import Upstream, end_as
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,16 +40,21 @@ PASSED_ON = (signal.SIGHUP, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 
 def main(path: str, *program: str) -> None:
     """Run the cell to its end; leaves by SystemExit. A ``program`` starts its processes, perhaps elsewhere."""
+    upstream = Upstream()
     _settle()
-    _take_along(os.path.dirname(path))
-    cell = _Cell(float(os.environ.get("CIAO_GRACE", "5")))
+    _take_along(os.path.dirname(path), upstream)
+    cell = _Cell(float(os.environ.get("CIAO_GRACE", "5")), upstream)
     try:
         cell.start(path, program)
     except OSError as error:
-        _not_started("%s cannot be started: %s" % (program[0] if program else sys.executable, error.strerror), 127)
+        _not_started(
+            "%s cannot be started: %s" % (program[0] if program else sys.executable, error.strerror), 127, upstream
+        )
     from .termination import write_message  # while the cell starts: it takes as long as all the rest of us
 
     cell.watch()
+    if upstream.supervised:
+        end_as(cell.exit_code if cell.stopped else cell.status)
     write_message(cell.told.record, cell.status, stopped=cell.stopped)
     sys.exit(cell.exit_code)
 
@@ -63,7 +71,7 @@ def _settle() -> None:
         complete(os.environ)
 
 
-def _take_along(code: str) -> None:
+def _take_along(code: str, upstream: Upstream) -> None:
     """Use what lies beside the cell's file, once for all of its processes."""
     if not any(os.path.isdir(code + name) for name in ("/files", "/modules", "/site")):
         return
@@ -73,16 +81,20 @@ def _take_along(code: str) -> None:
     try:
         along.place_once(code)
     except OSError as error:
-        _not_started(along.words(error), 1)
+        _not_started(along.words(error), 1, upstream)
     os.environ[along.PLACED] = os.uname()[1]
 
 
-def _not_started(words: str, status: int) -> None:
+def _not_started(words: str, status: int, upstream: Upstream) -> None:
     """The image lacks a program, most probably."""
     from .record import exit_line
     from .termination import write_message
 
-    write_message(exit_line(words, at=time.time()).encode(), status, stopped=False)
+    record = exit_line(words, at=time.time()).encode()
+    if upstream.supervised:
+        upstream.told([record])
+    else:
+        write_message(record, status, stopped=False)
     sys.stderr.write(words + "\n")
     sys.exit(status)
 
@@ -90,8 +102,9 @@ def _not_started(words: str, status: int) -> None:
 class _Cell:
     """All processes of the cell, from start to end."""
 
-    def __init__(self, grace: float) -> None:
+    def __init__(self, grace: float, upstream: Upstream) -> None:
         self.stopped = False
+        self._upstream = upstream
         self._processes: List[Process] = []
         self._failed: Optional[Process] = None
         self._grace = grace
@@ -106,7 +119,7 @@ class _Cell:
         """One process, or as many as CIAO_NPROC says. OSError if there is no such program."""
         count = 1 if program else int(os.environ.get("CIAO_NPROC") or 1)
         for environ in _environments(count):
-            process = Process(path, program, environ)
+            process = Process(path, program, environ, tied=self._upstream.supervised)
             self._processes.append(process)
             for fd in (process.output, process.records):
                 self._poll.register(fd, select.POLLIN)
@@ -163,7 +176,15 @@ class _Cell:
             elif fd == process.output:
                 self._write(process.take_output(data))
             else:
-                self._write(process.take_records(data))
+                self._tell(process, process.take_records(data))
+
+    def _tell(self, process: Process, records: List[bytes]) -> None:
+        """A log may have all of them; who listens gets those of the first that failed, which made the others fail."""
+        if self._upstream.supervised:
+            self._reap()
+            if self._failed not in (None, process):
+                return
+        self._write(self._upstream.told(records))
 
     def _on_signal(self, number: int) -> None:
         if number == signal.SIGCHLD:

@@ -9,6 +9,7 @@ import sys
 
 from . import FRAME, MAX_RECORD, RECORD_FD
 from .pump import Pump
+from .upstream import Lifeline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,9 +20,10 @@ class Process:
     """``status`` is its exit code, negative for a signal, None while it runs; ``record`` tells of its failure.
 
     A ``program`` starts the cell's processes in its turn. Those have no pipe for records: theirs are in its output.
+    ``tied``: it is killed when we are, which process 1 of a pod need not see to.
     """
 
-    def __init__(self, path: str, program: Sequence[str], environ: Mapping[str, str]) -> None:
+    def __init__(self, path: str, program: Sequence[str], environ: Mapping[str, str], *, tied: bool = False) -> None:
         self.status: Optional[int] = None
         self.record = b""
         self.output, out = os.pipe()
@@ -29,8 +31,13 @@ class Process:
         self._pump = Pump()
         self._rest = b""
         self._framed = bool(program)
+        lifeline = Lifeline() if tied else None
         try:
+            if lifeline is not None:
+                os.set_inheritable(lifeline.theirs, True)  # noqa: FBT003  # its only form
             self.pid = _start(path, program, environ, out=out, record=record)
+            if lifeline is not None:
+                lifeline.kill_with_us(self.pid)
         finally:
             os.close(out)
             os.close(record)
@@ -45,14 +52,14 @@ class Process:
             at = lines.find(FRAME.encode(), at)
         return lines
 
-    def take_records(self, data: bytes) -> bytes:
-        """The records that this piece completes, as framed lines."""
+    def take_records(self, data: bytes) -> List[bytes]:
+        """The records that this piece completes."""
         *records, self._rest = (self._rest + data).split(b"\n")
         if len(self._rest) > MAX_RECORD:
             self._rest = b""
         for record in records:
             self._keep(record)
-        return b"".join(FRAME.encode() + record + b"\n" for record in records)
+        return records
 
     def ended(self, status: int) -> None:
         """It was reaped with this wait status. What it left behind in its group is killed."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ciao.backends.threads import cpus, threads
-from ciao.frameworks import FRAMEWORKS
+from ciao.frameworks import FRAMEWORKS, Framework
 from ciao.frameworks.base import Address, Topology
 from ciao.home import RUNNER
 from ciao.model import JobSpec, Replica, Role, RoleSpec
@@ -38,7 +38,8 @@ class Launch:
 
     ``decisive`` names the replicas that must all succeed. The others are then ended, those that are ``endless`` at once
     and the rest after ``grace`` seconds, whatever the clean policy: nobody would delete them later, as on a cluster.
-    ``timeout`` is in seconds.
+    ``timeout`` is in seconds. ``memory`` and ``cores`` are what replicas may use, by their names; who is not among them
+    may use all.
     """
 
     processes: tuple[Process, ...]
@@ -48,10 +49,16 @@ class Launch:
     timeout: float | None
     grace: float
     cwd: str
+    memory: Mapping[str, str] = field(default_factory=dict)
+    cores: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """For the supervisor's launch file."""
         return {"schema": 1, **asdict(self), "processes": [{**asdict(p), "env": dict(p.env)} for p in self.processes]}
+
+    def with_cores(self, cores: Mapping[str, tuple[int, ...]]) -> Launch:
+        """The same, with cores for some of its replicas."""
+        return replace(self, cores=dict(cores))
 
 
 def launch(
@@ -63,8 +70,10 @@ def launch(
     topology = Topology(
         job=job, addresses={r: Address(host=HOST, port=p) for r, p in zip(replicas, ports, strict=True)}
     )
-    argv = (python, str(code / RUNNER / "__main__.py"), "cell", str(code / spec.cell.filename))
-    limits = {role.role: _threads(role, len(replicas)) for role in spec.roles}
+    processes_each = 1 if spec.nproc is None else spec.nproc
+    part = "cell" if processes_each == 1 else "init"
+    argv = (python, str(code / RUNNER / "__main__.py"), part, str(code / spec.cell.filename))
+    limits = {role.role: _threads(role, len(replicas), processes_each) for role in spec.roles}
     processes = tuple(
         Process(
             name=str(r),
@@ -75,6 +84,7 @@ def launch(
                 **spec.env,
                 **framework.variables(topology, r),  # last, as the operators do: the job must find itself
                 **_identity(spec, job, r),
+                **_several(framework, processes_each, grace=grace),
             },
         )
         for r in replicas
@@ -87,6 +97,7 @@ def launch(
         timeout=spec.timeout,
         grace=grace,
         cwd=str(work),
+        memory=_memory(spec),
     )
 
 
@@ -119,12 +130,27 @@ def _identity(spec: JobSpec, job: str, replica: Replica) -> dict[str, str]:
     }
 
 
+def _several(framework: Framework, count: int, *, grace: float) -> dict[str, str]:
+    """For the runner that starts the processes of a replica."""
+    if count == 1:
+        return {}
+    pairs = " ".join(f"{rank}/{size}" for rank, size in framework.ranks.items())
+    return {"CIAO_NPROC": str(count), "CIAO_RANKS": pairs, "CIAO_GRACE": str(grace)}
+
+
 def _network() -> dict[str, str]:
     """All replicas are on this machine: gloo and tensorpipe must not look for another interface."""
     interface = "lo0" if sys.platform == "darwin" else "lo"
     return {"GLOO_SOCKET_IFNAME": interface, "TP_SOCKET_IFNAME": interface}
 
 
-def _threads(role: RoleSpec, replicas: int) -> dict[str, str]:
-    """The CPUs that it asked for, else an equal share of the machine."""
-    return threads(cpus(role.resources.cpu) or max(1, (os.cpu_count() or 1) // replicas))
+def _memory(spec: JobSpec) -> dict[str, str]:
+    """What each replica asked for, of those that did."""
+    asked = {role.role: role.resources.memory for role in spec.roles}
+    return {str(r): memory for r in spec.replicas if (memory := asked[r.role]) is not None}
+
+
+def _threads(role: RoleSpec, replicas: int, processes: int) -> dict[str, str]:
+    """Each process's share of the CPUs that a replica asked for, else of the machine."""
+    asked = cpus(role.resources.cpu)
+    return threads(max(1, asked // processes if asked else (os.cpu_count() or 1) // (replicas * processes)))

@@ -12,11 +12,11 @@ _OF_JOBS = ("namespace", "kind", "runtime", "image", "ttl", "queue", "priority",
 _OTHERWISE = "or use %backend=kubeflow"
 
 
-def without_meaning(spec: JobSpec) -> list[str]:
-    """Names of options that are stated and not applied, in the order of the table."""
+def without_meaning(spec: JobSpec, *, limited: bool) -> list[str]:
+    """Names of options that are stated and not applied, in the order of the table. ``limited``: memory is."""
     asked = [role.resources for role in spec.roles]
     found = [name for name in _OF_JOBS if any(getattr(of, name, None) for of in (spec, *spec.roles))]
-    found += [name for name in ("memory", "gpu") if any(getattr(r, name) for r in asked)]
+    found += [name for name in (("gpu",) if limited else ("memory", "gpu")) if any(getattr(r, name) for r in asked)]
     return [*found, *dict.fromkeys(name for resources in asked for name in resources.other)]
 
 
@@ -48,11 +48,12 @@ def refuse(spec: JobSpec, *, most: int) -> None:
 def _refuse_numbers(spec: JobSpec, *, most: int) -> None:
     if spec.elastic is not None:
         raise CreateRefused("the number of replicas is fixed on this machine", hint=f"Remove %elastic=, {_OTHERWISE}")
-    if spec.nproc is not None and spec.nproc > 1:
-        hint = f"Remove %nproc= and ask for more replicas, {_OTHERWISE}"
-        raise CreateRefused("each replica is one process on this machine", hint=hint)
-    if (count := len(spec.replicas)) > most:
+    processes = spec.nproc or 1
+    if processes > 1 and not FRAMEWORKS[spec.framework].ranks:
+        raise CreateRefused(f"{spec.framework} runs one process in each replica", hint="Remove %nproc=")
+    if (count := len(spec.replicas) * processes) > most:
+        what = "replicas" if processes == 1 else "processes"
         raise CreateRefused(
-            f"{count} replicas are more than the {most} that may run on this machine",
+            f"{count} {what} are more than the {most} that may run on this machine",
             hint=f"Ask for fewer, or set CIAO_LOCAL_REPLICAS, {_OTHERWISE}",
         )

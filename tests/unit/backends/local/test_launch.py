@@ -31,6 +31,13 @@ def test_a_replica_runs_the_copied_runner_on_the_cells_file() -> None:
     assert planned().processes[0].argv == ("/py", "/j/code/ciao_runner/__main__.py", "cell", "/j/code/cell_7.py")
 
 
+def test_several_processes_of_a_replica_are_started_by_the_runners_init_and_share_its_cpus() -> None:
+    first = planned(nproc=4, roles=(RoleSpec(role=Role.WORKER, count=1, resources=Resources(cpu="8")),)).processes[0]
+    assert first.argv[2] == "init"
+    assert first.env["CIAO_RANKS"] == "RANK/WORLD_SIZE ROLE_RANK/ROLE_WORLD_SIZE"
+    assert (first.env["CIAO_NPROC"], first.env["CIAO_GRACE"], first.env["OMP_NUM_THREADS"]) == ("4", "5.0", "2")
+
+
 def test_the_users_variables_never_hide_the_job_from_itself() -> None:
     env = planned(env={"MASTER_PORT": "1", "OMP_NUM_THREADS": "7", "MINE": "x"}).processes[0].env
     assert (env["MASTER_PORT"], env["OMP_NUM_THREADS"], env["MINE"]) == ("3000", "7", "x")

@@ -22,7 +22,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "secrets": ({"TOKEN": SecretKey(secret="hub", key="a")}, "secret.TOKEN is a value in the cluster.* %env.TOKEN="),
     "volumes": ((Volume(kind="claim", source="data", path="/data"),), "the volume data at /data is the cluster's"),
     "elastic": (Elastic(least=1, most=4), "the number of replicas is fixed on this machine. Remove %elastic="),
-    "nproc": (2, "each replica is one process on this machine. Remove %nproc="),
+    "nproc": (3, "3 processes are more than the 2 that may run on this machine"),
     "roles": ((RoleSpec(role=Role.WORKER, count=3),), "3 replicas are more than the 2 that may run on this machine"),
 }
 
@@ -35,13 +35,14 @@ def spec(**changes: Any) -> JobSpec:
 
 @pytest.mark.parametrize("name", UNUSED)
 def test_an_option_of_a_cluster_without_effect_is_named(name: str) -> None:
-    assert without_meaning(spec(**{name: UNUSED[name]})) == [name]
+    assert without_meaning(spec(**{name: UNUSED[name]}), limited=True) == [name]
 
 
 def test_what_a_role_states_is_named_once() -> None:
     asked = Resources(cpu="1", memory="1Gi", gpu="1", other={"ephemeral-storage": "1Gi"})
     roles = tuple(RoleSpec(role=r, count=1, resources=asked, image="a") for r in (Role.MASTER, Role.WORKER))
-    assert without_meaning(spec(roles=roles)) == ["image", "memory", "gpu", "ephemeral-storage"]
+    assert without_meaning(spec(roles=roles), limited=True) == ["image", "gpu", "ephemeral-storage"]
+    assert without_meaning(spec(roles=roles), limited=False) == ["image", "memory", "gpu", "ephemeral-storage"]
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -52,6 +53,11 @@ def test_what_would_be_another_run_is_refused(name: str) -> None:
     assert re.search(words, str(caught.value))
 
 
+def test_a_framework_without_ranks_runs_one_process_in_a_replica() -> None:
+    with pytest.raises(CreateRefused, match="tensorflow runs one process in each replica"):
+        refuse(spec(framework="tensorflow", nproc=2), most=64)
+
+
 def test_a_plain_job_and_one_process_a_replica_are_taken() -> None:
     refuse(spec(nproc=1), most=1)
-    assert without_meaning(spec()) == []
+    assert without_meaning(spec(), limited=False) == []

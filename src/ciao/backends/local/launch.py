@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,7 @@ class Launch:
 
     ``decisive`` names the replicas that must all succeed. The others are then ended, those that are ``endless`` at once
     and the rest after ``grace`` seconds, whatever the clean policy: nobody would delete them later, as on a cluster.
-    ``timeout`` is in seconds. ``memory`` and ``cores`` are what replicas may use, by their names; who is not among them
-    may use all.
+    ``timeout`` is in seconds.
     """
 
     processes: tuple[Process, ...]
@@ -49,16 +48,10 @@ class Launch:
     timeout: float | None
     grace: float
     cwd: str
-    memory: Mapping[str, str] = field(default_factory=dict)
-    cores: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """For the supervisor's launch file."""
         return {"schema": 1, **asdict(self), "processes": [{**asdict(p), "env": dict(p.env)} for p in self.processes]}
-
-    def with_cores(self, cores: Mapping[str, tuple[int, ...]]) -> Launch:
-        """The same, with cores for some of its replicas."""
-        return replace(self, cores=dict(cores))
 
 
 def launch(
@@ -97,7 +90,6 @@ def launch(
         timeout=spec.timeout,
         grace=grace,
         cwd=str(work),
-        memory=_memory(spec),
     )
 
 
@@ -142,12 +134,6 @@ def _network() -> dict[str, str]:
     """All replicas are on this machine: gloo and tensorpipe must not look for another interface."""
     interface = "lo0" if sys.platform == "darwin" else "lo"
     return {"GLOO_SOCKET_IFNAME": interface, "TP_SOCKET_IFNAME": interface}
-
-
-def _memory(spec: JobSpec) -> dict[str, str]:
-    """What each replica asked for, of those that did."""
-    asked = {role.role: role.resources.memory for role in spec.roles}
-    return {str(r): memory for r in spec.replicas if (memory := asked[r.role]) is not None}
 
 
 def _threads(role: RoleSpec, replicas: int, processes: int) -> dict[str, str]:

@@ -12,11 +12,11 @@ _OF_JOBS = ("namespace", "kind", "runtime", "image", "ttl", "queue", "priority",
 _OTHERWISE = "or use %backend=kubeflow"
 
 
-def without_meaning(spec: JobSpec, *, limited: bool) -> list[str]:
-    """Names of options that are stated and not applied, in the order of the table. ``limited``: memory is."""
+def without_meaning(spec: JobSpec) -> list[str]:
+    """Names of options that are stated and not applied, in the order of the table."""
     asked = [role.resources for role in spec.roles]
     found = [name for name in _OF_JOBS if any(getattr(of, name, None) for of in (spec, *spec.roles))]
-    found += [name for name in (("gpu",) if limited else ("memory", "gpu")) if any(getattr(r, name) for r in asked)]
+    found += [name for name in ("memory", "gpu") if any(getattr(r, name) for r in asked)]
     return [*found, *dict.fromkeys(name for resources in asked for name in resources.other)]
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 import websocket
 
-from fakes.strangers import until
+from fakes.strangers import RIGHT, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,6 +93,21 @@ def test_a_message_of_a_hundred_megabytes_is_refused_and_the_kernel_goes_on(gate
         consumed(sent)
     sent.shutdown()  # type: ignore[no-untyped-call]  # published without types
     assert kernel.run("'mark' in globals()").results == ["False"]
+
+
+@pytest.mark.parametrize("subprotocol", [None, "v1.kernel.websocket.jupyter.org"])
+def test_a_message_that_claims_a_million_parts_is_refused_and_the_kernel_goes_on(
+    gateway: Gateway, subprotocol: str | None
+) -> None:
+    kernel = gateway.kernel()
+    sent = gateway.channels(kernel.id, headers=RIGHT | ({"Sec-WebSocket-Protocol": subprotocol} if subprotocol else {}))
+    sent.send_binary((10**6).to_bytes(8, "little") if subprotocol else (10**6).to_bytes(4, "big"))
+    closing = sent.recv_data()
+    while closing[0] != websocket.ABNF.OPCODE_CLOSE:  # what the kernel says meanwhile
+        closing = sent.recv_data()
+    assert closing[1] == (1007).to_bytes(2, "big") + b"This is no message of Jupyter"
+    sent.shutdown()  # type: ignore[no-untyped-call]  # published without types
+    assert kernel.run("1 + 1").results == ["2"]
 
 
 def test_a_message_below_the_limit_arrives(gateway: Gateway) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 from jupyter_server.auth.authorizer import Authorizer
@@ -17,9 +18,12 @@ from traitlets import Instance, Integer
 
 from ciao.frontends.gateway.buffer import Recent
 from ciao.frontends.gateway.door import State, asked
+from ciao.frontends.gateway.frames import sound
 from ciao.frontends.gateway.gate import Rules, refusal
 
 __all__ = ["Channels", "Kernels", "KernelsOnly", "OneUser"]
+
+log = logging.getLogger(__name__)
 
 RESOURCES = frozenset(("api", "kernels", "kernelspecs", "sessions"))
 
@@ -74,6 +78,14 @@ class Channels(ZMQChannelsWebsocketConnection):
         """Called once the WebSocket is open: Tornado lets its packets wait again behind the handshake."""
         self.websocket_handler.set_nodelay(True)
         return super().connect()
+
+    def handle_incoming_message(self, incoming_msg: Any) -> None:
+        """Called with each message of the client."""
+        if isinstance(incoming_msg, bytes) and not sound(incoming_msg, subprotocol=bool(self.subprotocol)):
+            log.warning("a client of kernel %s was sent away: its message is not one of Jupyter", self.kernel_id)
+            self.websocket_handler.close(1007, "This is no message of Jupyter")
+            return
+        super().handle_incoming_message(incoming_msg)
 
 
 class OneUser(IdentityProvider):

@@ -32,6 +32,8 @@ __all__ = ["run"]
 
 GENTLE = 5.0
 """Seconds for kernels to end. With the list of jobs it stays below ten; Kubernetes gives thirty."""
+KILLED = 1.5
+"""Seconds for those that must be killed, all at once."""
 RENEWAL = 60.0
 """Seconds between two looks at the certificate's files: who renews them restarts nothing."""
 
@@ -101,9 +103,9 @@ async def _end_kernels(app: Gateway, *, hurry: asyncio.Event) -> None:
         gently.cancel()
     elif error := gently.exception():
         log.error("a kernel did not end as it should: %s", error)
-    for one in kernels.list_kernel_ids():
-        with suppress(Exception):  # it ends meanwhile
-            await ensure_async(kernels.get_kernel(one).shutdown_kernel(now=True))
+    left = [ensure_async(kernels.get_kernel(one).shutdown_kernel(now=True)) for one in kernels.list_kernel_ids()]
+    with suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.gather(*left, return_exceptions=True), KILLED)  # some end meanwhile
 
 
 async def _tell_jobs(settings: Settings) -> None:

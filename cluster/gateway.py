@@ -1,6 +1,6 @@
 """The image of `Dockerfile`, made on this machine by Buildah without a network inside, and kept by what it is made of.
 
-`GATEWAY.build(print)` has it in the cache, in the form in which `registry.push` sends it.
+`GATEWAY.build(print)` has it in the cache, and returns it in the form in which `registry.push` sends it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster import buildah, commands, layers, layout, locks
+from cluster import buildah, commands, image_folder, layers, layout, locks
 from cluster.gateway_base import BASE, GLIBC, PYTHON
 from cluster.images import Image
 
@@ -29,6 +29,10 @@ TOOLS = ("pip",)
 """What installs the wheels while the image is built: Debian's Python alone has none."""
 MADE = 1_577_836_800
 """2020-01-01, the time of every file that the image adds: of the same content it is the same layers."""
+
+
+MOST = 80
+"""Images in Buildah's storage, after some four builds: then it begins anew."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +59,10 @@ class Gateway:
             found.update(content)
         return layout.cache() / "images" / f"{self.name}-{found.hexdigest()[:16]}"
 
-    def build(self, progress: Progress) -> None:
-        """Have the image in the cache. What a name in a registry stands for may change: on one it is made every time.
+    def build(self, progress: Progress) -> image_folder.Kept:
+        """Have the image in the cache, of the sources as they are now.
+
+        What a name in a registry stands for may change: on such a base it is made every time.
 
         Raises:
             ClusterError: Buildah is missing, or a command failed; with the end of what it said.
@@ -70,20 +76,30 @@ class Gateway:
                 if not folder.exists():
                     self._build(folder, progress)
         layers.used(folder)
+        return image_folder.Kept(name=self.name, folder=folder)
 
     def _build(self, folder: Path, progress: Progress) -> None:
         began = time.monotonic()
         unfinished = folder.with_name(f"{folder.name}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
-        with buildah.storage(folder.parent) as builder, tempfile.TemporaryDirectory(dir=folder.parent) as made:
+        with self._builder() as builder, tempfile.TemporaryDirectory(dir=folder.parent) as made:
             given, by_name = Path(made), isinstance(self.base, str)
             copied(self.root, given)
             below = builder.pull(self._below(given, progress), progress)
+            dated(given)
             arguments = {"BASE": below, "VERSION": version(self.root), "REVISION": self.revision}
             image = builder.build(given, arguments, made=MADE, network=by_name, progress=progress)
             builder.push(image, f"dir:{unfinished}", progress)
+        image_folder.with_health_check(unfinished, (self.root / "Dockerfile").read_text())
         unfinished.rename(folder)
         progress(f"image {self.name}: made in {time.monotonic() - began:.0f} s")
+
+    def _builder(self) -> contextlib.AbstractContextManager[buildah.Builder]:
+        """With what it made for the same packages on the same base; that is half of the time."""
+        if isinstance(self.base, str):
+            return buildah.storage(self.folder.parent)
+        key = hashlib.sha256(f"{self.base.folder.name} {Wheels(root=self.root).folder.name}".encode())
+        return buildah.kept(layout.cache() / "buildah" / f"{self.name}-{key.hexdigest()[:16]}", most=MOST)
 
     def _below(self, given: Path, progress: Progress) -> str:
         """Where the base is. Into one of ours go wheels of this machine; another's Python is its own."""
@@ -164,6 +180,12 @@ def copied(root: Path, target: Path) -> None:
         copy = target / path.relative_to(root)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, copy)
+
+
+def dated(folder: Path) -> None:
+    """One time for every file: a step is known to be the same by its files, and by their times."""
+    for path in (folder, *folder.rglob("*")):
+        os.utime(path, (MADE, MADE))
 
 
 def version(root: Path) -> str:

@@ -5,12 +5,25 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import tarfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cluster.errors import ClusterError
+
+DOCKER = "application/vnd.docker"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 REMOVED = ".wh."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """An image that is there, and its repository."""
+
+    name: str
+    folder: Path
 
 
 def digest(folder: Path) -> str:
@@ -47,6 +60,37 @@ def read(folder: Path, path: str) -> bytes:
                 if member.name.lstrip("./") == path and (file := tar.extractfile(member)):
                     return file.read()
     raise FileNotFoundError(f"The image in {folder} has no {path}.")
+
+
+def with_health_check(folder: Path, dockerfile: str) -> None:
+    """Make it one of Docker's format, because OCI's has no place for the check that a Dockerfile says.
+
+    Raises:
+        ClusterError: that says none in the one way which is understood: options in seconds, and a list of words.
+    """
+    manifest = _manifest(folder)
+    old = _part(folder, manifest["config"])
+    content = json.loads(old.read_bytes())
+    content["config"]["Healthcheck"] = _health_check(dockerfile)
+    text = json.dumps(content, separators=(",", ":")).encode()
+    old.unlink()
+    name = hashlib.sha256(text).hexdigest()
+    (folder / name).write_bytes(text)
+    config = {"mediaType": f"{DOCKER}.container.image.v1+json", "size": len(text), "digest": f"sha256:{name}"}
+    layers = [{**one, "mediaType": f"{DOCKER}.image.rootfs.diff.tar.gzip"} for one in manifest["layers"]]
+    kind = f"{DOCKER}.distribution.manifest.v2+json"
+    made = {"schemaVersion": 2, "mediaType": kind, "config": config, "layers": layers}
+    (folder / "manifest.json").write_text(json.dumps(made, separators=(",", ":")))
+
+
+def _health_check(dockerfile: str) -> dict[str, Any]:
+    """As Docker writes it down: times in nanoseconds."""
+    found = re.search(r"^HEALTHCHECK ((?:--[a-z-]+=\d+s )*)CMD (\[.*\])$", dockerfile, re.MULTILINE)
+    if not found:
+        raise ClusterError("The Dockerfile has no HEALTHCHECK of the form --interval=30s CMD [...] on one line.")
+    times = re.findall(r"--([a-z-]+)=(\d+)s", found[1])
+    named = {name.title().replace("-", ""): int(seconds) * 10**9 for name, seconds in times}
+    return {"Test": ["CMD", *json.loads(found[2])], **named}
 
 
 def archive(folder: Path, target: Path, name: str) -> None:

@@ -26,6 +26,6 @@ def gateway_image(place: Place, request: pytest.FixtureRequest) -> str:
         return given
     if not place.registry:
         pytest.skip("neither CIAO_TEST_IMAGE_GATEWAY nor CIAO_TEST_REGISTRY is set: the other cluster has no image")
-    GATEWAY.build(_aloud(request.config))
-    registry.push_to(place.registry, GATEWAY)
-    return f"{place.registry}/{GATEWAY.name}@{image_folder.digest(GATEWAY.folder)}"
+    built = GATEWAY.build(_aloud(request.config))
+    registry.push_to(place.registry, built)
+    return f"{place.registry}/{built.name}@{image_folder.digest(built.folder)}"

@@ -30,24 +30,18 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "out", help="where the archive and the SBOM are written")
     given = parser.parse_args(arguments)
     try:
-        built(given.base, given.out)
+        one = gateway.Gateway(revision=revision(), base=given.base or BASE).build(tell)
+        written(one, given.out)
         if given.push:
-            pushed(given.base, given.push)
+            pushed(one, given.push)
     except ClusterError as error:
         tell(str(error))
         return 1
     return 0
 
 
-def image(base: str) -> gateway.Gateway:
-    """Of this checkout as it is."""
-    return gateway.Gateway(revision=revision(), base=base or BASE)
-
-
-def built(base: str, out: Path) -> None:
-    """Made, unless the same one was before; and written out."""
-    one = image(base)
-    one.build(tell)
+def written(one: image_folder.Kept, out: Path) -> None:
+    """Its archive and its bill."""
     out.mkdir(parents=True, exist_ok=True)
     name = f"localhost/{one.name}:{gateway.version(ROOT)}"
     archive = out / f"{one.name}.tar"
@@ -59,9 +53,8 @@ def built(base: str, out: Path) -> None:
     tell("Push it:  make image REGISTRY=registry.example/team/ciao-gateway:TAG")
 
 
-def pushed(base: str, name: str) -> None:
+def pushed(one: image_folder.Kept, name: str) -> None:
     """As who is logged in there (podman login, docker login, REGISTRY_AUTH_FILE)."""
-    one = image(base)
     more = ["--tls-verify=false"] if name.partition("/")[0].partition(":")[0] in LOCAL else []
     with buildah.storage(one.folder.parent) as builder, tempfile.NamedTemporaryFile(dir=one.folder.parent) as digest:
         known = builder.pull(f"dir:{one.folder}", tell)

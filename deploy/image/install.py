@@ -14,6 +14,7 @@ import tomllib
 import venv
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 WHEELS = HERE / "wheels"
@@ -31,14 +32,17 @@ def dependencies() -> None:
     """An environment with all that Ciao needs, by the versions that it is tested with. The base's packages are seen."""
     venv.create(TARGET, system_site_packages=True, symlinks=True, with_pip=False)
     asked = requirements((HERE / "pyproject.toml").read_text())
-    pip("--only-binary=:all:", "--constraint", str(HERE / "constraints.txt"), *asked)
+    pip("install", "--only-binary=:all:", "--constraint", str(HERE / "constraints.txt"), *asked)
     shutil.copytree(HERE, TARGET / "image", ignore=lambda _, names: {one for one in names if one not in KEPT})
     compiled(TARGET)
 
 
 def ciao() -> None:
     """Ciao itself, its kernelspec, and what is in the image."""
-    pip("--no-deps", "--root", str(OUT), str(HERE))
+    made = HERE / "made"
+    pip("wheel", "--no-deps", "--wheel-dir", str(made), str(HERE))
+    alone = ("--no-index", "--find-links", str(made))  # by its name: the place of a file would be written down
+    pip("install", *alone, "--no-deps", "--root", str(OUT), project((HERE / "pyproject.toml").read_text())["name"])
     compiled(OUT / TARGET.relative_to("/"))
     bill = OUT / "usr/share/doc/ciao"
     bill.mkdir(parents=True)
@@ -49,19 +53,25 @@ def ciao() -> None:
         subprocess.run([sys.executable, str(HERE / "sbom.py"), *left_out, *places], stdout=file, check=True)
 
 
-def requirements(project: str) -> list[str]:
-    """Of Ciao with its gateway, as a pyproject.toml says."""
-    says = tomllib.loads(project)["project"]
+def requirements(text: str) -> list[str]:
+    """Of Ciao with its gateway."""
+    says = project(text)
     return [*says["dependencies"], *says["optional-dependencies"][EXTRA]]
 
 
-def pip(*arguments: str) -> None:
-    """Install into the environment; by pip of the base image, or else by the wheel of pip."""
+def project(text: str) -> dict[str, Any]:
+    """What a pyproject.toml says."""
+    found: dict[str, Any] = tomllib.loads(text)["project"]
+    return found
+
+
+def pip(command: str, *arguments: str) -> None:
+    """For the environment; by the wheel of pip, or else by pip of the base image."""
     (wheel,) = WHEELS.glob("pip-*.whl") if WHEELS.is_dir() else (None,)
     program = [str(wheel / "pip")] if wheel else ["-m", "pip"]
-    quiet = ("--quiet", "--no-cache-dir", "--disable-pip-version-check", "--root-user-action=ignore")
-    install = ("--python", str(TARGET / "bin/python"), "install", *quiet, "--no-compile")
-    subprocess.run([sys.executable, *program, *install, *arguments], env=variables(os.environ), check=True)
+    said = ("--python", str(TARGET / "bin/python"), command, "--quiet", "--no-cache-dir", "--disable-pip-version-check")
+    more = ("--no-compile", "--no-warn-script-location") if command == "install" else ()
+    subprocess.run([sys.executable, *program, *said, *more, *arguments], env=variables(os.environ), check=True)
 
 
 def variables(environ: Mapping[str, str]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cluster import image_folder, layout
+from cluster.errors import ClusterError
 from cluster.gateway import ROOT, Gateway, Wheels, context, copied, version
 from cluster.images import Image
 from cluster.layers import Layer
@@ -152,3 +153,24 @@ def test_its_size_is_that_of_what_is_pulled(image: Image) -> None:
     parts = [path for path in image.folder.iterdir() if path.name != "manifest.json"]
     assert image_folder.size(image.folder) == sum(path.stat().st_size for path in parts)
     assert image_folder.config(image.folder)["config"]["Entrypoint"] == ["/x"]
+
+
+def test_an_image_in_the_cache_bears_the_health_check_of_its_dockerfile(image: Image) -> None:
+    image_folder.with_health_check(image.folder, (ROOT / "Dockerfile").read_text())
+    manifest = json.loads((image.folder / "manifest.json").read_text())
+    assert manifest["mediaType"] == "application/vnd.docker.distribution.manifest.v2+json"
+    assert {one["mediaType"] for one in manifest["layers"]} == {"application/vnd.docker.image.rootfs.diff.tar.gzip"}
+    digest = manifest["config"]["digest"].removeprefix("sha256:")
+    assert hashlib.sha256((image.folder / digest).read_bytes()).hexdigest() == digest
+    assert image_folder.config(image.folder)["config"]["Healthcheck"] == {
+        "Test": ["CMD", "python", "-I", "-S", "/opt/ciao/image/healthy.py"],
+        "Interval": 30_000_000_000,
+        "Timeout": 5_000_000_000,
+        "StartPeriod": 30_000_000_000,
+    }
+    assert len(list(image.folder.iterdir())) == 4, "two layers, the configuration, the manifest"
+
+
+def test_a_health_check_in_other_words_is_refused_rather_than_lost(image: Image) -> None:
+    with pytest.raises(ClusterError, match="HEALTHCHECK"):
+        image_folder.with_health_check(image.folder, "FROM x\nHEALTHCHECK CMD curl localhost\n")

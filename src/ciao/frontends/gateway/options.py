@@ -62,7 +62,7 @@ def read(given: Mapping[str, str | bool], environ: Mapping[str, str]) -> Options
     """The command line, then the environment, then what is usual. Raises CommandError."""
     values: dict[str, object] = {}
     if environ.get("NB_PREFIX"):  # Kubeflow's notebook controller gives it, and routes that path here
-        values["base_url"] = _base_url(environ["NB_PREFIX"])
+        values["base_url"] = _value("NB_PREFIX", environ["NB_PREFIX"], _base_url)
     for name, reader in READERS.items():
         option, variable = f"--{name.replace('_', '-')}", PREFIX + name.upper()
         if given.get(name):

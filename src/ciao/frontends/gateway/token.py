@@ -37,7 +37,7 @@ def find(options: Options, environ: Mapping[str, str], home: Path) -> Token | No
         )
     if text := environ.get(TOKEN_VARIABLE, "").strip():
         return _checked(Token(text=text, source=TOKEN_VARIABLE), options)
-    return _kept(home / "gateway" / "token")
+    return _checked(_kept(home / "gateway" / "token"), options)
 
 
 def _kept(file: Path) -> Token:
@@ -77,6 +77,8 @@ def _read(file: Path) -> str:
 
 def _checked(token: Token, options: Options) -> Token:
     """Never with its text."""
+    if not token.text:
+        raise CiaoError(f"there is no token in {token.source}", hint="It holds the token and nothing else")
     if not re.fullmatch(r"[\x21-\x7e]+", token.text):
         raise CiaoError(
             f"the token of {token.source} cannot be sent in a header", hint="Take letters and digits, without spaces"

@@ -52,6 +52,8 @@ def test_a_notebook_of_kubeflow_is_served_below_its_prefix() -> None:
     prefix = {"NB_PREFIX": "/notebook/team/mine"}
     assert read({}, prefix).base_url == "/notebook/team/mine/"
     assert read({"base_url": "/"}, prefix).base_url == "/"
+    with pytest.raises(CommandError, match=r"NB_PREFIX is '/a/\.\./b', but must be a path"):
+        read({}, {"NB_PREFIX": "/a/../b"})
 
 
 def test_what_kubernetes_sets_for_a_service_of_this_name_is_no_port() -> None:

@@ -36,6 +36,8 @@ while Path("/proc", Path("one").read_text() if Path("one").exists() else "self")
 raise ConnectionResetError("its peer is gone")
 """
 
+KILLED = "killed by hand or by another program, not for want of memory"
+
 
 async def test_each_has_its_rank_among_all(run: Run, spec: Spec) -> None:
     ran = await run(spec(WHO, nproc=2))
@@ -59,7 +61,7 @@ async def test_the_exception_of_one_is_the_jobs_and_ends_the_others(run: Run, sp
 @pytest.mark.parametrize(
     ("death", "named"),
     [
-        pytest.param("os.kill(os.getpid(), 9)", ("SIGKILL", "out of memory, or killed by hand"), id="killed"),
+        pytest.param("os.kill(os.getpid(), 9)", ("SIGKILL", KILLED), id="killed"),
         pytest.param("os._exit(3)", ("SystemExit", "exit code 3"), id="leaves"),
     ],
 )
@@ -68,7 +70,8 @@ async def test_a_death_comes_before_the_errors_of_those_who_lost_it(
 ) -> None:
     dies = f"Path('one.part').write_text(str(os.getpid())); os.replace('one.part', 'one'); {death}"
     ran = await run(spec(AFTER_ANOTHER.format(death=dies), workers=1, nproc=3))
-    assert (ran.failure.replica, ran.failure.ename, ran.failure.evalue) == ("worker-0", *named), ran.outcome
+    assert (ran.failure.replica, ran.failure.ename) == ("worker-0", named[0]), ran.outcome
+    assert named[1] in ran.failure.evalue
 
 
 @LINUX

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fakes.kernel import Kernel
+from fakes.processes import LINUX
 
 HEAD = "%framework=pytorch\n"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -61,6 +62,18 @@ def test_the_tracebacks_of_replicas_are_said_once_in_the_cell_and_kept_in_the_lo
     assert attach.error[:2] == ("ValueError", "bad batch")
 
 
+@LINUX
+def test_a_replica_that_uses_more_memory_than_it_asked_for_is_the_cells_error(kernel: Kernel) -> None:
+    wait = "import time\nwhile True: time.sleep(0.05)\n"
+    code = f"import os\nif os.environ['RANK'] == '1':\n    kept = bytearray(b'x') * (300 * 1024**2)\n{wait}"
+    ran = kernel.run(f"%framework=pytorch\n%worker=2;%memory=150Mi\n{code}")
+    name, value, text = ran.error
+    assert name == "OOMKilled"
+    assert value.startswith("it used more memory than its limit of 150Mi: ")
+    assert "worker-1" in ANSI.sub("", text)
+    assert "Raise it: %worker=N;%memory= more than 150Mi" in ANSI.sub("", text)
+
+
 def test_a_librarys_frames_have_their_source(kernel: Kernel) -> None:
     name, _, text = kernel.run(f"{HEAD}import json\njson.loads('{{')").error
     text = ANSI.sub("", text)
@@ -85,7 +98,7 @@ def test_the_error_of_an_exception_group_is_one_error_of_the_cell(kernel: Kernel
     ("code", "name", "value"),
     [
         ("import sys; sys.exit(3)", "SystemExit", "3"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL", "out of memory"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL", "killed by hand"),
     ],
 )
 def test_an_end_without_an_exception_is_told_in_words(kernel: Kernel, code: str, name: str, value: str) -> None:

@@ -54,7 +54,7 @@ CPU = Option(
     help="Cores, or thousandths of a core: 2, 0.5, 500m.",
     example="%worker=2;%cpu=500m",
     default="what the settings say for the role, else not stated",
-    local="CPU is not limited on this machine",
+    local="on Linux each replica gets cores of its own while there are free ones, then runs on all",
 )
 MEMORY = Option(
     name="memory",
@@ -62,10 +62,10 @@ MEMORY = Option(
     parse=values.memory,
     metavar="QUANTITY",
     meaning="the memory that each replica of the role asks for",
-    help="Bytes with a unit: 512Mi, 2Gi. On a cluster a replica that takes more is killed.",
+    help="Bytes with a unit: 512Mi, 2Gi. A replica that takes more is killed.",
     example="%worker=2;%memory=1Gi",
     default="what the settings say for the role, else not stated",
-    local="memory is not limited on this machine",
+    local="a replica's processes together are watched on Linux; other systems do not limit memory",
 )
 GPU = Option(
     name="gpu",
@@ -98,7 +98,7 @@ HUGE_PAGES = Option(
     help="Bytes with a unit, as for %memory. The size is one that the nodes have: 2Mi or 1Gi.",
     example="%worker=2;%hugepages-2Mi=64Mi",
     default="not stated",
-    local="memory is not limited on this machine",
+    local="huge pages are not set aside on this machine",
 )
 DEVICE = Option(
     name="DOMAIN/NAME",

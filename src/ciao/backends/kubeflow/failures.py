@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from ciao.backends.kubeflow.replicas import Container, container_of, moment
+from ciao.backends.memory import out_of_memory
 from ciao.backends.records import exception_failure, exit_failure, signal_failure
 from ciao.k8s.base import Manifest
 from ciao.model import CODE, Failure, FailureKind
@@ -141,7 +142,7 @@ def _killed(replica: str, number: int, when: float) -> Failure:
 
 def _out_of_memory(replica: str, pod: Manifest, container: Container, when: float) -> Failure:
     limit = _limit(pod, container.name)
-    words = f"it used more memory than its limit of {limit}" if limit else "its node had no memory left"
+    words = out_of_memory(limit) if limit else "its node had no memory left"
     return Failure(replica=replica, kind="signal", time=when, ename="OOMKilled", evalue=words)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
+from ciao.backends.memory import more_memory
 from ciao.model import Failure
 
 __all__ = ["hint"]
 
 _NO_MODULE = re.compile(r"No module named '([^'.]+)")
-_LIMIT = re.compile(r"limit of (\S+)")
 
 
 _HINTS = {
@@ -29,16 +29,9 @@ _HINTS = {
 def hint(failure: Failure) -> str:
     """One or two sentences, or nothing."""
     if failure.ename == "OOMKilled":
-        return _more_memory(failure.evalue, failure.replica.rpartition("-")[0])
+        return more_memory(failure.evalue, failure.replica)
     if failure.ename == "ModuleNotFoundError" and (found := _NO_MODULE.search(failure.evalue)) is not None:
         return f"{found[1]} is not in its image: add %package={found[1]}, or %include={found[1]} if it is your own"
     if failure.ename == "EOFError" and "reading a line" in failure.evalue:
         return "A replica has no keyboard: write the value into the cell, or pass it by %env.NAME="
     return _HINTS.get(failure.ename, "")
-
-
-def _more_memory(evalue: str, role: str) -> str:
-    found = _LIMIT.search(evalue)
-    if found is None:
-        return f"State how much it needs: %{role}=N;%memory=8Gi"
-    return f"Raise it: %{role}=N;%memory= more than {found[1]}"

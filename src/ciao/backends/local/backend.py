@@ -12,11 +12,15 @@ from collections.abc import AsyncGenerator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
+from ciao.backends.local.cores import Cores, claim, share, usable, wanted
 from ciao.backends.local.interpreters import usable_python
 from ciao.backends.local.launch import Launch, launch, overridden
 from ciao.backends.local.meaning import refuse, without_meaning
+from ciao.backends.local.mpi import mpirun
 from ciao.backends.local.ports import FIRST, reserve
+from ciao.backends.local.processes import measurable
 from ciao.backends.local.pruning import prune_jobs
+from ciao.backends.local.room import available, lacking
 from ciao.backends.local.starting import start
 from ciao.backends.local.watching import history, watch
 from ciao.errors import CreateRefused, JobNotFound, StateError
@@ -42,10 +46,14 @@ class Local:
     async def check(self, spec: JobSpec) -> tuple[Notice, ...]:
         """Notes what has no meaning on one machine. Raises CreateRefused for what would change the run."""
         refuse(spec, most=self._settings.local_replicas)
-        await asyncio.to_thread(self._python, spec)  # it may start one, to ask for its version
+        python = await asyncio.to_thread(self._python, spec)  # it may start one, to ask for its version
+        if spec.framework == "mpi":
+            mpirun(python)
         notices = []
-        if unmet := without_meaning(spec):
+        if unmet := without_meaning(spec, limited=measurable()):
             notices.append(Notice(text=f"the local backend does not apply {', '.join(unmet)}"))
+        if short := lacking(spec, room=available()):
+            notices.append(Notice(level="warning", text=short))
         if hidden := overridden(spec):
             words = f"%env. has no effect on {', '.join(hidden)}: the job sets it for each replica"
             notices.append(Notice(level="warning", text=words))
@@ -58,13 +66,13 @@ class Local:
         return Target(python=await asyncio.to_thread(self._python, spec))
 
     async def plan(self, spec: JobSpec, job: Job, bundle: Bundle) -> str:  # noqa: ARG002  # the code's folder is known
-        """The processes, as YAML. The ports are examples: free ones are chosen at the start."""
+        """The processes, as YAML. The ports and the cores are examples: free ones are chosen at the start."""
         import yaml
 
         folder = JobFolder.of(self._settings.home, job.name)
         ports = range(FIRST, FIRST + len(job.replicas))
-        planned = self._launch(spec, job, folder.code, ports).as_json()
-        body = {"backend": self.name, "job": job.name, "folder": str(folder.path), **planned}
+        planned = self._launch(spec, job, folder.code, ports).with_cores(share(wanted(spec), usable()))
+        body = {"backend": self.name, "job": job.name, "folder": str(folder.path), **planned.as_json()}
         return yaml.safe_dump(_plain(body), sort_keys=False, allow_unicode=True, width=10_000)
 
     async def create(self, spec: JobSpec, job: Job, bundle: Bundle) -> None:
@@ -76,10 +84,14 @@ class Local:
         folder = JobFolder.of(self._settings.home, job.name)
         with writing(folder):
             reservation = reserve(len(job.replicas), folder=self._settings.home / "ports")
+            cores = Cores(of={})
             try:
-                start(folder, job, self._launch(spec, job, bundle.path, reservation.ports), reservation)
+                cores = claim(wanted(spec), folder=self._settings.home / "cores")
+                planned = self._launch(spec, job, bundle.path, reservation.ports).with_cores(cores.of)
+                start(folder, job, planned, (*reservation.locks, *cores.locks))
             finally:
                 reservation.release()
+                cores.release()
         await asyncio.to_thread(  # a long list of jobs takes a moment, in which the replicas already start
             prune_jobs,
             self._settings.home,
@@ -147,7 +159,17 @@ class Local:
     def _launch(self, spec: JobSpec, job: Job, code: Path, ports: Sequence[int]) -> Launch:
         work = JobFolder.of(self._settings.home, job.name).work
         python = self._python(spec)
-        return launch(spec, job=job.name, code=code, work=work, ports=ports, python=python, grace=self._settings.grace)
+        program = mpirun(python) if spec.framework == "mpi" else ""
+        return launch(
+            spec,
+            job=job.name,
+            code=code,
+            work=work,
+            ports=ports,
+            python=python,
+            grace=self._settings.grace,
+            mpirun=program,
+        )
 
     async def _end(self, folder: JobFolder) -> None:
         """Tell the supervisor, once it has an id, and wait for its end; kill it if that takes too long."""

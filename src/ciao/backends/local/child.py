@@ -19,7 +19,7 @@ from ciao.runner.pump import Pump
 
 TYPE_CHECKING = False  # typing itself is slow to import; type checkers know this name
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 __all__ = ["Child"]
 
@@ -44,7 +44,8 @@ class Child:
         self.lost_bytes = 0
         self.output = -1
         self.records = -1
-        self.ended_at = 0.0  # epoch seconds
+        self.ended_at = 0.0  # epoch seconds; of one that was killed for want of memory, when
+        self.used = 0  # bytes, of such a one
         self._log_path = log_path
         self._log = -1
         self._torn = False
@@ -53,9 +54,10 @@ class Child:
         self._record_bytes = 0
         self._lifeline = -1
 
-    def start(self, argv: list[str], env: Mapping[str, str], cwd: str) -> None:
-        """Start the process; OSError if it cannot be."""
+    def start(self, argv: list[str], env: Mapping[str, str], cwd: str, *, cores: Collection[int] = ()) -> None:
+        """Start the process, bound to these cores if there are any; OSError if it cannot be."""
         theirs: list[int] = []
+        ours = _bound(cores)  # it begins where we are; moved later, its libraries would have counted the others
         try:
             self._log = os.open(self._log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             self.output, out = _pipe(theirs, size=PIPE_BYTES)
@@ -76,6 +78,7 @@ class Child:
             process.returncode = 0  # the supervisor reaps all children itself
             _kill_group_when_closed(lifeline, self.pid)
         finally:
+            _bound(ours)
             for fd in theirs:
                 os.close(fd)
 
@@ -91,7 +94,7 @@ class Child:
 
     def reaped(self, code: int) -> None:
         """The main process has ended: so do those it left behind, as in a container."""
-        self.code, self.ended_at = code, time.time()
+        self.code, self.ended_at = code, self.ended_at or time.time()
         self.signal(signal.SIGKILL)
 
     def read_output(self) -> bool:
@@ -140,6 +143,18 @@ class Child:
                 return
             self._torn = data[written - 1] != 0x0A
             data = data[written:]
+
+
+def _bound(cores: Collection[int]) -> Collection[int]:
+    """Run this process on these cores alone, if the system can; where it ran before, or nothing if it stays."""
+    if not cores or sys.platform != "linux":
+        return ()
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, cores)
+    except OSError:  # they went away since they were chosen
+        return ()
+    return before
 
 
 def _pipe(theirs: list[int], *, size: int | None = None) -> tuple[int, int]:

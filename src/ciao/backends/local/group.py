@@ -9,15 +9,20 @@ import json
 import math
 import os
 import signal
+import sys
 import time
 
 from ciao.backends.cause import looks_secondary
 from ciao.backends.local.child import Child
+from ciao.backends.local.exhaustion import Exhaustion
 from ciao.backends.local.orphans import adopt, end_all, kill_strays
 from ciao.backends.local.rules import lingering, settled_at, succeeded, verdict
 
 TYPE_CHECKING = False  # typing itself is slow to import; type checkers know this name
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ciao.backends.local.limits import Limits
     from ciao.backends.local.supervisor import Supervisor
 
 __all__ = ["Group"]
@@ -50,6 +55,8 @@ class Group:
         self.adopt_at: float | None = time.monotonic() + ADOPT_AFTER
         self.closing: dict[Child, float] = {}
         self.sweeping: dict[Child, float] = {}
+        self.limits: Limits | None = None
+        self.exhaustion = Exhaustion()
         self.job = os.path.basename(supervisor.folder)  # noqa: PTH119  # pathlib costs milliseconds here
 
     def run(self) -> tuple[str, str]:
@@ -64,7 +71,9 @@ class Group:
     def _start(self) -> None:
         for child, process in zip(self.children, self.launch["processes"], strict=True):
             try:
-                child.start(process["argv"], {**self.environment, **process["env"]}, self.launch["cwd"])
+                environment = {**self.environment, **process["env"]}
+                cores = self.launch["cores"].get(child.name, ())
+                child.start(process["argv"], environment, self.launch["cwd"], cores=cores)
             except (OSError, ValueError) as e:  # ValueError: a variable that no process can have
                 child.code, child.failed = 127, True
                 child.close()
@@ -74,6 +83,7 @@ class Group:
             self._note(child, "running", pid=child.pid)
         if any(c.failed for c in self.children):
             self._end("failed", "")
+        self.limits = limits_of(self.job, self.children, self.launch["memory"])
 
     def _step(self) -> None:
         by_fd = {fd: c for c in self.children for fd in (c.output, c.records) if fd >= 0}
@@ -81,6 +91,7 @@ class Group:
             self._read(by_fd[fd], fd)
         self._reap()
         self._close_ended()
+        self._limits()
         self._rules()
 
     def _read(self, child: Child, fd: int) -> None:
@@ -121,6 +132,14 @@ class Group:
         if not child.failed:
             child.failed, child.secondary = True, secondary
             self.failed_at = self.failed_at or time.monotonic()
+
+    def _limits(self) -> None:
+        """Who uses more memory than it asked for has failed, before anybody else can fail because of that."""
+        for child, used in self.limits.exceeded() if self.limits is not None else ():
+            child.used, child.ended_at = used, time.time()
+            if not child.ended_by_us:
+                self._failed(child, secondary=False)
+        self.exhaustion.look()
 
     def _reap(self) -> None:
         by_pid = {c.pid: c for c in self.children}
@@ -164,7 +183,15 @@ class Group:
             self._note(child, "ended", code=code, time=when)
         else:
             self._failed(child, secondary=code == -signal.SIGABRT)
-            self._note(child, "failed", code=code, time=when)
+            self._note(child, "failed", code=code, time=when, **self._memory(child))
+
+    def _memory(self, child: Child) -> dict[str, object]:
+        """That it died for want of memory, if it did: its own, or the machine's."""
+        if child.used:
+            return {"memory": {"limit": self.launch["memory"][child.name], "peak": child.used}}
+        if child.code != -signal.SIGKILL:
+            return {}
+        return {"memory": {"machine": self.exhaustion.happened()}}
 
     def _rules(self) -> None:
         now = time.monotonic()
@@ -211,6 +238,7 @@ class Group:
         now = time.monotonic()
         times = [now + 60.0, *self.closing.values(), *self.sweeping.values()]
         times += [t for t in (self.adopt_at, self.kill_at) if t is not None]
+        times += [self.limits.due] if self.limits is not None else []
         if self.kill_at is None and self.failed_at is not None:
             times.append(settled_at(self.children, self.failed_at))
         elif self.kill_at is None and self.won_at is not None:
@@ -221,3 +249,13 @@ class Group:
 
     def _note(self, child: Child, state: str, **fields: object) -> None:
         self.ledger.note("replica", replica=child.name, state=state, **fields)
+
+
+def limits_of(job: str, children: Iterable[Child], memory: Mapping[str, str]) -> Limits | None:
+    """What watches over their memory, if any of them asked for some and this system tells what they use."""
+    if not memory or sys.platform != "linux":
+        return None
+    from ciao.backends.local.limits import Limits  # once they run: other jobs need none of it
+    from ciao.backends.local.processes import measurable
+
+    return Limits(job, children, memory) if measurable() else None

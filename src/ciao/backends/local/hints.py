@@ -7,6 +7,7 @@ import re
 import shlex
 from pathlib import Path
 
+from ciao.backends.memory import more_memory
 from ciao.home import JobFolder
 from ciao.model import Failure
 
@@ -20,6 +21,8 @@ _NO_FILE = re.compile(r"No such file or directory: '([^'/][^']*)'")
 
 def hint(failure: Failure, folder: JobFolder) -> str:
     """One or two sentences, or nothing. Never raises: a job's files may be gone."""
+    if words := _wherever(failure):
+        return words
     try:
         process = json.loads(folder.launch_file.read_bytes())["processes"][0]
         python, notebook = str(process["argv"][0]), Path(process["env"]["CIAO_NOTEBOOK_DIR"])
@@ -30,6 +33,15 @@ def hint(failure: Failure, folder: JobFolder) -> str:
             return _missing_module(failure, python, notebook)
         case "FileNotFoundError":
             return _missing_file(failure.evalue, notebook)
+    return ""
+
+
+def _wherever(failure: Failure) -> str:
+    match failure.ename:
+        case "OOMKilled" if "limit of" in failure.evalue:
+            return more_memory(failure.evalue, failure.replica)
+        case "OOMKilled":
+            return "Close what else runs here, ask for fewer replicas, or state what each may use with %memory="
         case "EOFError" if "reading a line" in failure.evalue:
             return "A replica has no keyboard: write the value into the cell, or pass it by %env.NAME="
         case "ValueError" if failure.evalue == "Number of processes must be defined.":

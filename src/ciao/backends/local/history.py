@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ciao.backends.cause import first_by_cause
+from ciao.backends.memory import out_of_memory
 from ciao.backends.records import exception_failure, exit_failure, reason_of, signal_failure, traced
+from ciao.frameworks import FRAMEWORKS
 from ciao.model import (
     Attempt,
     Event,
@@ -20,11 +23,12 @@ from ciao.model import (
     ReplicaChanged,
     ReplicaState,
     ReplicaStatus,
-    Role,
     Summary,
 )
 
 __all__ = ["History"]
+
+_BY_SOMEBODY = "killed by hand or by another program, not for want of memory"
 
 
 class History:
@@ -101,6 +105,8 @@ class History:
         reason = ""
         if state is ReplicaState.FAILED:
             failure = self._failures.setdefault(name, _died(name, entry, when))
+            if (short := _short_of_memory(name, entry, when)) is not None:  # what it raised follows from that
+                failure = self._failures[name] = short
             reason = reason_of(failure)
         yield from self._changed(name, state, when, reason)
 
@@ -132,7 +138,9 @@ class History:
     def _cut_short(self) -> list[str]:
         """Who was ended although his role ends by itself."""
         ended = [name for name, status in self._replicas.items() if status.state is ReplicaState.ENDED]
-        return [name for name in ended if name.rpartition("-")[0] not in (Role.PS, Role.EVALUATOR)]
+        framework = FRAMEWORKS.get(self.job.framework)
+        endless = framework.endless if framework else ()
+        return [name for name in ended if name.rpartition("-")[0] not in endless]
 
     def _all_ended(self, when: float, reason: str) -> Iterator[Event]:
         for status in tuple(self._replicas.values()):
@@ -163,4 +171,20 @@ def _died(name: str, entry: Mapping[str, Any], when: float) -> Failure:
     code = int(entry["code"])
     if words := entry.get("words"):
         return Failure(replica=name, kind="start", time=when, ename="StartError", evalue=str(words))
-    return signal_failure(name, -code, when=when) if code < 0 else exit_failure(name, code, when=when)
+    if code >= 0:
+        return exit_failure(name, code, when=when)
+    failure = signal_failure(name, -code, when=when)
+    spared = (entry.get("memory") or {}).get("machine") is False
+    return replace(failure, evalue=_BY_SOMEBODY) if failure.ename == "SIGKILL" and spared else failure
+
+
+def _short_of_memory(name: str, entry: Mapping[str, Any], when: float) -> Failure | None:
+    """The failure of a replica that was ended for want of memory, its own or the machine's."""
+    memory = entry.get("memory") or {}
+    if "limit" in memory:
+        words = out_of_memory(str(memory["limit"]), peak=int(memory["peak"]))
+    elif memory.get("machine") is True:
+        words = "this machine had no memory left, and the system killed it"
+    else:
+        return None
+    return Failure(replica=name, kind="signal", time=when, ename="OOMKilled", evalue=words)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ciao.backends.local import mpi
 from ciao.backends.threads import cpus, threads
 from ciao.frameworks import FRAMEWORKS, Framework
 from ciao.frameworks.base import Address, Topology
@@ -38,7 +39,8 @@ class Launch:
 
     ``decisive`` names the replicas that must all succeed. The others are then ended, those that are ``endless`` at once
     and the rest after ``grace`` seconds, whatever the clean policy: nobody would delete them later, as on a cluster.
-    ``timeout`` is in seconds.
+    ``timeout`` is in seconds. ``memory`` and ``cores`` are what replicas may use, by their names; who is not among them
+    may use all.
     """
 
     processes: tuple[Process, ...]
@@ -48,24 +50,41 @@ class Launch:
     timeout: float | None
     grace: float
     cwd: str
+    memory: Mapping[str, str] = field(default_factory=dict)
+    cores: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """For the supervisor's launch file."""
         return {"schema": 1, **asdict(self), "processes": [{**asdict(p), "env": dict(p.env)} for p in self.processes]}
 
+    def with_cores(self, cores: Mapping[str, tuple[int, ...]]) -> Launch:
+        """The same, with cores for some of its replicas."""
+        return replace(self, cores=dict(cores))
+
 
 def launch(
-    spec: JobSpec, *, job: str, code: Path, work: Path, ports: Sequence[int], python: str, grace: float
+    spec: JobSpec,
+    *,
+    job: str,
+    code: Path,
+    work: Path,
+    ports: Sequence[int],
+    python: str,
+    grace: float,
+    mpirun: str = "mpirun",
 ) -> Launch:
-    """The processes of a job. ``ports`` has one port a replica; ``code`` holds the cell's file and the runner."""
+    """The processes of a job. ``ports`` has one port a replica; ``code`` holds the cell's file and the runner.
+
+    Raises CreateRefused for ranks without a worker.
+    """
     framework = FRAMEWORKS[spec.framework]
     replicas = framework.ranked(spec.replicas)
     topology = Topology(
         job=job, addresses={r: Address(host=HOST, port=p) for r, p in zip(replicas, ports, strict=True)}
     )
     processes_each = 1 if spec.nproc is None else spec.nproc
-    part = "cell" if processes_each == 1 else "init"
-    argv = (python, str(code / RUNNER / "__main__.py"), part, str(code / spec.cell.filename))
+    runner, cell = str(code / RUNNER / "__main__.py"), str(code / spec.cell.filename)
+    argv = (python, runner, "cell" if processes_each == 1 else "init", cell)
     limits = {role.role: _threads(role, len(replicas), processes_each) for role in spec.roles}
     processes = tuple(
         Process(
@@ -82,14 +101,17 @@ def launch(
         )
         for r in replicas
     )
+    if Role.LAUNCHER in framework.always:
+        processes = _by_mpirun(spec, processes, words=(python, runner, cell), mpirun=mpirun, grace=grace)
     return Launch(
         processes=processes,
         decisive=tuple(map(str, framework.decisive(replicas))),
-        endless=tuple(str(r) for r in replicas if r.role in (Role.PS, Role.EVALUATOR)),
+        endless=tuple(str(r) for r in replicas if r.role in framework.endless),
         retries=spec.retries,
         timeout=spec.timeout,
         grace=grace,
         cwd=str(work),
+        memory=_memory(spec),
     )
 
 
@@ -124,16 +146,39 @@ def _identity(spec: JobSpec, job: str, replica: Replica) -> dict[str, str]:
 
 def _several(framework: Framework, count: int, *, grace: float) -> dict[str, str]:
     """For the runner that starts the processes of a replica."""
-    if count == 1:
+    if count == 1 or not framework.ranks:
         return {}
     pairs = " ".join(f"{rank}/{size}" for rank, size in framework.ranks.items())
     return {"CIAO_NPROC": str(count), "CIAO_RANKS": pairs, "CIAO_GRACE": str(grace)}
+
+
+def _by_mpirun(
+    spec: JobSpec, processes: Sequence[Process], *, words: tuple[str, str, str], mpirun: str, grace: float
+) -> tuple[Process, ...]:
+    """The launcher's runner around mpirun, and workers that wait. A rank has the variables of its worker."""
+    own = {Replica.parse(p.name): {n: v for n, v in p.env.items() if n not in spec.env} for p in processes}
+    python, runner, cell = words
+    program = mpi.ranks(spec, mpirun, (python, runner, "cell", cell), variables=own)
+    started = []
+    for process in processes:
+        if Replica.parse(process.name).role is Role.LAUNCHER:
+            env = {**mpi.ROOM, **process.env, "CIAO_GRACE": str(grace)}
+            started.append(Process(name=process.name, argv=(python, runner, "init", cell, *program), env=env))
+        else:
+            started.append(Process(name=process.name, argv=mpi.IDLE, env=process.env))
+    return tuple(started)
 
 
 def _network() -> dict[str, str]:
     """All replicas are on this machine: gloo and tensorpipe must not look for another interface."""
     interface = "lo0" if sys.platform == "darwin" else "lo"
     return {"GLOO_SOCKET_IFNAME": interface, "TP_SOCKET_IFNAME": interface}
+
+
+def _memory(spec: JobSpec) -> dict[str, str]:
+    """What each replica asked for, of those that did."""
+    asked = {role.role: role.resources.memory for role in spec.roles}
+    return {str(r): memory for r in spec.replicas if (memory := asked[r.role]) is not None}
 
 
 def _threads(role: RoleSpec, replicas: int, processes: int) -> dict[str, str]:

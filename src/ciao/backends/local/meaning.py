@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ciao.errors import CreateRefused
 from ciao.frameworks import FRAMEWORKS
-from ciao.model import JobSpec
+from ciao.model import JobSpec, Role
 
 __all__ = ["refuse", "without_meaning"]
 
@@ -12,21 +12,16 @@ _OF_JOBS = ("namespace", "kind", "runtime", "image", "ttl", "queue", "priority",
 _OTHERWISE = "or use %backend=kubeflow"
 
 
-def without_meaning(spec: JobSpec) -> list[str]:
-    """Names of options that are stated and not applied, in the order of the table."""
+def without_meaning(spec: JobSpec, *, limited: bool) -> list[str]:
+    """Names of options that are stated and not applied, in the order of the table. ``limited``: memory is."""
     asked = [role.resources for role in spec.roles]
     found = [name for name in _OF_JOBS if any(getattr(of, name, None) for of in (spec, *spec.roles))]
-    found += [name for name in ("memory", "gpu") if any(getattr(r, name) for r in asked)]
+    found += [name for name in (("gpu",) if limited else ("memory", "gpu")) if any(getattr(r, name) for r in asked)]
     return [*found, *dict.fromkeys(name for resources in asked for name in resources.other)]
 
 
 def refuse(spec: JobSpec, *, most: int) -> None:
     """Raises CreateRefused for what would change the run. ``most`` is how many replicas a job may have."""
-    if spec.framework not in FRAMEWORKS:
-        raise CreateRefused(
-            f"{spec.framework} does not run on this machine: its launcher starts the ranks in pods",
-            hint="Use %backend=kubeflow",
-        )
     if spec.dockerfile is not None:
         raise CreateRefused(
             f"no image is built on this machine, and so not that of {spec.dockerfile}",
@@ -49,7 +44,8 @@ def _refuse_numbers(spec: JobSpec, *, most: int) -> None:
     if spec.elastic is not None:
         raise CreateRefused("the number of replicas is fixed on this machine", hint=f"Remove %elastic=, {_OTHERWISE}")
     processes = spec.nproc or 1
-    if processes > 1 and not FRAMEWORKS[spec.framework].ranks:
+    framework = FRAMEWORKS[spec.framework]
+    if processes > 1 and not framework.ranks and Role.LAUNCHER not in framework.always:
         raise CreateRefused(f"{spec.framework} runs one process in each replica", hint="Remove %nproc=")
     if (count := len(spec.replicas) * processes) > most:
         what = "replicas" if processes == 1 else "processes"

@@ -17,7 +17,7 @@ from pathlib import Path
 from ciao.errors import CreateRefused
 from ciao.home import make_private
 
-__all__ = ["Reservation", "reserve"]
+__all__ = ["Reservation", "lock_file", "reserve"]
 
 FIRST, LAST = 20000, 29999
 
@@ -48,7 +48,7 @@ def reserve(count: int, *, folder: Path) -> Reservation:
         for candidate in (*range(start, LAST + 1), *range(FIRST, start)):
             if len(ports) == count:
                 break
-            lock = _lock(folder / f"{candidate}.lock")
+            lock = lock_file(folder / f"{candidate}.lock")
             if lock is None:
                 continue
             locks.append(lock)
@@ -69,7 +69,7 @@ def reserve(count: int, *, folder: Path) -> Reservation:
     return reservation
 
 
-def _lock(path: Path) -> int | None:
+def lock_file(path: Path) -> int | None:
     """The open lock; None if another job has it. OSError if there are no locks on this disk."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

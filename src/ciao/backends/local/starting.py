@@ -7,11 +7,11 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from ciao.backends.local.launch import Launch, base_environment
-from ciao.backends.local.ports import Reservation
 from ciao.errors import CreateRefused
 from ciao.home import SCHEMA, JobFolder
 from ciao.model import Job
@@ -24,8 +24,8 @@ SUPERVISE = (
 """Imported rather than run as a file, so that Python compiles it once and not for each job."""
 
 
-def start(folder: JobFolder, job: Job, planned: Launch, reservation: Reservation) -> None:
-    """Make the folder a job, and start its supervisor, which inherits the job's lock and the ports' locks.
+def start(folder: JobFolder, job: Job, planned: Launch, locks: Sequence[int]) -> None:
+    """Make the folder a job, and start its supervisor, which inherits the job's lock and those of ports and cores.
 
     The lock is held before job.json is there: to others a job without one is a job whose supervisor died.
     Raises OSError if the folder cannot be written, CreateRefused if the supervisor cannot be started.
@@ -37,7 +37,7 @@ def start(folder: JobFolder, job: Job, planned: Launch, reservation: Reservation
         fcntl.flock(lock, fcntl.LOCK_EX)
         folder.write(folder.launch_file, planned.as_json())
         folder.write(folder.job_file, {"schema": SCHEMA, "kernel": os.getpid(), "job": asdict(job)})
-        process = _supervisor(folder, (lock, *reservation.locks))
+        process = _supervisor(folder, (lock, *locks))
         os.write(lock, str(process.pid).encode())
     finally:
         os.close(lock)

@@ -49,6 +49,34 @@ def test_a_record_is_the_failure_of_the_process_that_then_exits_1() -> None:
     assert history.summary().replicas[1].reason == "ValueError: no"
 
 
+def test_want_of_memory_is_the_failure_behind_what_the_replica_raised_because_of_it() -> None:
+    error = {"type": "error", "time": 2.5, "error": {"ename": "RuntimeError", "evalue": "a worker died"}}
+    record = {"event": "record", "time": 2.6, "replica": "worker-1", "record": error}
+    killed = replica("worker-1", "failed", code=-9, memory={"limit": "1Gi", "peak": 1288490189})
+    history, _ = told(BEGAN, record, killed, finished("failed"))
+    assert history.outcome is not None
+    assert history.outcome.failure is not None
+    words = "OOMKilled: it used more memory than its limit of 1Gi: 1.2Gi when it was ended, by exit code 137"
+    assert (history.outcome.failure.ename, history.summary().replicas[1].reason) == ("OOMKilled", words)
+
+
+@pytest.mark.parametrize(
+    ("memory", "ename", "words"),
+    [
+        ({"machine": True}, "OOMKilled", "this machine had no memory left"),
+        ({"machine": False}, "SIGKILL", "killed by hand or by another program"),
+        ({"machine": None}, "SIGKILL", "out of memory, or killed by hand"),
+        (None, "SIGKILL", "out of memory, or killed by hand"),
+    ],
+)
+def test_a_kill_is_told_by_what_is_known_of_the_machines_memory(memory: object, ename: str, words: str) -> None:
+    history, _ = told(BEGAN, replica("worker-1", "failed", code=-9, memory=memory), finished("failed"))
+    assert history.outcome is not None
+    assert history.outcome.failure is not None
+    assert history.outcome.failure.ename == ename
+    assert history.outcome.failure.evalue.startswith(words)
+
+
 def test_the_traceback_of_a_failure_is_told_as_soon_as_it_is_in_the_log() -> None:
     error = {"type": "error", "time": 2.5, "error": {"ename": "ValueError", "evalue": "no"}}
     records = [{"event": "record", "time": 2.6, "replica": "worker-1", "record": error}]

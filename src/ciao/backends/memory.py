@@ -1,0 +1,50 @@
+"""Memory in words: what a replica asked for, what it used, and what a failure for want of it says.
+
+Imported by the supervisor of local jobs, which starts with every job: it imports nothing that costs time.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["bytes_of", "in_words", "more_memory", "out_of_memory"]
+
+_UNITS = {"": 1.0, "m": 1e-3}
+_UNITS.update({unit: 1000.0**power for power, unit in enumerate("kMGTPE", start=1)})
+_UNITS.update({f"{unit}i": 1024.0**power for power, unit in enumerate("KMGTPE", start=1)})
+_QUANTITY = re.compile(r"([0-9.]+)(?:[eE]([+-]?[0-9]+)|([a-zA-Z]*))")
+_LIMIT = re.compile(r"limit of ([^\s:]+)")
+
+
+def bytes_of(quantity: str | None) -> int | None:
+    """The bytes of a quantity that the interpreter or the settings took; None without one, or for what is none."""
+    found = _QUANTITY.fullmatch(quantity or "")
+    try:
+        if found is None or (found[3] or "") not in _UNITS:
+            return None
+        return int(float(found[1]) * (10.0 ** int(found[2]) if found[2] else _UNITS[found[3] or ""]))
+    except (ValueError, OverflowError):
+        return None
+
+
+def in_words(count: int) -> str:
+    """``1.3Gi``: as an option takes it, rounded."""
+    for power, unit in ((3, "Gi"), (2, "Mi")):
+        if count >= 1024**power:
+            amount = count / 1024**power
+            return f"{amount:.0f}{unit}" if amount >= 10 else f"{amount:.1f}{unit}"
+    return f"{count // 1024}Ki"
+
+
+def out_of_memory(limit: str, *, peak: int | None = None) -> str:
+    """What happened to a replica; ``peak`` is what it used when it was ended, in bytes, if anybody measured."""
+    words = f"it used more memory than its limit of {limit}"
+    return words if peak is None else f"{words}: {in_words(peak)} when it was ended, by exit code 137"
+
+
+def more_memory(evalue: str, replica: str) -> str:
+    """What to do about an OOMKilled with these words."""
+    role, found = replica.rpartition("-")[0], _LIMIT.search(evalue)
+    if found is None:
+        return f"State how much it needs: %{role}=N;%memory=8Gi"
+    return f"Raise it: %{role}=N;%memory= more than {found[1]}"

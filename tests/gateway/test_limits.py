@@ -7,6 +7,7 @@ import json
 import socket
 import ssl
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -93,6 +94,7 @@ def test_a_message_of_a_hundred_megabytes_is_refused_and_the_kernel_goes_on(gate
         consumed(sent)
     sent.shutdown()  # type: ignore[no-untyped-call]  # published without types
     assert kernel.run("'mark' in globals()").results == ["False"]
+    assert f"a message of more than 32 MiB to kernel {kernel.id} is refused: --max-message" in gateway.log
 
 
 @pytest.mark.parametrize("subprotocol", [None, "v1.kernel.websocket.jupyter.org"])
@@ -132,6 +134,17 @@ def test_there_are_so_many_kernels_and_no_more(start: Start) -> None:
     assert "There are 1 kernels already" in gateway.ask("/api/sessions", method="POST", body=session).text
     assert gateway.ask(f"/api/kernels/{first.id}", method="DELETE").status == 204
     assert gateway.kernel().run("1").results == ["1"]
+
+
+def test_of_many_that_are_asked_for_at_once_no_more_start_and_no_fewer(start: Start) -> None:
+    gateway = start("--max-kernels=2")
+
+    def ask(_: int) -> int:
+        return gateway.ask("/api/kernels", method="POST", body={"name": "ciao"}).status
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sorted(pool.map(ask, range(6))) == [201, 201, 429, 429, 429, 429]
+    assert len(gateway.ids()) == 2
 
 
 def test_a_kernel_that_is_not_there_is_told(gateway: Gateway) -> None:

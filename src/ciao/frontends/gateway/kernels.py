@@ -14,7 +14,7 @@ from jupyter_server.auth.identity import IdentityProvider, User
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado import web
-from traitlets import Instance, Integer
+from traitlets import Instance, Integer, Set, Unicode
 
 from ciao.frontends.gateway.buffer import Recent
 from ciao.frontends.gateway.door import State, asked
@@ -25,6 +25,8 @@ __all__ = ["Channels", "Kernels", "KernelsOnly", "OneUser"]
 
 log = logging.getLogger(__name__)
 
+TOO_LONG = 1009
+"""The code with which a WebSocket is closed then (RFC 6455)."""
 RESOURCES = frozenset(("api", "kernels", "kernelspecs", "sessions"))
 
 
@@ -33,24 +35,25 @@ class Kernels(AsyncMappingKernelManager):
 
     most = Integer(16, config=True, help="How many kernels there may be")
     state = Instance(State, args=())
-
-    _starting = 0
+    _starting = Set(Unicode())
 
     async def _async_start_kernel(self, *, kernel_id: str | None = None, **how: Any) -> str:
         """Raises HTTPError with words that a JupyterLab shows."""
         if self.state.stopping:
             raise web.HTTPError(503, "This gateway stops, and starts no kernels any more", reason="The gateway stops")
-        if len(self) + self._starting >= self.most:
+        if len({*self.list_kernel_ids(), *self._starting}) >= self.most:
             words = f"There are {self.most} kernels already: shut one down, or start the gateway with --max-kernels"
             raise web.HTTPError(429, words, reason="Too many kernels")
         name = how.get("kernel_name") or self.default_kernel_name
         if self.kernel_spec_manager and name not in self.kernel_spec_manager.find_kernel_specs():
             raise web.HTTPError(404, f"There is no kernel {name!r} here", reason="No such kernel")
-        self._starting += 1
+        new = kernel_id or self.new_kernel_id(**how)
+        self._starting.add(new)
         try:
-            return await super()._async_start_kernel(kernel_id=kernel_id, **how)
+            return await super()._async_start_kernel(kernel_id=new, **how)
         finally:
-            self._starting -= 1
+            self._starting.discard(new)
+            self._pending_kernels.pop(new, None)  # Jupyter leaves one there that could not start
 
     def start_buffering(self, kernel_id: str, session_key: str, channels: Any) -> None:
         """Keep what comes until the client is back, but not all of it for ever."""
@@ -77,7 +80,25 @@ class Channels(ZMQChannelsWebsocketConnection):
     def connect(self) -> asyncio.Future[None] | None:
         """Called once the WebSocket is open: Tornado lets its packets wait again behind the handshake."""
         self.websocket_handler.set_nodelay(True)
+        self._tell_of_long_messages()
         return super().connect()
+
+    def _tell_of_long_messages(self) -> None:
+        """Tornado sends those away who send them, and tells nobody."""
+        protocol: Any = self.websocket_handler.ws_connection
+        if protocol is None:  # it is closed already
+            return
+        close = protocol.close
+
+        def told(code: int | None = None, reason: str | None = None) -> None:
+            if code == TOO_LONG:
+                limit = self.websocket_handler.max_message_size / 2**20
+                log.warning(
+                    "a message of more than %g MiB to kernel %s is refused: --max-message", limit, self.kernel_id
+                )
+            close(code, reason)
+
+        protocol.close = told
 
     def handle_incoming_message(self, incoming_msg: Any) -> None:
         """Called with each message of the client."""

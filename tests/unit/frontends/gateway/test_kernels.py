@@ -57,7 +57,7 @@ def test_a_message_does_not_wait_for_more_bytes(monkeypatch: pytest.MonkeyPatch)
     told: list[object] = []
 
     class Tried(Channels):
-        websocket_handler: Any = SimpleNamespace(set_nodelay=told.append)
+        websocket_handler: Any = SimpleNamespace(set_nodelay=told.append, ws_connection=None)
 
     monkeypatch.setattr(ZMQChannelsWebsocketConnection, "connect", lambda _: told.append("connected"))
     Tried.__new__(Tried).connect()

@@ -15,8 +15,10 @@ from ciao.frameworks.xgboost import XGBOOST
 
 __all__ = ["FRAMEWORKS", "ON_A_CLUSTER", "Framework", "Operator"]
 
-FRAMEWORKS: Mapping[str, Framework] = MappingProxyType({f.name: f for f in (TENSORFLOW, PYTORCH, JAX, XGBOOST, PADDLE)})
+FRAMEWORKS: Mapping[str, Framework] = MappingProxyType(
+    {f.name: f for f in (TENSORFLOW, PYTORCH, JAX, XGBOOST, PADDLE, MPI)}
+)
 """By the name that ``%framework=`` takes."""
 
-ON_A_CLUSTER: Mapping[str, Framework] = MappingProxyType({**FRAMEWORKS, MPI.name: MPI})
-"""Also those that have no meaning on one machine."""
+ON_A_CLUSTER = FRAMEWORKS
+"""Those that a cluster runs: all of them."""

@@ -83,6 +83,7 @@ class Framework:
     ``ranks`` names the variables that count processes, each with the one that says how many there are; without any of
     them a replica runs no more than one process.
     ``decisive`` names the replicas that must all succeed for the job to have succeeded; the others are then ended.
+    ``endless`` are the roles that never end by themselves: they are then ended at once.
     ``operator`` is its kind there, ``runtime`` the ClusterTrainingRuntime that Trainer ships for it; None: a TrainJob
     cannot run it.
     """
@@ -98,6 +99,7 @@ class Framework:
     own: Callable[[Topology, Replica], Mapping[str, str]]
     decisive: Callable[[tuple[Replica, ...]], tuple[Replica, ...]]
     operator: Operator
+    endless: frozenset[Role] = frozenset({Role.PS, Role.EVALUATOR})
     ranks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     runtime: str | None = None
 

@@ -30,6 +30,7 @@ MPI = Framework(
     port=9999,
     own=_own,
     decisive=_decisive,
+    endless=frozenset({Role.WORKER}),
     operator=Operator(
         kind="MPIJob",
         plural="mpijobs",

@@ -52,7 +52,7 @@ FRAMEWORK = Option(
         Choice(f.name, f"{f.title} ({listed(r.value for r in f.roles)}; if none is given, {unasked(f)})")
         for f in ON_A_CLUSTER.values()
     ),
-    local="mpi is refused, because its launcher starts the ranks in pods",
+    local="mpi needs mpirun on this machine",
 )
 BACKEND = Option(
     name="backend",

@@ -16,11 +16,13 @@ What a replica has to say besides its output is a *record*: one JSON object on o
 ``MAX_RECORD`` bytes, which says its format in ``v`` and what it is in ``type``. A reader ignores types and keys
 that it does not know, and trusts nothing in it. record.py describes the fields.
 
-The cell's process writes records to the file descriptor in ``CIAO_RECORD_FD``. Without one, and always in the log of
+The cell's process writes records to the file descriptor in ``CIAO_RECORD_FD``, or to the named pipe in ``CIAO_RECORDS``
+that it shares with others. Without one, and always in the log of
 a pod, a record is a *framed line* of standard output: ``FRAME``, the JSON, a newline.
 """
 
 FORMAT = 1
 FRAME = "\x1eciao/1 "
 RECORD_FD = "CIAO_RECORD_FD"
+RECORDS = "CIAO_RECORDS"
 MAX_RECORD = 256 * 1024

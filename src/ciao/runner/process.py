@@ -7,45 +7,51 @@ import os
 import signal
 import sys
 
-from . import FRAME, MAX_RECORD, RECORD_FD
+from . import FRAME, MAX_RECORD, RECORD_FD, RECORDS
 from .pump import Pump
-from .upstream import Lifeline
+from .upstream import Lifeline, NamedPipe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Mapping, Optional, Sequence
+    from typing import Dict, List, Mapping, Optional, Sequence
 
 
 class Process:
     """``status`` is its exit code, negative for a signal, None while it runs; ``record`` tells of its failure.
 
     A ``program`` starts the cell's processes in its turn. Those have no pipe for records: theirs are in its output.
-    ``tied``: it is killed when we are, which process 1 of a pod need not see to.
+    ``tied``: below a supervisor, which ends us and with us all of them, and records of a program's come by a pipe too.
     """
 
     def __init__(self, path: str, program: Sequence[str], environ: Mapping[str, str], *, tied: bool = False) -> None:
         self.status: Optional[int] = None
         self.record = b""
         self.output, out = os.pipe()
-        self.records, record = os.pipe()
+        self._named = NamedPipe(os.path.dirname(path)) if tied and program else None
+        self.records, record = (self._named.reader, -1) if self._named else os.pipe()
         self._pump = Pump()
         self._rest = b""
-        self._framed = bool(program)
+        self._program = bool(program)
         lifeline = Lifeline() if tied else None
+        environ = dict(environ)
+        if self._named is not None:
+            environ[RECORDS] = self._named.path
+        elif not program:
+            os.set_inheritable(record, True)  # noqa: FBT003  # its only form
+            environ[RECORD_FD] = str(record)
         try:
-            if lifeline is not None:
-                os.set_inheritable(lifeline.theirs, True)  # noqa: FBT003  # its only form
-            self.pid = _start(path, program, environ, out=out, record=record)
+            self.pid = _start(path, program, environ, out=out)
             if lifeline is not None:
                 lifeline.kill_with_us(self.pid)
         finally:
             os.close(out)
-            os.close(record)
+            if record >= 0:
+                os.close(record)
 
     def take_output(self, data: bytes) -> bytes:
         """The lines that this piece of output completes; those that are unfinished at its end if it is empty."""
         lines = self._pump.feed(data) if data else self._pump.flush()
-        at = lines.find(FRAME.encode()) if self._framed and not self.record else -1
+        at = lines.find(FRAME.encode()) if self._program and not self.record else -1
         while at >= 0 and not self.record:
             at += len(FRAME)
             self._keep(lines[at : lines.index(b"\n", at)])
@@ -64,7 +70,11 @@ class Process:
     def ended(self, status: int) -> None:
         """It was reaped with this wait status. What it left behind in its group is killed."""
         self.status = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+        if self._program and not self.record and 128 < self.status <= 128 + signal.SIGSYS:
+            self.status = 128 - self.status  # it tells, as a shell does, of a signal that ended one of its processes
         self.signal(signal.SIGKILL)
+        if self._named is not None:
+            self._named.close()
 
     def signal(self, number: int) -> None:
         """To its whole group; nothing happens if that is gone."""
@@ -82,14 +92,10 @@ def kill(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
-def _start(path: str, program: Sequence[str], environ: Mapping[str, str], *, out: int, record: int) -> int:
+def _start(path: str, program: Sequence[str], environ: Dict[str, str], *, out: int) -> int:
     """In a group of its own, with nothing to read."""
     main = os.path.join(os.path.dirname(os.path.abspath(__file__)), "__main__.py")
     command: List[str] = [*program, sys.executable, main, "cell", path]
-    environ = dict(environ)
-    if not program:
-        os.set_inheritable(record, True)  # noqa: FBT003  # its only form
-        environ[RECORD_FD] = str(record)
     return os.posix_spawnp(
         command[0],
         command,

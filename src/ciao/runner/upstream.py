@@ -65,6 +65,7 @@ class Lifeline:
 
     def __init__(self) -> None:
         self.theirs, self._ours = os.pipe()
+        os.set_inheritable(self.theirs, True)  # noqa: FBT003  # its only form
 
     def kill_with_us(self, group: int) -> None:
         """From now on. Theirs is closed here: they have it."""
@@ -75,3 +76,22 @@ class Lifeline:
             fcntl.fcntl(self.theirs, F_SETSIG, signal.SIGKILL)
             fcntl.fcntl(self.theirs, fcntl.F_SETFL, fcntl.fcntl(self.theirs, fcntl.F_GETFL) | os.O_ASYNC)
         os.close(self.theirs)
+
+
+class NamedPipe:
+    """A pipe for records of processes that others start: those inherit variables, and no descriptors.
+
+    It lies in the folder of the code, which on a user's machine is the job's own. Its end comes after ``close``.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.path = os.path.join(folder, "records-%d" % os.getpid())
+        os.mkfifo(self.path, 0o600)
+        self.reader = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)  # waits for no writer
+        self._writer = os.open(self.path, os.O_WRONLY)
+        os.set_blocking(self.reader, True)
+
+    def close(self) -> None:
+        """Nobody opens it any more."""
+        os.close(self._writer)
+        os.unlink(self.path)

@@ -38,6 +38,20 @@ def test_several_processes_of_a_replica_are_started_by_the_runners_init_and_shar
     assert (first.env["CIAO_NPROC"], first.env["CIAO_GRACE"], first.env["OMP_NUM_THREADS"]) == ("4", "5.0", "2")
 
 
+def test_mpirun_starts_ranks_with_their_workers_variables_and_the_workers_wait() -> None:
+    roles = (RoleSpec(role=Role.LAUNCHER, count=1), RoleSpec(role=Role.WORKER, count=2))
+    launched = planned(framework="mpi", roles=roles, nproc=3, env={"MINE": "x"})
+    launcher, *workers = launched.processes
+    words = " ".join(w for w in launcher.argv if "=" not in w or w.startswith("CIAO_REPLICA"))
+    cell = "/py /j/code/ciao_runner/__main__.py cell /j/code/cell_7.py"
+    assert words == (
+        "/py /j/code/ciao_runner/__main__.py init /j/code/cell_7.py mpirun "
+        f"-n 3 env CIAO_REPLICA=worker-0 {cell} : -n 3 env CIAO_REPLICA=worker-1"
+    )
+    assert {w.argv for w in workers} == {("sleep", "31536000")}
+    assert (launched.decisive, launched.endless) == (("launcher-0",), ("worker-0", "worker-1"))
+
+
 def test_the_users_variables_never_hide_the_job_from_itself() -> None:
     env = planned(env={"MASTER_PORT": "1", "OMP_NUM_THREADS": "7", "MINE": "x"}).processes[0].env
     assert (env["MASTER_PORT"], env["OMP_NUM_THREADS"], env["MINE"]) == ("3000", "7", "x")

@@ -74,13 +74,18 @@ class Door(Router):
         answer = self._open.get(request.path)
         if answer and request.method in ("GET", "HEAD"):
             return self._saying(request, answer(request))
-        if refused := refusal(asked(request, self._rules), self._rules):
+        if refused := refusal(asked(request, self._rules), self._rules) or self._too_late(request):
             what = f"{(request.method or '')[:QUOTED]} {request.path[:QUOTED]!a}"
             log.warning("refused %s from %s: %s", what, request.remote_ip, refused.words)
             return self._saying(request, _as_json(refused))
         if request.method != "OPTIONS":  # a browser asks so without a token, and so can anybody
             self._state.prove(request.connection)
         return self._application.find_handler(request)
+
+    def _too_late(self, request: httputil.HTTPServerRequest) -> Refusal | None:
+        """Nothing is begun once it stops: a kernel that is started again would be left behind."""
+        words = "This gateway stops, and starts no kernels any more"
+        return Refusal(503, words) if self._state.stopping and request.method == "POST" else None
 
     def _saying(self, request: httputil.HTTPServerRequest, said: Said) -> httputil.HTTPMessageDelegate:
         return self._application.get_handler_delegate(request, Answer, {"said": said})

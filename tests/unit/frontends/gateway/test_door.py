@@ -143,3 +143,13 @@ async def test_it_is_not_ready_when_it_stops() -> None:
         assert (await said(address, ask)).startswith(b"HTTP/1.1 200 ")
         state.stopping = True
         assert (await said(address, ask)).startswith(b"HTTP/1.1 503 ")
+
+
+async def test_once_it_stops_it_begins_nothing_and_still_answers() -> None:
+    state = State(stopping=True)
+    async with serving(state) as address:
+        right = (HEADERS, b"Connection: close\r\nContent-Length: 0\r\n\r\n")
+        assert b"503 Service Unavailable" in await said(address, b"POST /api/kernels/a-b/restart HTTP/1.1\r\n", *right)
+        assert b"405 Method Not Allowed" in await said(address, b"GET /api/kernels HTTP/1.1\r\n", *right)  # by Echo
+        stranger = b"POST /api/kernels HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n"
+        assert b"401 Unauthorized" in await said(address, stranger)

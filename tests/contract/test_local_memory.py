@@ -8,7 +8,8 @@ import pytest
 
 from ciao.backends.base import Backend
 from ciao.backends.local import backend as local
-from ciao.backends.local import cores, starting
+from ciao.backends.local import starting
+from ciao.backends.local.devices import cores
 from ciao.model import Attempt, Job, Notice, Phase, Resources, Role, RoleSpec
 from fakes.processes import LINUX, left_of
 from fakes.told import Create, Ran, Run, Spec
@@ -132,10 +133,20 @@ async def test_replicas_that_may_use_more_than_there_is_are_told_of_first(
 
 
 async def test_each_replica_has_cores_of_its_own_while_they_last(run: Run, spec: Spec) -> None:
-    there = cores.usable()
+    there = cores()
     ran = await run(spec("import os; print(*sorted(os.sched_getaffinity(0)))", roles=roles(len(there) + 1, cpu="1")))
     found = [ran.lines(f"worker-{i}") for i in range(len(there) + 1)]
     assert found == [*([str(core)] for core in there), [" ".join(map(str, there))]]
+
+
+async def test_each_replica_sees_gpus_of_its_own_while_they_last(
+    run: Run, spec: Spec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a,MIG-b/1/2")
+    ran = await run(spec("import os; print(os.environ['CUDA_VISIBLE_DEVICES'])", roles=roles(3, gpu="1")))
+    assert [ran.lines(f"worker-{i}") for i in range(3)] == [["GPU-a"], ["MIG-b/1/2"], ["GPU-a,MIG-b/1/2"]]
+    words = "the replicas ask for 3 GPUs, and 2 are here: some see all of them"
+    assert [e.text for e in ran.events if isinstance(e, Notice)] == [words]
 
 
 async def test_a_plan_shows_memory_and_cores(spec: Spec, backend: Backend) -> None:

@@ -76,7 +76,7 @@ GPU = Option(
     help="A whole number. On a cluster it means nvidia.com/gpu.",
     example="%worker=2;%gpu=1",
     default="not stated",
-    local="GPUs are not assigned on this machine: every replica sees all of them",
+    local="NVIDIA's are shared out by CUDA_VISIBLE_DEVICES; where there are none or too few, a notice says so",
 )
 STORAGE = Option(
     name="ephemeral-storage",

@@ -12,7 +12,8 @@ from collections.abc import AsyncGenerator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from ciao.backends.local.cores import Cores, claim, share, usable, wanted
+from ciao.backends.local.asked import cores_of, gpus_of
+from ciao.backends.local.devices import cores, gpus
 from ciao.backends.local.interpreters import usable_python
 from ciao.backends.local.launch import Launch, launch, overridden
 from ciao.backends.local.meaning import refuse, without_meaning
@@ -21,6 +22,7 @@ from ciao.backends.local.ports import FIRST, reserve
 from ciao.backends.local.processes import measurable
 from ciao.backends.local.pruning import prune_jobs
 from ciao.backends.local.room import available, lacking
+from ciao.backends.local.shares import Shares, claim, share
 from ciao.backends.local.starting import start
 from ciao.backends.local.watching import history, watch
 from ciao.errors import CreateRefused, JobNotFound, StateError
@@ -50,8 +52,11 @@ class Local:
         if spec.framework == "mpi":
             mpirun(python)
         notices = []
-        if unmet := without_meaning(spec, limited=measurable()):
+        if unmet := without_meaning(spec, memory=measurable(), gpu=bool(gpus() and gpus_of(spec))):
             notices.append(Notice(text=f"the local backend does not apply {', '.join(unmet)}"))
+        if (asked := sum(gpus_of(spec).values())) > len(gpus()) > 0:
+            words = f"the replicas ask for {asked} GPUs, and {len(gpus())} are here: some see all of them"
+            notices.append(Notice(level="warning", text=words))
         if short := lacking(spec, room=available()):
             notices.append(Notice(level="warning", text=short))
         if hidden := overridden(spec):
@@ -66,12 +71,13 @@ class Local:
         return Target(python=await asyncio.to_thread(self._python, spec))
 
     async def plan(self, spec: JobSpec, job: Job, bundle: Bundle) -> str:  # noqa: ARG002  # the code's folder is known
-        """The processes, as YAML. The ports and the cores are examples: free ones are chosen at the start."""
+        """The processes, as YAML. Ports, cores and GPUs are examples: free ones are chosen at the start."""
         import yaml
 
         folder = JobFolder.of(self._settings.home, job.name)
         ports = range(FIRST, FIRST + len(job.replicas))
-        planned = self._launch(spec, job, folder.code, ports).with_cores(share(wanted(spec), usable()))
+        planned = self._launch(spec, job, folder.code, ports)
+        planned = planned.with_shares(share(cores_of(spec), cores()), share(gpus_of(spec), gpus()))
         body = {"backend": self.name, "job": job.name, "folder": str(folder.path), **planned.as_json()}
         return yaml.safe_dump(_plain(body), sort_keys=False, allow_unicode=True, width=10_000)
 
@@ -84,14 +90,16 @@ class Local:
         folder = JobFolder.of(self._settings.home, job.name)
         with writing(folder):
             reservation = reserve(len(job.replicas), folder=self._settings.home / "ports")
-            cores = Cores(of={})
+            own: Shares[int] = Shares()
+            seen: Shares[str] = Shares()
             try:
-                cores = claim(wanted(spec), folder=self._settings.home / "cores")
-                planned = self._launch(spec, job, bundle.path, reservation.ports).with_cores(cores.of)
-                start(folder, job, planned, (*reservation.locks, *cores.locks))
+                own = claim(cores_of(spec), cores(), folder=self._settings.home / "cores")
+                seen = claim(gpus_of(spec), gpus(), folder=self._settings.home / "gpus")
+                planned = self._launch(spec, job, bundle.path, reservation.ports).with_shares(own.of, seen.of)
+                start(folder, job, planned, (*reservation.locks, *own.locks, *seen.locks))
             finally:
-                reservation.release()
-                cores.release()
+                for held in (reservation, own, seen):
+                    held.release()
         await asyncio.to_thread(  # a long list of jobs takes a moment, in which the replicas already start
             prune_jobs,
             self._settings.home,

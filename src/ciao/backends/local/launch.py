@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ciao.backends.local import mpi
+from ciao.backends.local.asked import memory_of
+from ciao.backends.local.devices import VISIBLE
 from ciao.backends.threads import cpus, threads
 from ciao.frameworks import FRAMEWORKS, Framework
 from ciao.frameworks.base import Address, Topology
@@ -57,9 +59,11 @@ class Launch:
         """For the supervisor's launch file."""
         return {"schema": 1, **asdict(self), "processes": [{**asdict(p), "env": dict(p.env)} for p in self.processes]}
 
-    def with_cores(self, cores: Mapping[str, tuple[int, ...]]) -> Launch:
-        """The same, with cores for some of its replicas."""
-        return replace(self, cores=dict(cores))
+    def with_shares(self, cores: Mapping[str, tuple[int, ...]], gpus: Mapping[str, tuple[str, ...]]) -> Launch:
+        """The same, with cores and GPUs that belong to some of its replicas alone."""
+        seen = {name: {VISIBLE: ",".join(own)} for name, own in gpus.items()}
+        processes = (replace(p, env={**seen.get(p.name, {}), **p.env}) for p in self.processes)
+        return replace(self, processes=tuple(processes), cores=dict(cores))
 
 
 def launch(
@@ -111,7 +115,7 @@ def launch(
         timeout=spec.timeout,
         grace=grace,
         cwd=str(work),
-        memory=_memory(spec),
+        memory=memory_of(spec),
     )
 
 
@@ -173,12 +177,6 @@ def _network() -> dict[str, str]:
     """All replicas are on this machine: gloo and tensorpipe must not look for another interface."""
     interface = "lo0" if sys.platform == "darwin" else "lo"
     return {"GLOO_SOCKET_IFNAME": interface, "TP_SOCKET_IFNAME": interface}
-
-
-def _memory(spec: JobSpec) -> dict[str, str]:
-    """What each replica asked for, of those that did."""
-    asked = {role.role: role.resources.memory for role in spec.roles}
-    return {str(r): memory for r in spec.replicas if (memory := asked[r.role]) is not None}
 
 
 def _threads(role: RoleSpec, replicas: int, processes: int) -> dict[str, str]:

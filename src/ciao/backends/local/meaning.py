@@ -12,11 +12,12 @@ _OF_JOBS = ("namespace", "kind", "runtime", "image", "ttl", "queue", "priority",
 _OTHERWISE = "or use %backend=kubeflow"
 
 
-def without_meaning(spec: JobSpec, *, limited: bool) -> list[str]:
-    """Names of options that are stated and not applied, in the order of the table. ``limited``: memory is."""
+def without_meaning(spec: JobSpec, *, memory: bool, gpu: bool) -> list[str]:
+    """Names of options that are stated and not applied, in the order of the table; whether these two are."""
     asked = [role.resources for role in spec.roles]
     found = [name for name in _OF_JOBS if any(getattr(of, name, None) for of in (spec, *spec.roles))]
-    found += [name for name in (("gpu",) if limited else ("memory", "gpu")) if any(getattr(r, name) for r in asked)]
+    unmet = [name for name, met in (("memory", memory), ("gpu", gpu)) if not met]
+    found += [name for name in unmet if any(getattr(r, name) for r in asked)]
     return [*found, *dict.fromkeys(name for resources in asked for name in resources.other)]
 
 

@@ -34,14 +34,20 @@ def spec(**changes: Any) -> JobSpec:
 
 @pytest.mark.parametrize("name", UNUSED)
 def test_an_option_of_a_cluster_without_effect_is_named(name: str) -> None:
-    assert without_meaning(spec(**{name: UNUSED[name]}), limited=True) == [name]
+    assert without_meaning(spec(**{name: UNUSED[name]}), memory=True, gpu=False) == [name]
 
 
 def test_what_a_role_states_is_named_once() -> None:
     asked = Resources(cpu="1", memory="1Gi", gpu="1", other={"ephemeral-storage": "1Gi"})
     roles = tuple(RoleSpec(role=r, count=1, resources=asked, image="a") for r in (Role.MASTER, Role.WORKER))
-    assert without_meaning(spec(roles=roles), limited=True) == ["image", "gpu", "ephemeral-storage"]
-    assert without_meaning(spec(roles=roles), limited=False) == ["image", "memory", "gpu", "ephemeral-storage"]
+    assert without_meaning(spec(roles=roles), memory=True, gpu=False) == ["image", "gpu", "ephemeral-storage"]
+    assert without_meaning(spec(roles=roles), memory=True, gpu=True) == ["image", "ephemeral-storage"]
+    assert without_meaning(spec(roles=roles), memory=False, gpu=False) == [
+        "image",
+        "memory",
+        "gpu",
+        "ephemeral-storage",
+    ]
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -59,4 +65,4 @@ def test_a_framework_without_ranks_runs_one_process_in_a_replica() -> None:
 
 def test_a_plain_job_and_one_process_a_replica_are_taken() -> None:
     refuse(spec(nproc=1), most=1)
-    assert without_meaning(spec(), limited=False) == []
+    assert without_meaning(spec(), memory=False, gpu=False) == []

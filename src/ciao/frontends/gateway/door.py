@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import resource
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -146,6 +147,8 @@ def asked(request: httputil.HTTPServerRequest, rules: Rules) -> Asked:
 
 def connections(door: Door, state: State, *, ssl_options: Any, max_message: int) -> HTTPServer:
     """A server that no number of slow or silent clients keeps from serving the others."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)  # those of kernels come first
+    most = UNPROVEN if files == resource.RLIM_INFINITY else min(UNPROVEN, files // 4)
 
     class Server(HTTPServer):
         def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
@@ -153,7 +156,7 @@ def connections(door: Door, state: State, *, ssl_options: Any, max_message: int)
             for old in list(state.unproven):
                 if old.closed():
                     del state.unproven[old]
-            if len(state.unproven) > UNPROVEN:
+            if len(state.unproven) > most:
                 oldest = next(iter(state.unproven))
                 del state.unproven[oldest]
                 oldest.close()

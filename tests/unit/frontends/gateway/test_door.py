@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -101,6 +102,17 @@ async def test_beyond_a_number_of_strangers_the_oldest_goes_and_who_is_known_sta
         writer.write(b"POST /api/kernels HTTP/1.1\r\n" + HEADERS + b"Content-Length: 3\r\n\r\nxyz")
         await known.readuntil(b"xyz")
         for _, one in ((known, writer), *strangers):
+            one.close()
+
+
+async def test_strangers_leave_most_of_the_files_that_may_be_open_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (8, 8))
+    state = State()
+    async with serving(state) as address, asyncio.timeout(30):
+        strangers = [await asyncio.open_connection(*address) for _ in range(3)]
+        assert await strangers[0][0].read() == b""
+        assert len(state.unproven) == 2
+        for _, one in strangers:
             one.close()
 
 

@@ -48,6 +48,13 @@ def layers(folder: Path) -> list[Path]:
     return [_part(folder, one) for one in _manifest(folder)["layers"]]
 
 
+def parts(folder: Path) -> tuple[bytes, list[tuple[dict[str, Any], Path]]]:
+    """Its manifest, byte for byte, and all that this names, each with its file."""
+    manifest = _manifest(folder)
+    named = [(one, _part(folder, one)) for one in (manifest["config"], *manifest["layers"])]
+    return (folder / "manifest.json").read_bytes(), named
+
+
 def read(folder: Path, path: str) -> bytes:
     """A file of the image.
 

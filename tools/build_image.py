@@ -6,20 +6,25 @@ Usage: python tools/build_image.py [--base IMAGE] [--push HOST/NAME:TAG] [--out 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import json
 import subprocess
 import sys
-import tempfile
+from dataclasses import replace
 from pathlib import Path
+
+from ciao.errors import CiaoError
+from ciao.s2i.registry.base import Descriptor
+from ciao.s2i.registry.client import Client
+from ciao.s2i.registry.names import parse
+from ciao.settings import load
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from cluster import buildah, gateway, image_folder  # noqa: E402 - found by the line above
+from cluster import gateway, image_folder  # noqa: E402 - found by the line above
 from cluster.errors import ClusterError  # noqa: E402
 from cluster.gateway_base import BASE  # noqa: E402
-
-LOCAL = ("localhost", "127.0.0.1")
-"""Hosts whose registry may be without TLS, as for Ciao itself."""
 
 
 def main(arguments: list[str]) -> int:
@@ -33,9 +38,9 @@ def main(arguments: list[str]) -> int:
         one = gateway.Gateway(revision=revision(), base=given.base or BASE).build(tell)
         written(one, given.out)
         if given.push:
-            pushed(one, given.push)
-    except ClusterError as error:
-        tell(str(error))
+            asyncio.run(pushed(one, given.push))
+    except (ClusterError, CiaoError) as error:
+        sys.stderr.write(f"{error}\n")
         return 1
     return 0
 
@@ -53,13 +58,18 @@ def written(one: image_folder.Kept, out: Path) -> None:
     tell("Push it:  make image REGISTRY=registry.example/team/ciao-gateway:TAG")
 
 
-def pushed(one: image_folder.Kept, name: str) -> None:
-    """As who is logged in there (podman login, docker login, REGISTRY_AUTH_FILE)."""
-    more = ["--tls-verify=false"] if name.partition("/")[0].partition(":")[0] in LOCAL else []
-    with buildah.storage(one.folder.parent) as builder, tempfile.NamedTemporaryFile(dir=one.folder.parent) as digest:
-        known = builder.pull(f"dir:{one.folder}", tell)
-        builder.push(known, f"docker://{name}", tell, [*more, f"--digestfile={digest.name}"])
-        tell(f"Pushed:   {name.rpartition(':')[0]}@{Path(digest.name).read_text().strip()}")
+async def pushed(one: image_folder.Kept, name: str) -> None:
+    """As Ciao pushes its own: with the login of `podman login` or `docker login`, or of its settings."""
+    into = parse(name)
+    into = replace(into, tag=into.tag or "latest", digest="")
+    raw, parts = image_folder.parts(one.folder)
+    async with Client(load()) as registry:
+        for part, file in parts:
+            tell(f"pushing {part['digest'][:19]}, {part['size'] / 1e6:.1f} MB")
+            blob = Descriptor(media_type=part["mediaType"], digest=part["digest"], size=part["size"])
+            await registry.push_blob(into, blob, file)
+        there = await registry.push_manifest(into, json.loads(raw)["mediaType"], raw)
+    tell(f"Pushed:   {into.host}/{into.repository}@{there.digest}")
 
 
 def revision() -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import ssl
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from ciao.home import make_private
 
 __all__ = ["Pair", "context", "find"]
 
+NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 DAYS = 365
 RENEWED = 300 * 86400
 """Seconds after which a pair of our own is made anew."""
@@ -34,7 +38,7 @@ class Pair:
 def find(options: Options, home: Path) -> Pair | None:
     """None where there is no TLS. Raises CiaoError."""
     if options.self_signed:
-        return _self_signed(home / "gateway" / "tls", _names(options.ip))
+        return _self_signed(home / "gateway" / "tls", _names(options))
     if options.certfile and options.keyfile:
         return Pair(cert=options.certfile, key=options.keyfile)
     return None
@@ -66,20 +70,30 @@ def load(into: ssl.SSLContext, pair: Pair) -> None:
         ) from error
 
 
-def _names(ip: str) -> str:
-    """All that a client may call this machine, as openssl writes it."""
-    name = socket.gethostname()
-    found = {"DNS:localhost": None, "IP:127.0.0.1": None, "IP:::1": None}
-    if name.isascii() and name.replace("-", "").replace(".", "").isalnum():
-        found[f"DNS:{name}"] = None
-        try:
-            addresses = [str(info[4][0]) for info in socket.getaddrinfo(name, None)]
-        except OSError:
-            addresses = []
-        found |= {f"IP:{address}": None for address in addresses if "%" not in address}
-    if ip not in ("localhost", "0.0.0.0", "::"):  # noqa: S104  # compared, not bound
-        found[f"IP:{ip}"] = None
-    return ",".join(found)
+def _names(options: Options) -> str:
+    """All that a client may call this machine, as openssl writes it, in the same order each time."""
+    found = {"DNS:localhost", "IP:127.0.0.1", "IP:::1"}
+    if not options.local:
+        names = {socket.gethostname(), socket.getfqdn()}
+        found |= {f"DNS:{name}" for name in names if NAME.fullmatch(name)}
+        found |= {f"IP:{address}" for address in (*_addresses(socket.gethostname()), *_outward())}
+    if options.ip not in ("localhost", "0.0.0.0", "::"):  # noqa: S104  # compared, not bound
+        found.add(f"IP:{options.ip}")
+    return ",".join(sorted(found))
+
+
+def _addresses(name: str) -> Iterator[str]:
+    """Of this name here; that may be an address that nobody else has, such as 127.0.1.1."""
+    with suppress(OSError):
+        yield from (str(info[4][0]) for info in socket.getaddrinfo(name, None) if "%" not in str(info[4][0]))
+
+
+def _outward() -> Iterator[str]:
+    """By which this machine goes out. Nothing is sent: these addresses are for documentation, and UDP says no hello."""
+    for family, elsewhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as way:
+            way.connect((elsewhere, 9))
+            yield str(way.getsockname()[0])
 
 
 def _self_signed(folder: Path, names: str) -> Pair:

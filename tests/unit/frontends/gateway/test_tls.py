@@ -32,6 +32,27 @@ def test_a_pair_of_its_own_is_good_for_this_machine_to_who_trusts_it(name: str, 
     shakes_hands(tls.context(pair), trusts=pair.cert, name=name)
 
 
+def test_where_others_reach_it_it_has_the_names_and_addresses_by_which_they_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "trainer")
+    monkeypatch.setattr("socket.getfqdn", lambda: "trainer.team.example")
+    monkeypatch.setattr(tls, "_outward", lambda: iter(["192.168.1.5", "fd00::5"]))
+    pair = made(tmp_path, Options(ip="0.0.0.0", self_signed=True))
+    for name in ("trainer", "trainer.team.example", "192.168.1.5", "fd00::5", "localhost"):
+        shakes_hands(tls.context(pair), trusts=pair.cert, name=name)
+    local = made(tmp_path)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        shakes_hands(tls.context(local), trusts=local.cert, name="trainer")
+
+
+def test_what_is_no_name_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "my_machine,IP:9.9.9.9")
+    monkeypatch.setattr("socket.getfqdn", lambda: "")
+    monkeypatch.setattr(tls, "_outward", lambda: iter([]))
+    assert tls._names(Options(ip="::", self_signed=True)) == "DNS:localhost,IP:127.0.0.1,IP:::1"
+
+
 def test_it_is_good_for_no_other_name_and_to_nobody_else(tmp_path: Path) -> None:
     pair, other = made(tmp_path / "one"), made(tmp_path / "two")
     with pytest.raises(ssl.SSLCertVerificationError, match=r"doesn't match|mismatch"):

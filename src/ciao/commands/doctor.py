@@ -19,6 +19,7 @@ from ciao.backends.base import Backend
 from ciao.backends.joined import listed
 from ciao.commands.check import Check
 from ciao.commands.config import strangers
+from ciao.commands.limits_check import limits
 from ciao.commands.probe import Probe, probe
 from ciao.errors import CiaoError, SettingsError
 from ciao.model import Phase
@@ -57,6 +58,7 @@ async def doctor(
         *(Check(name="variables", verdict="warn", words=f"unknown {words}") for words in strangers(environ)),
         await _python(settings),
         await asyncio.to_thread(_ports),
+        limits(),
         _shared_memory(Path("/dev/shm")),  # noqa: S108  # looked at, not written to
     ]
     cluster = await _cluster(session)

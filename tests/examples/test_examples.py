@@ -95,6 +95,42 @@ def test_pytorch_trains_with_ddp_on_a_master_and_two_workers(tmp_path: Path, ker
     assert len(set(digests(training))) == 1
 
 
+def learned(text: str, *, replicas: int) -> None:
+    """The loss fell to a fifth at the most, and all replicas have the same weights."""
+    assert losses(text)[-1] < losses(text)[0] / 5
+    weights = re.findall(r"rank \d: weights ([0-9a-f]{8})", text)
+    assert (len(weights), len(set(weights))) == (replicas, 1)
+
+
+def test_tensorflow_trains_over_workers_and_over_parameter_servers(tmp_path: Path, kernel: str) -> None:
+    result = execute("tensorflow", kernel=kernel, out=tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    in_step, served = outputs(tmp_path / "tensorflow.ipynb")
+    learned(in_step, replicas=2)
+    assert losses(served)[-1] < losses(served)[0] / 5
+    assert "slope is at /job:ps/" in served
+    assert "ended while they still ran" not in served
+
+
+def test_xgboost_trains_over_its_tracker(tmp_path: Path, kernel: str) -> None:
+    result = execute("xgboost", kernel=kernel, out=tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    (training,) = outputs(tmp_path / "xgboost.ipynb")
+    learned(training, replicas=2)
+
+
+@pytest.mark.mpi
+def test_ranks_of_mpi_train_and_the_error_of_one_is_the_cells(tmp_path: Path, kernel: str) -> None:
+    if subprocess.run(["/usr/bin/python3", "-c", "import mpi4py"], capture_output=True, check=False).returncode:
+        pytest.skip("/usr/bin/python3 has no mpi4py (Debian: apt-get install openmpi-bin python3-mpi4py)")
+    result = execute("mpi", kernel=kernel, out=tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    training, failing = outputs(tmp_path / "mpi.ipynb")
+    learned(training, replicas=2)
+    assert "the second half of the data is missing" in failing
+    assert re.search(r"Cell In\s?\[2\], line 8", failing)
+
+
 def test_the_tour_shows_what_it_says(tmp_path: Path, kernel: str) -> None:
     result = execute("tour", kernel=kernel, out=tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr

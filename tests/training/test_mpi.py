@@ -35,7 +35,10 @@ comm.barrier()
 """
 
 LONG = """from mpi4py import MPI
-raise ValueError(f"{MPI.COMM_WORLD.rank} " + "x" * 50_000)
+error = ValueError(f"{MPI.COMM_WORLD.rank} " + "x" * 50_000)
+error.__notes__ = ["y" * 8000] * 20
+MPI.COMM_WORLD.barrier()
+raise error
 """
 
 WAITS = """import threading

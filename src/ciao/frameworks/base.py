@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from ciao.model import Replica, Role
 
-__all__ = ["Address", "Framework", "Operator", "Topology", "nothing"]
+__all__ = ["Address", "Framework", "Operator", "Topology", "nobody", "nothing"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +72,11 @@ def nothing(_topology: Topology) -> Mapping[str, str]:
     return {}
 
 
+def nobody(_replicas: tuple[Replica, ...]) -> tuple[Replica, ...]:
+    """Which replicas never end by themselves, if all do."""
+    return ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Framework:
     """One framework.
@@ -83,7 +88,7 @@ class Framework:
     ``ranks`` names the variables that count processes, each with the one that says how many there are; without any of
     them a replica runs no more than one process.
     ``decisive`` names the replicas that must all succeed for the job to have succeeded; the others are then ended.
-    ``endless`` are the roles that never end by themselves: they are then ended at once.
+    ``endless`` names those that never end by themselves, and so are ended at once.
     ``operator`` is its kind there, ``runtime`` the ClusterTrainingRuntime that Trainer ships for it; None: a TrainJob
     cannot run it.
     """
@@ -99,7 +104,7 @@ class Framework:
     own: Callable[[Topology, Replica], Mapping[str, str]]
     decisive: Callable[[tuple[Replica, ...]], tuple[Replica, ...]]
     operator: Operator
-    endless: frozenset[Role] = frozenset({Role.PS, Role.EVALUATOR})
+    endless: Callable[[tuple[Replica, ...]], tuple[Replica, ...]] = nobody
     ranks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     runtime: str | None = None
 

@@ -20,6 +20,10 @@ def _decisive(replicas: tuple[Replica, ...]) -> tuple[Replica, ...]:
     return tuple(r for r in replicas if r.role is Role.LAUNCHER)
 
 
+def _endless(replicas: tuple[Replica, ...]) -> tuple[Replica, ...]:
+    return tuple(r for r in replicas if r.role is Role.WORKER)
+
+
 MPI = Framework(
     name="mpi",
     title="MPI",
@@ -30,7 +34,7 @@ MPI = Framework(
     port=9999,
     own=_own,
     decisive=_decisive,
-    endless=frozenset({Role.WORKER}),
+    endless=_endless,
     operator=Operator(
         kind="MPIJob",
         plural="mpijobs",

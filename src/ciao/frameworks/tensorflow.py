@@ -36,6 +36,13 @@ def _decisive(replicas: tuple[Replica, ...]) -> tuple[Replica, ...]:
     return chiefs or ((first,) if first in replicas else replicas)
 
 
+def _endless(replicas: tuple[Replica, ...]) -> tuple[Replica, ...]:
+    """Parameter servers and evaluators; beside a chief and parameter servers workers too, as they serve the chief."""
+    roles = {r.role for r in replicas}
+    serving = {Role.WORKER} if Role.PS in roles and roles & {Role.CHIEF, Role.MASTER} else set()
+    return tuple(r for r in replicas if r.role in {Role.PS, Role.EVALUATOR, *serving})
+
+
 TENSORFLOW = Framework(
     name="tensorflow",
     title="TensorFlow",
@@ -45,6 +52,7 @@ TENSORFLOW = Framework(
     port=2222,
     own=_own,
     decisive=_decisive,
+    endless=_endless,
     operator=Operator(
         kind="TFJob",
         plural="tfjobs",

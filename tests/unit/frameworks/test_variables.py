@@ -88,6 +88,21 @@ def test_success_is_decided_as_the_operators_do(framework: str, names: list[str]
     assert [str(r) for r in FRAMEWORKS[framework].decisive(replicas)] == decisive
 
 
+@pytest.mark.parametrize(
+    ("framework", "names", "endless"),
+    [
+        ("tensorflow", ["chief-0", "worker-0", "ps-0", "evaluator-0"], ["worker-0", "ps-0", "evaluator-0"]),
+        ("tensorflow", ["worker-0", "worker-1", "ps-0"], ["ps-0"]),
+        ("tensorflow", ["chief-0", "worker-0"], []),
+        ("mpi", ["launcher-0", "worker-0"], ["worker-0"]),
+        ("pytorch", ["master-0", "worker-0"], []),
+    ],
+)
+def test_who_serves_the_others_never_ends_by_itself(framework: str, names: list[str], endless: list[str]) -> None:
+    replicas = tuple(map(Replica.parse, names))
+    assert [str(r) for r in FRAMEWORKS[framework].endless(replicas)] == endless
+
+
 @pytest.mark.parametrize("framework", FRAMEWORKS.values(), ids=lambda f: f.name)
 def test_every_framework_is_whole(framework: object) -> None:
     f = FRAMEWORKS[framework.name]  # type: ignore[attr-defined]  # parametrised by value

@@ -20,6 +20,7 @@ from ciao.model import (
     Notice,
     Outcome,
     Phase,
+    Replica,
     ReplicaChanged,
     ReplicaState,
     ReplicaStatus,
@@ -139,8 +140,8 @@ class History:
         """Who was ended although his role ends by itself."""
         ended = [name for name, status in self._replicas.items() if status.state is ReplicaState.ENDED]
         framework = FRAMEWORKS.get(self.job.framework)
-        endless = framework.endless if framework else ()
-        return [name for name in ended if name.rpartition("-")[0] not in endless]
+        endless = framework.endless(tuple(map(Replica.parse, self._replicas))) if framework else ()
+        return [name for name in ended if Replica.parse(name) not in endless]
 
     def _all_ended(self, when: float, reason: str) -> Iterator[Event]:
         for status in tuple(self._replicas.values()):

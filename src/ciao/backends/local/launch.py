@@ -110,7 +110,7 @@ def launch(
     return Launch(
         processes=processes,
         decisive=tuple(map(str, framework.decisive(replicas))),
-        endless=tuple(str(r) for r in replicas if r.role in framework.endless),
+        endless=tuple(map(str, framework.endless(replicas))),
         retries=spec.retries,
         timeout=spec.timeout,
         grace=grace,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,3 +21,11 @@ def left_of(job: str) -> list[bytes]:
             if f"CIAO_JOB={job}".encode() in (process / "environ").read_bytes().split(b"\0"):
                 found.append((process / "cmdline").read_bytes())
     return found
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait for other processes, for half a minute at most."""
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline, "it did not come to this in 30 s"
+        time.sleep(0.01)

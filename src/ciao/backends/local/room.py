@@ -10,9 +10,6 @@ from ciao.model import JobSpec
 
 __all__ = ["available", "lacking"]
 
-NO_LIMIT = 2**60
-"""What version 1 of control groups says where there is none is about 2**63."""
-
 
 def lacking(spec: JobSpec, *, room: int | None) -> str:
     """What to say if the replicas may use more together than there is; nothing if not, or if nobody knows."""
@@ -60,9 +57,9 @@ def _of_groups(root: Path) -> list[int | None]:
 def _left(limit: Path, usage: Path, stat: Path, idle: bytes) -> int | None:
     """What a group may still use: files that it read count as used, and are dropped when there is need."""
     try:
-        most = int(limit.read_bytes())  # "max" is no number
+        most = int(limit.read_bytes())  # without a limit "max", or about 2**63 in version 1
         words = stat.read_bytes().split()
         dropped = int(words[words.index(idle) + 1])
-        return most - int(usage.read_bytes()) + dropped if most < NO_LIMIT else None
+        return most - int(usage.read_bytes()) + dropped
     except (OSError, ValueError, IndexError):
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,15 @@ def test_a_line_that_a_full_disk_cut_does_not_swallow_the_next(
     room[0] = 1000
     child._write(b"whole\n")
     assert [line[31:] for line in (tmp_path / "log").read_text().splitlines()] == ["lost", "whole"]
+    child.close()
+
+
+def test_the_end_of_a_replica_is_when_it_was_killed_for_want_of_memory_not_when_it_was_gone(child: Child) -> None:
+    with subprocess.Popen(["true"], start_new_session=True) as process:
+        process.wait()
+    child.pid, child.ended_at = process.pid, 5.0
+    child.reaped(-9)
+    assert (child.code, child.ended_at) == (-9, 5.0)
     child.close()
 
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import os
+import sys
+from pathlib import Path
+
 import pytest
 
-from ciao.backends.local.limits import QUICK, SLOW, SPEED, nap
+from ciao.backends.local.child import Child
+from ciao.backends.local.limits import QUICK, SLOW, SPEED, Limits, nap
+from fakes.processes import LINUX, left_of, until
 
 
 @pytest.mark.parametrize("room", [0, SPEED // 100, SPEED // 10, SPEED // 5])
@@ -18,3 +25,27 @@ def test_who_is_far_from_its_limit_is_looked_at_rarely_and_not_never() -> None:
 
 def test_looking_takes_a_fifth_of_the_time_at_the_most() -> None:
     assert nap(0, look=0.1) == 0.4
+
+
+@LINUX
+def test_who_is_beyond_the_limit_is_killed_with_all_that_it_started_and_others_are_not(tmp_path: Path) -> None:
+    start = "import subprocess, time\nsubprocess.Popen(['sleep', '1000'], start_new_session=True)\ntime.sleep(1000)"
+    children = [Child(name, str(tmp_path / name)) for name in ("worker-0", "worker-1")]
+    for child, job in zip(children, ("limits-a", "limits-b"), strict=True):
+        words = [sys.executable, "-c", start]
+        child.start(words, {"PATH": "/usr/bin:/bin", "CIAO_JOB": job, "CIAO_REPLICA": child.name}, str(tmp_path))
+    until(lambda: len(left_of("limits-a")) == len(left_of("limits-b")) == 2)
+    limits = Limits("limits-a", children, {"worker-0": "1Mi", "worker-1": "1Gi"})
+    ((child, used),) = limits.exceeded()
+    assert (child, used > 1024**2) == (children[0], True)
+    until(lambda: not left_of("limits-a"))
+    assert len(left_of("limits-b")) == 2
+    ((child, _),) = Limits("limits-b", children[1:], {"worker-1": "1Mi"}).exceeded()
+    until(lambda: not left_of("limits-b"))
+    for one in children:
+        os.waitpid(one.pid, 0)
+        one.close()
+
+
+def test_who_is_not_limited_is_never_looked_at(tmp_path: Path) -> None:
+    assert Limits("j", [Child("worker-0", str(tmp_path / "log"))], {"worker-0": "1Gi"}).due == math.inf

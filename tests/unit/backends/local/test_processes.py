@@ -6,8 +6,7 @@ import mmap
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pytest
 
 from ciao.backends.local import processes
 from ciao.backends.local.processes import Family, used
-from fakes.processes import LINUX
+from fakes.processes import LINUX, until
 
 pytestmark = LINUX
 
@@ -38,13 +37,6 @@ def replica(code: str, job: str = "j-1") -> Iterator[int]:
         process.stdin.close()
 
 
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 @pytest.mark.parametrize("alone", ["False", "True"], ids=["in its session", "in a session of its own"])
 def test_what_a_replica_starts_is_the_replicas(alone: str) -> None:
     with replica(CHILD.format(alone=alone)) as root, replica(CHILD.format(alone=alone)) as other:
@@ -54,12 +46,10 @@ def test_what_a_replica_starts_is_the_replicas(alone: str) -> None:
 
 
 def test_what_it_starts_later_is_found_at_the_next_look() -> None:
-    with replica(f"print('up', flush=True); sys.stdin.read()\n{CHILD.format(alone=True)}") as root:
-        family = Family("j-1", {"worker-0": root})
-        assert family.members(root) == [root]
-        process = subprocess.Popen(["true"])  # not the replica's
-        assert family.members(root) == [root]
-        process.wait()
+    family = Family("j-1", {"me": os.getpid()})
+    family.members(os.getpid())
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, start_new_session=True) as process:
+        assert process.pid in family.members(os.getpid())
 
 
 def test_who_has_lost_its_parent_and_left_its_session_is_known_by_its_environment() -> None:

@@ -119,6 +119,13 @@ def test_xgboost_trains_over_its_tracker(tmp_path: Path, kernel: str) -> None:
     learned(training, replicas=2)
 
 
+def test_paddle_trains_over_two_workers(tmp_path: Path, kernel: str) -> None:
+    result = execute("paddle", kernel=kernel, out=tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    (training,) = outputs(tmp_path / "paddle.ipynb")
+    learned(training, replicas=2)
+
+
 @pytest.mark.mpi
 def test_ranks_of_mpi_train_and_the_error_of_one_is_the_cells(tmp_path: Path, kernel: str) -> None:
     if subprocess.run(["/usr/bin/python3", "-c", "import mpi4py"], capture_output=True, check=False).returncode:

@@ -87,6 +87,7 @@ class Framework:
     the others: what is the same in all replicas, and the rest, apart because there may be thousands of replicas.
     ``ranks`` names the variables that count processes, each with the one that says how many there are; without any of
     them a replica runs no more than one process.
+    ``on_cpu`` is what a replica without a GPU gets besides, unless the cell says otherwise.
     ``decisive`` names the replicas that must all succeed for the job to have succeeded; the others are then ended.
     ``endless`` names those that never end by themselves, and so are ended at once.
     ``operator`` is its kind there, ``runtime`` the ClusterTrainingRuntime that Trainer ships for it; None: a TrainJob
@@ -106,6 +107,7 @@ class Framework:
     operator: Operator
     endless: Callable[[tuple[Replica, ...]], tuple[Replica, ...]] = nobody
     ranks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    on_cpu: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     runtime: str | None = None
 
     def variables(self, topology: Topology, replica: Replica) -> Mapping[str, str]:

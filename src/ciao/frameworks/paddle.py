@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from ciao.frameworks.base import Framework, Operator, Topology
 from ciao.model import Replica, Role
@@ -19,13 +20,17 @@ def _shared(topology: Topology) -> Mapping[str, str]:
         "PADDLE_MASTER": str(topology.first),
         "PADDLE_TRAINERS_NUM": size,
         "PADDLE_TRAINER_ENDPOINTS": ",".join(map(str, topology.addresses.values())),
+        "PADDLE_GLOBAL_SIZE": size,
         "PADDLE_LOCAL_RANK": "0",
+        "PADDLE_LOCAL_SIZE": "1",
+        "PADDLE_RANK_IN_NODE": "0",
     }
 
 
 def _own(topology: Topology, replica: Replica) -> Mapping[str, str]:
     own = {
         "PADDLE_TRAINER_ID": str(topology.rank(replica)),
+        "PADDLE_GLOBAL_RANK": str(topology.rank(replica)),
         "PADDLE_CURRENT_ENDPOINT": str(topology.addresses[replica]),
     }
     if next(iter(topology.addresses)).role is not Role.MASTER:
@@ -47,6 +52,7 @@ PADDLE = Framework(
     port=36543,
     shared=_shared,
     own=_own,
+    on_cpu=MappingProxyType({"PADDLE_DISTRI_BACKEND": "gloo"}),  # its launcher sets it too; else nothing is initialised
     decisive=_decisive,
     operator=Operator(
         kind="PaddleJob",

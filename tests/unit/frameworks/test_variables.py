@@ -71,6 +71,12 @@ def test_paddle_counts_servers_only_with_a_master() -> None:
     assert "PADDLE_SERVER_NUM" not in alone
 
 
+def test_paddle_has_what_its_launcher_gives_to_one_process_a_node() -> None:
+    env = variables("paddle", "worker-1", "worker-0", "worker-1")
+    assert (env["PADDLE_GLOBAL_RANK"], env["PADDLE_GLOBAL_SIZE"]) == ("1", "2")
+    assert (env["PADDLE_RANK_IN_NODE"], env["PADDLE_LOCAL_SIZE"]) == ("0", "1")
+
+
 @pytest.mark.parametrize(
     ("framework", "names", "decisive"),
     [

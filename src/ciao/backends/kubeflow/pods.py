@@ -168,6 +168,7 @@ def environment(pods: Pods, role: RoleSpec | None, *, rules: str, index: bool = 
         "USER": "ciao",
         "TMPDIR": "/tmp",  # noqa: S108  # of the image
         **_threads(asked),
+        **({} if asked.gpu or asked.other else ON_A_CLUSTER[spec.framework].on_cpu),
     }
     ours = {
         "CIAO_JOB": job.name,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ciao.backends.local import mpi
+from ciao.backends.local.devices import gpus
 from ciao.backends.local.asked import memory_of
 from ciao.backends.local.devices import VISIBLE
 from ciao.backends.threads import cpus, threads
@@ -97,6 +98,7 @@ def launch(
             env={
                 **limits[r.role],
                 **_network(),
+                **({} if gpus() else framework.on_cpu),
                 **spec.env,
                 **framework.variables(topology, r),  # last, as the operators do: the job must find itself
                 **_identity(spec, job, r),

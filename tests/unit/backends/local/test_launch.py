@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from ciao.backends.local.launch import Launch, base_environment, launch, overridden
 from ciao.model import Cell, JobSpec, Resources, Role, RoleSpec
 
@@ -50,6 +52,18 @@ def test_mpirun_starts_ranks_with_their_workers_variables_and_the_workers_wait()
     )
     assert {w.argv for w in workers} == {("sleep", "31536000")}
     assert (launched.decisive, launched.endless) == (("launcher-0",), ("worker-0", "worker-1"))
+
+
+def test_without_a_gpu_paddle_is_told_to_use_gloo_unless_the_cell_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ciao.backends.local.launch.gpus", lambda: ())
+    roles = (RoleSpec(role=Role.WORKER, count=2),)
+    assert planned(framework="paddle", roles=roles).processes[0].env["PADDLE_DISTRI_BACKEND"] == "gloo"
+    mine = {"PADDLE_DISTRI_BACKEND": "auto"}
+    assert planned(framework="paddle", roles=roles, env=mine).processes[0].env["PADDLE_DISTRI_BACKEND"] == "auto"
+    monkeypatch.setattr("ciao.backends.local.launch.gpus", lambda: ("0",))
+    assert "PADDLE_DISTRI_BACKEND" not in planned(framework="paddle", roles=roles).processes[0].env
 
 
 def test_the_users_variables_never_hide_the_job_from_itself() -> None:

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ciao.backends.local import mpi
-from ciao.backends.local.devices import gpus
 from ciao.backends.local.asked import memory_of
-from ciao.backends.local.devices import VISIBLE
+from ciao.backends.local.devices import VISIBLE, gpus
 from ciao.backends.threads import cpus, threads
 from ciao.frameworks import FRAMEWORKS, Framework
 from ciao.frameworks.base import Address, Topology

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from ciao.errors import BundleError, did_you_mean
+from ciao.s2i.packages.clauses import NAME, tidy
 from ciao.s2i.packages.wanted import Index, Requirement, Wanted, Wheel, canonical, without_userinfo
 
 __all__ = ["read"]
@@ -42,9 +43,6 @@ OPTIONS: Mapping[str, str] = {
 ALONE = frozenset({"no-index", "pre", "nothing"})
 """Meanings of options that take no value."""
 
-NAME = re.compile(
-    r"(?P<name>[A-Za-z0-9](?:[-A-Za-z0-9._]*[A-Za-z0-9])?)\s*(?P<extras>\[[^\]]*\])?\s*(?P<rest>.*)", re.DOTALL
-)
 VCS = re.compile(r"(git|hg|svn|bzr)\+", re.IGNORECASE)
 SOURCES = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz")
 JOINED_AFTER = re.compile(r"[=<>~!,;@]$")
@@ -156,7 +154,7 @@ class _Reading:
         if found["rest"].startswith("@"):
             self._direct(found, folder, where)
             return
-        one = Requirement(name=canonical(found["name"]), text=_tidy(found))
+        one = Requirement(name=canonical(found["name"]), text=tidy(found, where))
         self.constraints.append(one.text) if limiting else self.requirements.append(one)
 
     def _direct(self, found: re.Match[str], folder: Path, where: str) -> None:
@@ -319,16 +317,6 @@ def _refuse_or_wheel_url(url: str, where: str) -> None:
 
 def _name_in_url(url: str) -> str:
     return canonical(unquote(urlsplit(url).path).rpartition("/")[2].split("-")[0])
-
-
-def _tidy(found: re.Match[str]) -> str:
-    """One spelling for what means the same, so that it has one key."""
-    spec, semicolon, marker = found["rest"].partition(";")
-    extras = ",".join(sorted(canonical(e.strip()) for e in (found["extras"] or "[]")[1:-1].split(",") if e.strip()))
-    bare = re.sub(r"\s+", "", spec).strip("()")
-    name = canonical(found["name"]) + (f"[{extras}]" if extras else "")
-    clauses = ",".join(sorted(filter(None, bare.split(","))))
-    return f"{name}{clauses}" + (f" ; {' '.join(marker.split())}" if semicolon else "")
 
 
 def _shown(text: str) -> str:

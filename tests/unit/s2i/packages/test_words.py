@@ -39,6 +39,81 @@ def test_a_line_is_read_as_pip_reads_it(line: str, found: list[str], tmp_path: P
     assert texts(read([line], tmp_path)) == found
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "torch, vision",
+        "torch,vision",
+        "torch ,vision",
+        "torch , vision",
+        "'torch vision'",
+        "'torch[cuda], vision'",
+        "torch==2.1, vision",
+        "torch>=2,vision<3",
+        "'torch>=2 vision'",
+        "torch==vision",
+        "torch; vision",
+        "'torch (vision)'",
+    ],
+)
+def test_two_names_are_never_glued_into_a_third(line: str, tmp_path: Path) -> None:
+    (tmp_path / "r.txt").write_text(f"einops\n{line}\n")
+    for words, place in ((line, "%package: "), ("-r r.txt", "r.txt, line 2: "), ("-c r.txt", "r.txt, line 2: ")):
+        with pytest.raises(BundleError) as refused:
+            read([words], tmp_path)
+        assert refused.value.message.startswith(place)
+
+
+def test_a_comma_between_packages_is_told_with_what_to_write(tmp_path: Path) -> None:
+    with pytest.raises(BundleError) as refused:
+        read(["torch, vision>=1"], tmp_path)
+    assert refused.value.message.startswith("%package: torch, vision>=1 is more than one package")
+    assert "%package=torch vision>=1," in refused.value.hint
+
+
+def test_names_of_a_marked_line_in_a_file_are_not_glued(tmp_path: Path) -> None:
+    (tmp_path / "r.txt").write_text("torch vision ; python_version > '3'\n")
+    with pytest.raises(BundleError, match=r"r.txt, line 1: .* more than one package"):
+        read(["-r r.txt"], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("pandas>=2,<3", "pandas<3,>=2"),
+        ("pandas >= 2, < 3", "pandas<3,>=2"),
+        ("pandas >=2 ,<3", "pandas<3,>=2"),
+        ("'pandas (>=2, <3)'", "pandas<3,>=2"),
+        ("pandas==2.*", "pandas==2.*"),
+        ("pandas===2.0+odd~1", "pandas===2.0+odd~1"),
+        ("pandas==v1!2.0.post1.dev3+cu118", "pandas==v1!2.0.post1.dev3+cu118"),
+        ("pandas>=2,", "pandas>=2"),
+    ],
+)
+def test_a_comma_between_versions_stays(line: str, found: str, tmp_path: Path) -> None:
+    assert texts(read([line], tmp_path)) == [found]
+
+
+@pytest.mark.parametrize(
+    ("line", "words", "hint"),
+    [
+        ("einops=0.8", "einops=0.8 has one = where two belong", "Did you mean einops==0.8?"),
+        ("'einops[x] = 0.8'", "has one = where two belong", "Did you mean einops[x]==0.8?"),
+        ("einops==", "einops== ends where a version belongs", "pandas>=2"),
+        ("conda-forge::einops", "names a channel of conda", "Write einops alone"),
+        ("einops=>0.8", "'=>0.8' behind einops is not a version", "pandas>=2"),
+    ],
+)
+def test_a_version_that_is_none_is_told_with_its_place(line: str, words: str, hint: str, tmp_path: Path) -> None:
+    (tmp_path / "r.txt").write_text(f"\n{line}\n")
+    for asked, place in ((line, "%package: "), ("-r r.txt", "r.txt, line 2: "), ("-c r.txt", "r.txt, line 2: ")):
+        with pytest.raises(BundleError) as refused:
+            read([asked], tmp_path)
+        assert refused.value.message.startswith(place)
+        assert words in refused.value.message
+        assert hint in refused.value.hint
+
+
 def test_the_order_of_lines_and_words_does_not_count(tmp_path: Path) -> None:
     assert read(["a b", "c"], tmp_path) == read(["c", "b a"], tmp_path)
 

@@ -39,7 +39,7 @@ def choose(spec: JobSpec, settings: Settings, backend: str, *, environ: Mapping[
     if wanted in ("auto", "img"):
         name, reason = _fitting(settings)
         return Choice(name=name, reason=reason, notice=notice)
-    _check(wanted, by, settings, environ)
+    _check(wanted, by, settings, environ, dockerfile=spec.dockerfile is not None)
     return Choice(name=wanted, reason=f"{by} says so")
 
 
@@ -56,10 +56,11 @@ def _fitting(settings: Settings) -> tuple[str, str]:
     return "configmap", "no registry is set (s2i.registry)"
 
 
-def _check(name: str, by: str, settings: Settings, environ: Mapping[str, str]) -> None:
+def _check(name: str, by: str, settings: Settings, environ: Mapping[str, str], *, dockerfile: bool) -> None:
     if name in PUSHED and not settings.s2i_registry:
-        raise BundleError(f"{name} pushes an image, and no registry is set ({by})", hint=f"{SET_A_REGISTRY}; {NO_PUSH}")
+        hint = SET_A_REGISTRY if dockerfile else f"{SET_A_REGISTRY}; {NO_PUSH}"
+        raise BundleError(f"{name} pushes an image, and no registry is set ({by})", hint=hint)
     if name in ON_THE_HOST:
         from ciao.s2i.command.finding import find
 
-        find(name, environ)
+        find(name, environ, dockerfile=dockerfile)

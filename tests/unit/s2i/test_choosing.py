@@ -19,8 +19,8 @@ NO_PROGRAMS = {"PATH": "/nowhere"}
 PUSHING = Settings(home=Path("/nowhere"), s2i_registry="registry.example/team")
 
 
-def asking(strategy: str = "") -> JobSpec:
-    magic = f"%s2i={strategy}\n" if strategy else ""
+def asking(strategy: str = "", beside: str = "") -> JobSpec:
+    magic = f"%s2i={strategy}{beside}\n" if strategy else ""
     return read(Cell(text=f"%framework=jax\n{magic}x"), settings=NOWHERE)
 
 
@@ -68,6 +68,13 @@ def test_what_pushes_needs_a_registry(strategy: str) -> None:
 @pytest.mark.parametrize("strategy", [*TOOLS, "s2i"])
 def test_a_builder_of_this_machine_must_be_here(strategy: str) -> None:
     assert "use %s2i=append, which needs no program here" in refusal(asking(strategy))
+
+
+@pytest.mark.parametrize("strategy", [*TOOLS, "s2i"])
+def test_what_builds_no_dockerfile_is_no_way_out_for_one(strategy: str) -> None:
+    spec = asking(strategy, " dockerfile=Dockerfile")
+    assert "append" not in refusal(spec)
+    assert "configmap" not in refusal(spec, NOWHERE)
 
 
 def test_a_builder_that_is_here_is_chosen(tmp_path: Path) -> None:

@@ -55,7 +55,8 @@ VFS = (
 class Building:
     """A tool, and all that its calls have in common. ``orders`` are those that leave an image by name here.
 
-    ``lock`` is a file that all processes of this user share that build with the tool.
+    ``lock`` is a file that all processes of this user share that build with the tool. ``dockerfile``: one of the user's
+    is built, too.
     """
 
     found: Found
@@ -67,10 +68,20 @@ class Building:
     certificates: Path | None
     login: Path | None
     lock: Path | None = None
+    dockerfile: bool = False
     orders: list[Order] = field(default_factory=list)
 
     @classmethod
-    def of(cls, found: Found, settings: Settings, environ: Mapping[str, str], folder: Path, tell: Tell) -> Building:
+    def of(
+        cls,
+        found: Found,
+        settings: Settings,
+        environ: Mapping[str, str],
+        folder: Path,
+        tell: Tell,
+        *,
+        dockerfile: bool = False,
+    ) -> Building:
         """Its login and certificates are in the folder from now on."""
         login = sign_in(folder / "login", settings, environ)
         temporary = folder / "tmp"
@@ -85,6 +96,7 @@ class Building:
             certificates=certificates(folder / "certificates", settings),
             login=folder / "login" if login else None,
             lock=_lock(found, settings),
+            dockerfile=dockerfile,
         )
 
     async def order(
@@ -201,7 +213,7 @@ class Building:
             lines = await run(step.argv, environ=self.environ, folder=self.folder, heard=self._heard)
         except Ended as ended:
             said = [scrubbed(line, self.hidden) for line in ended.lines]
-            raise failure.of(step.what, ended.code, said, self.found) from None
+            raise failure.of(step.what, ended.code, said, self.found, dockerfile=self.dockerfile) from None
         except OSError as error:
             raise BundleError(f"{step.argv[0]} cannot be run: {error.strerror}") from None
         return [scrubbed(line, self.hidden) for line in lines]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from ciao.errors import BundleError
 from ciao.model import CODE
 from ciao.s2i.dockerfile import SITE, install
 from ciao.s2i.registry.names import HUB
 
-__all__ = ["PLACE", "sources", "wants_base", "written"]
+__all__ = ["PLACE", "check_base", "sources", "wants_base", "written"]
 
 USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?")
 OF_LINES = re.MULTILINE | re.IGNORECASE
@@ -65,6 +66,21 @@ def wants_base(dockerfile: str) -> bool:
         re.search(r"^[ \t]*ARG[ \t]+(?:[^#\n]*[ \t])?BASE(?:[ \t=]|$)", dockerfile, re.MULTILINE | re.IGNORECASE)
         is not None
     )
+
+
+def check_base(dockerfile: str, path: Path) -> None:
+    """Raises BundleError for a FROM of the base that no ARG before the first FROM declares, which tools tell badly.
+
+    Inside a stage ARG declares nothing for a FROM.
+    """
+    joined = re.sub(r"\\[ \t]*\n", " ", dockerfile)
+    first = re.search(r"^[ \t]*FROM\b", joined, OF_LINES)
+    asked = re.search(r"^[ \t]*FROM[ \t]+(?:--\S+[ \t]+)*[\"']?\$(?:BASE\b|\{BASE\})", joined, OF_LINES)
+    if first and asked and not wants_base(joined[: first.start()]):
+        raise BundleError(
+            f"{path} has {asked[0].strip()}, and no ARG BASE above its first FROM",
+            hint="Write ARG BASE as its first line: that is the image which the cell has without a Dockerfile",
+        )
 
 
 def _quoted(text: str) -> str:

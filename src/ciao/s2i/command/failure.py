@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ciao.errors import BundleError
-from ciao.s2i.command.finding import OTHERWISE, Found
+from ciao.s2i.command.finding import Found, otherwise
 
 __all__ = ["SHOWN", "of"]
 
@@ -37,12 +37,13 @@ CAUSES: Mapping[str, str] = {
 """What is found in the output, whatever its capitals; the first that fits is told."""
 
 
-def of(what: str, code: int, lines: Sequence[str], found: Found) -> BundleError:
-    """The error of a step. ``lines`` have no secrets in them any more."""
+def of(what: str, code: int, lines: Sequence[str], found: Found, *, dockerfile: bool = False) -> BundleError:
+    """The error of a step. ``lines`` have no secrets in them any more. ``dockerfile``: there is one of the user's."""
     said = [STAMP.sub("", line) for line in lines if line.strip()][-SHOWN:]
     words = "".join(f"\n    {line}" for line in said) or " nothing"
     ending = f"was ended by signal {-code}" if code < 0 else f"failed with exit code {code}"
-    return BundleError(f"{what} {ending}", hint=f"It said:{words}\n{_way_out(said, found)}, or {OTHERWISE}.")
+    ways = f"{_way_out(said, found)}{otherwise(dockerfile=dockerfile)}"
+    return BundleError(f"{what} {ending}", hint=f"It said:{words}\n{ways}.")
 
 
 def _way_out(said: Sequence[str], found: Found) -> str:

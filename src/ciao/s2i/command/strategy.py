@@ -14,7 +14,7 @@ from ciao.s2i.base import Tell
 from ciao.s2i.bases import resolve, suited
 from ciao.s2i.code import about, check, command
 from ciao.s2i.command.building import Building
-from ciao.s2i.command.dockerfile import PLACE
+from ciao.s2i.command.dockerfile import PLACE, check_base
 from ciao.s2i.command.finding import find
 from ciao.s2i.command.images import Images
 from ciao.s2i.command.staging import scratch, stage
@@ -43,7 +43,7 @@ class Command:
 
     async def plan(self, spec: JobSpec, target: Target) -> Pinned:
         """The names of the images; a builder decides about their digests."""
-        find(self.name, self._environ)
+        find(self.name, self._environ, dockerfile=spec.dockerfile is not None)
         into = repository(self._settings)
         _dockerfile(spec)
         context = await gather(spec, self._settings, lambda _: None)
@@ -52,11 +52,12 @@ class Command:
 
     async def build(self, spec: JobSpec, job: Job, target: Target, tell: Tell) -> Pinned:  # noqa: ARG002 # the seam's
         """One image a base. Raises BundleError with the end of what the tool said."""
-        found = find(self.name, self._environ)
         dockerfile = _dockerfile(spec)
+        own = dockerfile is not None
+        found = find(self.name, self._environ, dockerfile=own)
         bases = await self._bases(target, tell)
         async with scratch(self._environ) as folder:
-            building = Building.of(found, self._settings, self._environ, folder, tell)
+            building = Building.of(found, self._settings, self._environ, folder, tell, dockerfile=own)
             context = await gather(spec, self._settings, tell)
             check(context, tell)
             packages = package_entries(spec.packages, notebook_folder(spec), self._settings)
@@ -118,4 +119,5 @@ def _dockerfile(spec: JobSpec) -> Path | None:
     path = notebook_folder(spec) / spec.dockerfile
     if not path.is_file():
         raise BundleError(f"there is no Dockerfile {path}", hint="dockerfile= is relative to the notebook's folder")
+    check_base(path.read_text("utf-8", "replace"), path)
     return path

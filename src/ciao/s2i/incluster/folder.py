@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ciao.errors import BundleError
+from ciao.s2i.command.dockerfile import check_base
 from ciao.s2i.including.ignoring import looks_like_credentials
 
 __all__ = ["LIMIT", "packed", "read_dockerfile"]
@@ -25,17 +26,19 @@ DOCKERFILE_LIMIT = 64 * 1024
 
 
 def read_dockerfile(path: Path) -> str:
-    """Raises BundleError if it cannot be read."""
+    """Raises BundleError if it cannot be read, or asks for the base without declaring it."""
     try:
         raw = path.read_bytes()
         if len(raw) > DOCKERFILE_LIMIT:
             raise BundleError(f"{path} is too large for a Dockerfile: {len(raw):,} bytes")
-        return raw.decode("utf-8-sig")
+        text = raw.decode("utf-8-sig")
     except OSError as error:
         hint = "Its path is relative to the notebook's folder: %s2i=cluster-buildkit, %dockerfile=Dockerfile"
         raise BundleError(f"the Dockerfile {path} cannot be read: {error.strerror}", hint=hint) from None
     except UnicodeDecodeError:
         raise BundleError(f"the Dockerfile {path} is not text in UTF-8") from None
+    check_base(text, path)
+    return text
 
 
 def packed(folder: Path) -> bytes:

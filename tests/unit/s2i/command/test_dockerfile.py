@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ciao.errors import BundleError
-from ciao.s2i.command.dockerfile import sources, wants_base, written
+from ciao.s2i.command.dockerfile import check_base, sources, wants_base, written
 
 COMMAND = ("python3", "/ciao/code/ciao_runner/__main__.py", "init", "/ciao/code/cell_3.py")
 
@@ -77,3 +79,21 @@ def test_a_dockerfile_that_declares_it_is_given_the_base(text: str, wants: bool)
 )
 def test_the_hosts_of_its_images_are_known(text: str, hosts: set[str]) -> None:
     assert sources(text) == hosts
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["FROM ${BASE}", "FROM python:3 AS a\nARG BASE\nfrom --platform=linux/amd64 $BASE", "# ARG BASE\nFROM \\\n $BASE"],
+)
+def test_a_base_that_is_not_declared_above_the_first_from_is_told_with_the_line_that_does(text: str) -> None:
+    with pytest.raises(BundleError, match=r"here/Dockerfile has .*\bno ARG BASE above") as caught:
+        check_base(text, Path("/here/Dockerfile"))
+    assert caught.value.hint.startswith("Write ARG BASE as its first line")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["ARG BASE\nFROM ${BASE}", "ARG A \\\n BASE\nFROM $BASE", "FROM ${BASE:-python:3}", "FROM $BASEMENT", "RUN x"],
+)
+def test_a_base_that_is_declared_or_not_asked_for_is_none_of_our_business(text: str) -> None:
+    check_base(text, Path("Dockerfile"))

@@ -9,9 +9,9 @@ from ciao.s2i.command.finding import Found
 from ciao.s2i.command.table import TOOLS
 
 
-def of(*lines: str, tool: str = "podman", code: int = 7) -> str:
+def of(*lines: str, tool: str = "podman", code: int = 7, dockerfile: bool = False) -> str:
     found = Found(name=tool, tool=TOOLS[tool], programs={})
-    return str(failure.of(f"{tool}: building", code, lines, found))
+    return str(failure.of(f"{tool}: building", code, lines, found, dockerfile=dockerfile))
 
 
 def test_step_code_and_last_words_are_shown() -> None:
@@ -19,6 +19,10 @@ def test_step_code_and_last_words_are_shown() -> None:
     assert text.startswith("podman: building failed with exit code 7. It said:\n")
     assert text.count("\n    ") == failure.SHOWN
     assert "    make: *** no rule\nCorrect what it complains about, or use %s2i=append" in text
+
+
+def test_append_is_no_way_out_for_a_dockerfile_of_the_users() -> None:
+    assert of("COPY no.txt: no such file", dockerfile=True).endswith("\nCorrect what it complains about.")
 
 
 def test_what_daemons_put_before_a_line_is_left_out() -> None:

@@ -217,6 +217,20 @@ async def test_a_users_dockerfile_is_built_in_its_folder_and_the_code_goes_on_to
     assert name not in [call[-1] for call in desk.calls if call[0] == "rmi"]
 
 
+async def test_a_users_dockerfile_that_fails_is_not_sent_to_what_builds_none(desk: Desk) -> None:
+    (desk.folder / "home" / "Dockerfile").write_text("FROM python:3\nRUN false\n")
+    desk.program("exit 1\n")
+    with pytest.raises(BundleError) as caught:
+        await desk.build(in_notebook(desk.spec(dockerfile="Dockerfile"), desk.folder / "home"))
+    assert caught.value.hint.endswith("\nCorrect what it complains about.")
+
+
+async def test_a_base_that_is_not_declared_is_told_before_the_tool_is_called(desk: Desk) -> None:
+    (desk.folder / "home" / "Dockerfile").write_text("FROM ${BASE}\n")
+    with pytest.raises(BundleError, match=r"no ARG BASE above"):
+        await desk.build(in_notebook(desk.spec(dockerfile="Dockerfile"), desk.folder / "home"))
+
+
 async def test_a_dockerfile_that_is_not_there_is_told_first(desk: Desk) -> None:
     with pytest.raises(BundleError, match=r"there is no Dockerfile .*/Missing"):
         await desk.build(in_notebook(desk.spec(dockerfile="Missing"), desk.folder))

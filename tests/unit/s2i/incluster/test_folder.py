@@ -77,3 +77,9 @@ def test_credentials_are_sent_only_if_dockerignore_takes_them_back(tmp_path: Pat
     assert sent(tmp_path) == ["a.py"]
     (tmp_path / ".dockerignore").write_text("!.env\n!.aws\n")
     assert sent(tmp_path) == [".dockerignore", ".env", "a.py", ".aws/credentials"]
+
+
+def test_a_dockerfile_that_asks_for_a_base_without_declaring_it_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM ${BASE}\n")
+    with pytest.raises(BundleError, match=r"no ARG BASE above"):
+        read_dockerfile(tmp_path / "Dockerfile")

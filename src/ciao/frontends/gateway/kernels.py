@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from jupyter_server.auth.authorizer import Authorizer
@@ -14,6 +16,7 @@ from jupyter_server.auth.identity import IdentityProvider, User
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado import web
+from tornado.websocket import WebSocketClosedError
 from traitlets import Instance, Integer, Set, Unicode
 
 from ciao.frontends.gateway.buffer import Recent
@@ -67,6 +70,18 @@ class Kernels(AsyncMappingKernelManager):
 class Channels(ZMQChannelsWebsocketConnection):
     """Jupyter's, without a wait for more bytes before a message is sent, and one for each client at a time."""
 
+    _opened = False
+
+    @property
+    def write_message(self) -> Callable[..., None]:
+        """Jupyter calls what this gives for each message."""
+        return self._write
+
+    def _write(self, message: str | bytes, *, binary: bool = False) -> None:
+        """Nothing to one who has gone and whose end has not been seen yet: Jupyter would log an empty line."""
+        with suppress(WebSocketClosedError):
+            self.websocket_handler.write_message(message, binary=binary)
+
     async def prepare(self) -> None:
         """Called before the WebSocket is open; it waits for a kernel that starts.
 
@@ -76,12 +91,38 @@ class Channels(ZMQChannelsWebsocketConnection):
         await super().prepare()
         if self._open_sessions.get(self.session_key, self.websocket_handler) is not self.websocket_handler:
             raise web.HTTPError(409, "The same client has connected again", reason="Replaced")
+        if self.websocket_handler.connection is not self:
+            raise web.HTTPError(409, "The client has gone", reason="Gone")
 
     def connect(self) -> asyncio.Future[None] | None:
         """Called once the WebSocket is open: Tornado lets its packets wait again behind the handshake."""
         self.websocket_handler.set_nodelay(True)
         self._tell_of_long_messages()
+        self._opened = True
         return super().connect()
+
+    def disconnect(self) -> None:
+        """Called when a WebSocket ends, also one whose client left before it was open: Jupyter never counted that one.
+
+        If it counted it here, a kernel with an open page would seem to have none, and what is kept for a client that
+        was cut off would be dropped.
+        """
+        if self._opened:
+            self._opened = False
+            super().disconnect()
+            return
+        if self._open_sessions.get(self.session_key) is self.websocket_handler:
+            del self._open_sessions[self.session_key]
+        if self.kernel_info_channel is not None and not self.kernel_info_channel.closed():
+            self.kernel_info_channel.close()
+            self._let_another_ask()
+
+    def _let_another_ask(self) -> None:
+        """What this one asked the kernel is answered to nobody any more, and others may wait for the answer."""
+        if not self._kernel_info_future.done():
+            self._kernel_info_future.set_result({})
+        if getattr(self.kernel_manager, "_kernel_info_future", None) is self._kernel_info_future:
+            del self.kernel_manager._kernel_info_future  # noqa: SLF001  # as in Jupyter's own
 
     def _tell_of_long_messages(self) -> None:
         """Tornado sends those away who send them, and tells nobody."""

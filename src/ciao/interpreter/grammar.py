@@ -17,10 +17,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 from ciao.frameworks import ON_A_CLUSTER
 from ciao.interpreter.magics import MagicLine, wrapper
-from ciao.interpreter.nearest import did_you_mean
+from ciao.interpreter.nearest import did_you_mean, listed, nearest
 from ciao.interpreter.option import Option
 from ciao.interpreter.options import described, find, full_names, of_role
 from ciao.interpreter.quoting import LAST, NEXT, rest, skip, span_of, unfinished, word
@@ -137,12 +138,27 @@ def _separator(magic: MagicLine, pos: int, setting: Setting) -> int:
 
 
 def _stray(magic: MagicLine, start: int, setting: Setting) -> Exception:
+    known = find(setting.name)
     hint = f"Quote a value that has spaces, such as %{setting.name}='a b'"
+    if known is not None and known.beside:
+        hint = _only(known.beside, magic.text[start:].split(maxsplit=1)[0])
     if magic.text[start] == "%":
         hint = "Write ; before the next %"
     return span_of(magic, start, len(magic.text.rstrip())).option_error(
         f"there is text behind the value of {setting.name}", hint
     )
+
+
+def _only(beside: tuple[str, ...], word: str) -> str:
+    """What to write for a word that may not stand beside an option which has no use for quotes."""
+    name, equals, value = word.partition("=")
+    if equals and described(name.lower()):
+        return f"Write it on a line of its own: %{word[:40]}"
+    meant = nearest(name if equals else PurePosixPath(name).name.partition(".")[0], beside)
+    meant = meant or next((one for one in beside if equals and one.endswith(name.lower())), None)
+    if meant:
+        return f"Did you mean {meant}={(value if equals else word)[:40]}?"
+    return f"Only {listed((f'{one}=' for one in beside), last='or')} may follow on its line"
 
 
 def _words(magic: MagicLine, head: re.Match[str]) -> Iterator[Setting]:

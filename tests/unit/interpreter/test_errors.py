@@ -317,7 +317,23 @@ OF_OPTIONS = {
     ),
     "something else beside a strategy": (
         "%s2i=buildah image=x", 1, " " * 13 + "^" * 7, "there is text behind the value of s2i",
-        "Quote a value that has spaces, such as %s2i='a b'",
+        "Write it on a line of its own: %image=x",
+    ),
+    "a letter of dockerfile forgotten": (
+        "%s2i=docker dockerfil=docker/Dockerfile", 1, " " * 12 + "^" * 27, "there is text behind the value of s2i",
+        "Did you mean dockerfile=docker/Dockerfile?",
+    ),
+    "a half of dockerfile": (
+        "%s2i=docker file=Dockerfile", 1, " " * 12 + "^" * 15, "there is text behind the value of s2i",
+        "Did you mean dockerfile=Dockerfile?",
+    ),
+    "a Dockerfile without its option": (
+        "%s2i=buildah docker/Dockerfile.gpu", 1, " " * 13 + "^" * 21, "there is text behind the value of s2i",
+        "Did you mean dockerfile=docker/Dockerfile.gpu?",
+    ),
+    "no word beside a strategy": (
+        "%s2i=buildah please", 1, " " * 13 + "^" * 6, "there is text behind the value of s2i",
+        "Only dockerfile= may follow on its line",
     ),
     "Dockerfile without a builder": (
         "%framework=jax\n%dockerfile=Dockerfile", 2, " ^^^^^^^^^^", "auto builds no Dockerfile", BUILDERS,

@@ -14,7 +14,7 @@ from ciao.s2i.base import Tell
 from ciao.s2i.packages import stubs, tidy
 from ciao.s2i.packages.indexes import Sources, configuration, secrets_of
 from ciao.s2i.packages.interior import Interior
-from ciao.s2i.packages.refused import refusal
+from ciao.s2i.packages.refused import Asked, refusal
 from ciao.s2i.packages.uv import Ran, Uv, environment
 from ciao.s2i.packages.wanted import Wanted, canonical
 
@@ -50,16 +50,17 @@ async def install(
     uv = _uv(found, interior, scratch, tell, python)
     stubs.write(site, interior.distributions)
     tell(Packing(step="resolving the packages"))
-    planned = await _resolved(uv, wanted, interior, site=site, scratch=scratch)
+    asked = _asked(wanted, found, interior, scratch)
+    planned = await _resolved(uv, wanted, asked, site=site, scratch=scratch)
     if not planned.pins:
         stubs.remove(site)
         tidy.tidy(site)
         (site / tidy.LOCK).write_text(NOTHING)
         return Installed(added={}, replaced={}, lock=NOTHING)
     lock = scratch / "lock.txt"
-    lock.write_text(await _locked(uv, planned.pins, wanted, interior, scratch))
+    lock.write_text(await _locked(uv, planned.pins, wanted, asked, scratch))
     tell(Packing(step=f"installing {_counted(planned.pins)}"))
-    await _checked(uv("install", "--target", str(site), "--no-deps", "--requirements", str(lock)), interior)
+    await _checked(uv("install", "--target", str(site), "--no-deps", "--requirements", str(lock)), asked)
     stubs.remove(site)
     tidy.tidy(site, portable=not python)
     added = _versions(site)
@@ -100,14 +101,14 @@ def _platform(interior: Interior) -> tuple[str, ...]:
     return ("--python-version", interior.python, "--python-platform", interior.platform)
 
 
-async def _resolved(uv: Uv, wanted: Wanted, interior: Interior, *, site: Path, scratch: Path) -> _Plan:
+async def _resolved(uv: Uv, wanted: Wanted, asked: Asked, *, site: Path, scratch: Path) -> _Plan:
     """What would be installed, and what of the base would be replaced by it."""
-    asked, limits = scratch / "requirements.in", scratch / "constraints.txt"
+    lines, limits = scratch / "requirements.in", scratch / "constraints.txt"
     wheels = [f"{w.name}{w.extras} @ {w.path.as_uri()}" for w in wanted.wheels]
-    asked.write_text("".join(f"{line}\n" for line in (*(r.line for r in wanted.requirements), *wheels)))
+    lines.write_text("".join(f"{line}\n" for line in (*(r.line for r in wanted.requirements), *wheels)))
     limits.write_text("".join(f"{line}\n" for line in wanted.constraints))
-    words = ("--dry-run", "--target", str(site), "--requirements", str(asked), "--constraints", str(limits))
-    ran = await _checked(uv("install", *words), interior)
+    words = ("--dry-run", "--target", str(site), "--requirements", str(lines), "--constraints", str(limits))
+    ran = await _checked(uv("install", *words), asked)
     changes = list(CHANGE.finditer(ran.said))
     new = [c for c in changes if c["sign"] != "-"]
     names = {canonical(c["name"]) for c in new}
@@ -118,12 +119,12 @@ async def _resolved(uv: Uv, wanted: Wanted, interior: Interior, *, site: Path, s
     )
 
 
-async def _locked(uv: Uv, pins: Sequence[str], wanted: Wanted, interior: Interior, scratch: Path) -> str:
+async def _locked(uv: Uv, pins: Sequence[str], wanted: Wanted, asked: Asked, scratch: Path) -> str:
     """The same with the hashes that the index promises, or with the narrower ones that the user insists on."""
     exact = scratch / "pins.in"
     exact.write_text("".join(f"{pin}\n" for pin in pins))
     words = ("--no-deps", "--generate-hashes", "--no-header", "--no-annotate", "--quiet", str(exact))
-    ran = await _checked(uv("compile", *words), interior)
+    ran = await _checked(uv("compile", *words), asked)
     insisted = {r.name: r.hashes for r in wanted.requirements if r.hashes}
     lines = []
     for line in _joined(ran.output):
@@ -133,11 +134,21 @@ async def _locked(uv: Uv, pins: Sequence[str], wanted: Wanted, interior: Interio
     return "".join(f"{line}\n" for line in lines)
 
 
-async def _checked(running: Awaitable[Ran], interior: Interior) -> Ran:
+async def _checked(running: Awaitable[Ran], asked: Asked) -> Ran:
     ran = await running
     if ran.code != 0:
-        raise refusal(ran.said, python=interior.minor, platform=interior.libc)
+        raise refusal(ran.said, asked)
     return ran
+
+
+def _asked(wanted: Wanted, found: Sources, interior: Interior, scratch: Path) -> Asked:
+    return Asked(
+        python=interior.minor,
+        platform=interior.libc,
+        several=len(wanted.requirements) + len(wanted.wheels) + len(wanted.constraints) > 1,
+        indexes=() if found.none else tuple(dict.fromkeys(one.url for one in (*found.extra, found.index))),
+        scratch=str(scratch),
+    )
 
 
 def _joined(text: str) -> Iterable[str]:

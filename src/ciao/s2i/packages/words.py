@@ -40,11 +40,26 @@ OPTIONS: Mapping[str, str] = {
 }  # fmt: skip
 """Each option's meaning. Wheels are all that is ever installed, so what asks for that changes nothing."""
 
+ONE_OF_PIPS = {
+    **dict.fromkeys(
+        ("-U", "--upgrade", "--upgrade-strategy", "--force-reinstall", "-I", "--ignore-installed"),
+        "What the image has is kept if it fits: name the version to have a newer one, such as 'einops>=0.8'",
+    ),
+    "--no-deps": "What a package needs comes along, unless the image has it",
+    **dict.fromkeys(
+        ("-q", "--quiet", "-v", "--verbose", "-y", "--user", "--no-cache-dir", "--no-input", "--progress-bar"),
+        "Leave it out: packages go into the image, or beside the Python of this machine",
+    ),
+    **dict.fromkeys(("-t", "--target", "--prefix", "--root"), "Leave it out: where packages go is not to be chosen"),
+}
+"""Options of pip that say nothing here, with what to know or to write in place of each."""
+
 ALONE = frozenset({"no-index", "pre", "nothing"})
 """Meanings of options that take no value."""
 
 VCS = re.compile(r"(git|hg|svn|bzr)\+", re.IGNORECASE)
 SOURCES = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz")
+LISTS = (".txt", ".in", ".lock", ".cfg", ".toml", ".yml", ".yaml", ".csv")
 JOINED_AFTER = re.compile(r"[=<>~!,;@]$")
 JOINED_BEFORE = re.compile(r"[=<>~!,;@\[]")
 VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
@@ -146,6 +161,7 @@ class _Reading:
         if _is_path(text) or _is_file_url(text):
             self.wheels.append(_wheel(text, folder, where))
             return
+        _refuse_list(text, folder, where)
         found = NAME.fullmatch(text)
         if found is None or VCS.match(text) or "://" in text.split("@")[0]:
             _refuse_or_wheel_url(text, where)
@@ -201,11 +217,22 @@ class _Reading:
             self.words(_split(line, place), path.parent, where=place, depth=depth + 1, limiting=limiting)
 
 
+def _refuse_list(text: str, folder: Path, where: str) -> None:
+    """A file with names of packages is none itself, and no index is asked for one that is called so."""
+    if "://" in text or "@" in text:
+        return
+    if text.endswith(".txt") or (Path(text).suffix in LISTS and _path(text, folder).is_file()):
+        hint = f"Did you mean -r {text}?" if not text.endswith((".toml", ".yml", ".yaml")) else "Name packages, or -r"
+        raise BundleError(f"{where}: {text} is the name of a file, and not of a package", hint=hint)
+
+
 def _option(word: str, rest: list[str], where: str) -> tuple[str, str]:
     """The option and its value, which may be joined to it: ``--index-url=URL``, ``-rfile``."""
     name, equals, value = word.partition("=")
     if name not in OPTIONS and word[:2] in OPTIONS and not word.startswith("--"):
         name, equals, value = word[:2], "=", word[2:]
+    if name in ONE_OF_PIPS:
+        raise BundleError(f"{where}: {name} has no meaning for packages of a cell", hint=ONE_OF_PIPS[name])
     if name not in OPTIONS:
         near = did_you_mean(name, OPTIONS, before=" ").strip()
         raise BundleError(

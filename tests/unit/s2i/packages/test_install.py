@@ -138,6 +138,9 @@ async def test_scripts_for_this_machine_go_on_naming_their_python(shop: Shop) ->
         ),
         ("old", "old.* has no wheel for Python 3.11 on glibc 2.36", "s2i="),
         ("far", "far.* has no wheel for Python 3.11 on glibc 2.36", "s2i="),
+        ("broken", "broken.* is damaged", "anew"),
+        ("./torn-1.0-py3-none-any.whl", "torn-1.0-py3-none-any.whl is damaged", "anew"),
+        ("sklearn", "sklearn.* has no wheel", "scikit-learn"),
         ("a===", "ends where a version belongs", "pandas>=2"),
     ],
 )
@@ -148,6 +151,9 @@ async def test_a_set_that_cannot_be_installed_says_why(shop: Shop, line: str, wo
     shop.has("c", "1.5")
     shop.has("far", tag="cp311-cp311-macosx_11_0_arm64")
     source(shop.links, "old")
+    source(shop.links, "sklearn")
+    (shop.links / "broken-1.0-py3-none-any.whl").write_text("no zip")
+    (shop.root / "torn-1.0-py3-none-any.whl").write_text("no zip")
     with pytest.raises(BundleError, match=words) as refused:
         await shop.install(line)
     assert hint in refused.value.hint

@@ -114,6 +114,29 @@ def test_a_version_that_is_none_is_told_with_its_place(line: str, words: str, hi
         assert hint in refused.value.hint
 
 
+def test_a_list_of_packages_is_no_package(tmp_path: Path) -> None:
+    (tmp_path / "dev.in").write_text("einops\n")
+    for name in ("requirements.txt", "dev.in"):
+        with pytest.raises(BundleError, match=f"{name} is the name of a file") as refused:
+            read([name], tmp_path)
+        assert refused.value.hint == f"Did you mean -r {name}?"
+    assert texts(read(["-r dev.in", "discord.py other.in"], tmp_path)) == ["discord-py", "einops", "other-in"]
+
+
+@pytest.mark.parametrize("option", ["--upgrade", "-U", "--no-deps", "-q", "--user", "--target=x"])
+def test_options_of_pip_that_say_nothing_here_are_told_as_such(option: str, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"%package: -\S+ has no meaning") as refused:
+        read([f"{option} einops"], tmp_path)
+    assert refused.value.hint
+    assert "Did you mean" not in refused.value.hint
+
+
+def test_the_password_of_a_list_elsewhere_is_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(BundleError) as refused:
+        read(["https://me:secret@host.example/requirements.txt"], tmp_path)
+    assert "secret" not in str(refused.value)
+
+
 def test_the_order_of_lines_and_words_does_not_count(tmp_path: Path) -> None:
     assert read(["a b", "c"], tmp_path) == read(["c", "b a"], tmp_path)
 
@@ -187,7 +210,7 @@ def test_what_would_have_to_be_built_is_refused_with_a_way_out(line: str, words:
         ("--index-url ftp://host.example/", "is not the URL of an index"),
         ("--index-url", "needs a value"),
         ("--find-links nowhere", "there is no folder"),
-        ("--upgrade", "is not an option of packages"),
+        ("--upgrad", "is not an option of packages"),
         ("ftp://host.example/x.whl", "is not a requirement"),
         ("'!'", "is not a requirement"),
         ("--hash=sha256:00", "belongs behind a requirement"),

@@ -161,8 +161,9 @@ async def test_what_the_code_wrote_is_never_pruned(run: Run, spec: Spec, setting
 
 async def test_a_missing_package_says_which_python_lacks_it(run: Run, spec: Spec) -> None:
     ran = await run(spec("import no_such_package", workers=1))
-    assert (
-        ran.outcome.hint == f"worker-0 runs {sys.executable}: install it there, or choose another Python with %python="
+    assert ran.outcome.hint == (
+        f"worker-0 runs {sys.executable}: add %package=no_such_package, install it there, "
+        "or choose another Python with %python="
     )
 
 

@@ -7,9 +7,11 @@ import re
 import shlex
 from pathlib import Path
 
+from ciao.backends.beside import beside
 from ciao.backends.memory import more_memory
 from ciao.home import JobFolder
 from ciao.model import Failure
+from ciao.model.distributions import distribution_of
 
 __all__ = ["files_made", "hint"]
 
@@ -66,16 +68,16 @@ def files_made(folder: JobFolder) -> str:
 
 def _missing_module(failure: Failure, python: str, notebook: Path) -> str:
     found = _NO_MODULE.search(failure.evalue)
-    if found is not None and ((notebook / f"{found[1]}.py").exists() or (notebook / found[1]).is_dir()):
+    if found is not None and (path := beside(notebook, found[1])):
         return (
             f"{found[1]} lies beside the notebook, and replicas run in a folder of their own: "
-            f"send it along with %include={_beside(notebook, found[1])}"
+            f"send it along with %include={path}"
         )
-    return f"{failure.replica} runs {python}: install it there, or choose another Python with %python="
-
-
-def _beside(notebook: Path, module: str) -> str:
-    return f"{module}.py" if (notebook / f"{module}.py").exists() else f"{module}/"
+    where = f"{failure.replica} runs {python}"
+    if found is None:
+        return f"{where}: install what is missing there, or choose another Python with %python="
+    wanted = distribution_of(found[1])
+    return f"{where}: add %package={wanted}, install it there, or choose another Python with %python="
 
 
 def _missing_file(evalue: str, notebook: Path) -> str:

@@ -18,6 +18,9 @@ def folder(tmp_path: Path) -> JobFolder:
     notebook.mkdir()
     (notebook / "mine.py").touch()
     (notebook / "data.csv").touch()
+    (notebook / "data").mkdir()
+    (notebook / "own" / "deeper").mkdir(parents=True)
+    (notebook / "own" / "deeper" / "part.py").touch()
     folder = JobFolder(tmp_path / "jobs" / "job-x2v9q")
     folder.work.mkdir(parents=True)
     process = {"argv": ["/opt/py/bin/python"], "env": {"CIAO_NOTEBOOK_DIR": str(notebook)}}
@@ -32,7 +35,14 @@ def failure(ename: str, evalue: str) -> Failure:
 @pytest.mark.parametrize(
     ("ename", "evalue", "words"),
     [
-        ("ModuleNotFoundError", "No module named 'torch'", "worker-0 runs /opt/py/bin/python: install it there"),
+        (
+            "ModuleNotFoundError",
+            "No module named 'torch'",
+            "worker-0 runs /opt/py/bin/python: add %package=torch, install",
+        ),
+        ("ModuleNotFoundError", "No module named 'sklearn.svm'", "add %package=scikit-learn,"),
+        ("ModuleNotFoundError", "No module named 'own'", "%include=own/"),
+        ("ModuleNotFoundError", "No module named 'data'", "add %package=data,"),
         ("ModuleNotFoundError", "No module named 'mine.part'", "%include=mine.py"),
         ("FileNotFoundError", "[Errno 2] No such file or directory: 'data.csv'", 'os.environ["CIAO_NOTEBOOK_DIR"], '),
         ("EOFError", "EOF when reading a line", "no keyboard"),

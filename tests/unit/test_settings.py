@@ -230,6 +230,24 @@ REFUSED = [
         ),
     ),
     (
+        "s2i: {insecure: yes}",
+        (
+            "~/config.yaml: s2i.insecure is 'yes', but must be hosts, such as localhost:5000. "
+            "Name each registry that speaks plain HTTP"
+        ),
+    ),
+    (
+        "s2i: {registry: 'localhost:99999/team'}",
+        "~/config.yaml: s2i.registry is 'localhost:99999/team', but must have a port from 1 to 65535, not 99999",
+    ),
+    (
+        "s2i: {registry: docker.io}",
+        (
+            "~/config.yaml: s2i.registry is 'docker.io', but must say whose images they are. "
+            "Did you mean docker.io/YOUR-NAME?"
+        ),
+    ),
+    (
         "s2i: {platforms: amd64}",
         (
             "~/config.yaml: s2i.platforms is 'amd64', but must be platforms, such as linux/amd64, "

@@ -21,6 +21,8 @@ _NO_HOST = re.compile(rf"(?!localhost\b){_LABEL}(?:/.*)?")
 _FOLDER = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
 _REGISTRY = re.compile(rf"{_HOST}(?:/{_FOLDER})*")
 _INSECURE = re.compile(_HOST)
+_SWITCH = frozenset({"yes", "no", "true", "false", "on", "off", "1", "0"})
+"""What others have for the same: none of them is the name of a registry."""
 _PLATFORM = re.compile(r"linux/[a-z0-9_]+(?:/v[0-9]+)?")
 _SECRET = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _URL = re.compile(r"https?://[^\s,?#]+")
@@ -55,10 +57,19 @@ def _registry(text: str) -> str:
     if _NO_HOST.fullmatch(name):
         raise ValueError(f"must begin with a host. Did you mean docker.io/{name}?")
     if _REGISTRY.fullmatch(name):
-        return name
+        return _possible(name)
     if _REGISTRY.fullmatch(name.lower()):
         raise ValueError(f"must be in small letters. Did you mean {name.lower()}?")
     raise ValueError("must be a host and a path, such as registry.example/team or localhost:5000, without a tag")
+
+
+def _possible(name: str) -> str:
+    port = name.partition("/")[0].rpartition("]")[2].partition(":")[2]
+    if port and not 0 < int(port) < 65536:
+        raise ValueError(f"must have a port from 1 to 65535, not {port}")
+    if name == "docker.io":
+        raise ValueError("must say whose images they are. Did you mean docker.io/YOUR-NAME?")
+    return name
 
 
 def _provider(text: str) -> str:
@@ -76,6 +87,13 @@ def _listed(what: str, pattern: re.Pattern[str]) -> Callable[[str], tuple[str, .
         return tuple(dict.fromkeys(words))
 
     return read
+
+
+def _insecure(text: str) -> tuple[str, ...]:
+    words = _listed("hosts, such as localhost:5000", _INSECURE)(text)
+    if _SWITCH & set(words):
+        raise ValueError("must be hosts, such as localhost:5000. Name each registry that speaks plain HTTP")
+    return words
 
 
 def _url(text: str) -> str:
@@ -132,7 +150,7 @@ PACKING: tuple[Setting, ...] = (
     ),
     Setting(
         key="s2i.insecure", field="s2i_insecure", several=True,
-        read=_listed("hosts, such as localhost:5000", _INSECURE),
+        read=_insecure,
         doc="Registries that may be spoken to without TLS (for a cluster)",
     ),
     Setting(

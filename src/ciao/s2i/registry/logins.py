@@ -38,7 +38,9 @@ class Login:
 
 
 class Logins:
-    """Reads anew at each call: somebody may have logged in meanwhile. ``troubles`` are helpers that failed, by host."""
+    """Reads anew at each call: somebody may have logged in meanwhile. ``troubles`` is why there may be none, by host: a
+    helper that failed, or settings of which a half is missing.
+    """
 
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
         self._settings = settings
@@ -50,6 +52,8 @@ class Logins:
         self.troubles.pop(name.host, None)
         if (set_ := self._from_settings(name)) is not None:
             return set_
+        if half := self._half(name):
+            self.troubles[name.host] = half
         for path in _files(self._environ):
             if found := await self._from_file(path, name):
                 return found
@@ -57,11 +61,19 @@ class Logins:
 
     def _from_settings(self, name: Reference) -> Login | None:
         given = self._settings
-        if not (given.s2i_registry and given.s2i_username and given.s2i_password):
-            return None
-        if names.repository(given).host != name.host:
+        if not (given.s2i_username and given.s2i_password and self._is_ours(name)):
             return None
         return Login(source="s2i.username and s2i.password", user=given.s2i_username, password=given.s2i_password)
+
+    def _half(self, name: Reference) -> str:
+        """What is set of a login of which the rest is missing; empty for none."""
+        given = {"s2i.username": self._settings.s2i_username, "s2i.password": self._settings.s2i_password}
+        there, missing = [key for key, value in given.items() if value], [key for key in given if not given[key]]
+        return f"{there[0]} is set, but {missing[0]} is not" if there and missing and self._is_ours(name) else ""
+
+    def _is_ours(self, name: Reference) -> bool:
+        """Whether it is in the registry of the settings."""
+        return bool(self._settings.s2i_registry) and names.repository(self._settings).host == name.host
 
     async def _from_file(self, path: Path, name: Reference) -> Login | None:
         config = _read(path)

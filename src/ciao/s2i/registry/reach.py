@@ -90,7 +90,8 @@ def _no_tls(error: BaseException, *, there: str) -> Words:
 
 def _untrusted(error: BaseException) -> Words:
     why = getattr(error, "verify_message", "") or _reason(error)
-    return f"shows a certificate that is not trusted: {why}", "Set s2i.ca to the file of the authority that signed it"
+    hint = "Set s2i.ca to the file of the authority that signed it"
+    return f"shows a certificate that is not trusted: {why}", f"{hint}; s2i.insecure is for plain HTTP alone"
 
 
 def _reason(error: BaseException) -> str:

@@ -177,5 +177,19 @@ async def test_a_file_without_logins_has_none(environ: dict[str, str], content: 
     assert await find(environ) is None
 
 
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"s2i_username": "me"}, "s2i.username is set, but s2i.password is not"),
+        ({"s2i_password": SECRET}, "s2i.password is set, but s2i.username is not"),
+    ],
+)
+async def test_of_a_login_that_is_half_set_the_missing_half_is_told(given: dict[str, str], why: str) -> None:
+    logins = Logins(Settings(home=Path("/nowhere"), s2i_registry=f"{HOST}/team", **given), {})  # type: ignore[arg-type]  # fields of text
+    assert await logins.find(Reference(host=HOST, repository="team/ciao")) is None
+    assert await logins.find(Reference(host="other.example", repository="a")) is None
+    assert logins.troubles == {HOST: why}
+
+
 def test_a_login_shows_no_secret() -> None:
     assert "x1" not in repr(Login(source="f", user="me", password="x1", identity="x1"))

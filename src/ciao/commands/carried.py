@@ -35,7 +35,8 @@ async def carried(
 ) -> tuple[Carried, Bundle, tuple[Notice, ...]]:
     """The same, with the bundle that stands for it in the plan and what should be known of it. Pushes nothing.
 
-    Raises BundleError for what would not be built. A registry that does not answer is a notice.
+    Raises BundleError for what would not be built. A registry that does not answer, or does not let
+    us in, is a notice.
     """
     from ciao.s2i.context import gather
 
@@ -64,11 +65,14 @@ async def _planned(
     spec: JobSpec, target: Target, session: Session, backend: Backend
 ) -> tuple[Bundle, tuple[Notice, ...]]:
     """As the strategy plans it; where its registry does not answer, as far as it is known without one."""
-    from ciao.s2i.registry.errors import Refused, Unreachable
+    from ciao.s2i.registry.errors import Denied, Refused, Unreachable
 
     strategy = session.s2i(spec, backend)
     try:
         return await strategy.plan(spec, target), ()
+    except Denied as error:
+        words = f"a run would fail: {error}. What is pushed has its digest once that is mended"
+        return _unasked(strategy.name, spec, target, session), (Notice(text=words, level="warning"),)
     except (Refused, Unreachable) as error:
         if isinstance(error, Refused) and not error.again:
             raise

@@ -12,7 +12,7 @@ from ciao.commands.plan import Plan, plan
 from ciao.errors import BackendUnavailable, BundleError
 from ciao.model import Bundle, Cell, Job, JobSpec, Pinned, Role, Target
 from ciao.s2i.base import Tell
-from ciao.s2i.registry.errors import Refused, Unreachable
+from ciao.s2i.registry.errors import Denied, Refused, Unreachable
 from ciao.session import Session
 from ciao.settings import Settings
 from fakes.backend import Scripted
@@ -79,11 +79,19 @@ async def test_without_the_registry_a_plan_is_made_and_says_so(tmp_path: Path, e
     assert found.yaml
 
 
+async def test_a_registry_that_wants_another_login_keeps_no_plan_from_being_seen(tmp_path: Path) -> None:
+    error = Denied("it wants a login", status=401, hint="Log in")
+    found = await planned(tmp_path, s2i=Pushes(fails=error), s2i_registry="push.example/a")
+    assert found.notices[0].text.startswith("a run would fail: it wants a login. Log in. ")
+    assert found.carried.images == (("push.example/a/ciao:planned", "python:3.12"),)
+    assert found.yaml
+
+
 async def test_what_would_not_be_built_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="there is no image"):
         await planned(tmp_path, s2i=Pushes(fails=BundleError("there is no image python:9")))
-    with pytest.raises(Refused, match="login"):
-        await planned(tmp_path, s2i=Pushes(fails=Refused("it wants a login", status=401)))
+    with pytest.raises(Refused, match="nothing"):
+        await planned(tmp_path, s2i=Pushes(fails=Refused("it has nothing of this name", status=404)))
 
 
 async def test_without_the_cluster_the_strategy_plans_for_what_the_settings_say(tmp_path: Path) -> None:

@@ -110,9 +110,9 @@ def test_a_training_cell_becomes_a_job_of_the_kernel_in_the_pod(lab: Lab, in_a_p
     running = in_a_pod.kubectl("get", "pod", f"{job}-worker-0", "-o=jsonpath={.spec.containers[0].image}")
     assert running.startswith(f"{registry.address}/{in_a_pod.kubectl.namespace}/ciao@sha256:")
     open_gate(in_a_pod, job)
+    expect(notebook.output(0)).to_contain_text("succeeded in")
     notebook.ended(0)
     assert epochs(notebook.output(0).inner_text()) == [list(range(COUNT))] * 2
-    expect(notebook.output(0)).to_contain_text("succeeded in")
     notebook.run(1)
     expect(notebook.output(1)).to_contain_text("the cluster takes a job of pytorch")
     notebook.output(1).scroll_into_view_if_needed()

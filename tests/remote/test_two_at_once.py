@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import uuid
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
+
+from fakes.channels import RemoteKernel
 
 if TYPE_CHECKING:
     from fakes.channels import Door
@@ -41,3 +44,17 @@ def test_the_first_of_two_connections_of_one_client_gives_way_and_takes_no_repli
             second.close()
     finally:
         door.ask(f"/api/kernels/{kernel}", method="DELETE")
+
+
+def test_a_connection_that_was_replaced_and_says_nothing_is_not_told_of_in_the_log(gateway: Gateway) -> None:
+    door, kernel, session = gateway.door, RemoteKernel(gateway.door), uuid.uuid4().hex
+    try:
+        with asked(door, f"/api/kernels/{kernel.id}/channels?session_id={session}") as first:
+            assert first.recv(1024).startswith(b"HTTP/1.1 101 ")
+            second = door.connect(kernel.id, session)
+            assert kernel.run("print('to all of them')").stdout == "to all of them\n"
+            second.close()
+    finally:
+        kernel.close()
+    assert "Replacing stale connection" in gateway.log
+    assert not re.search(r"^W \S+ *$", gateway.log, re.MULTILINE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 __all__ = ["main"]
@@ -20,4 +21,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    if sys.path and sys.path[0] in ("", os.getcwd()):  # noqa: PTH109  # a token.py of the user's is not Python's own
+        del sys.path[0]  # the kernel's shell adds it again for cells
     raise SystemExit(main())

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ciao.backends.local.child import Child
 from ciao.backends.local.limits import QUICK, SLOW, SPEED, Limits, nap
+from ciao.backends.local.orphans import kill_strays
 from fakes.processes import LINUX, left_of, until
 
 
@@ -27,24 +29,36 @@ def test_looking_takes_a_fifth_of_the_time_at_the_most() -> None:
     assert nap(0, look=0.1) == 0.4
 
 
+@pytest.fixture
+def jobs() -> Iterator[tuple[str, str]]:
+    """Names that no other run of this test has; what they leave is ended."""
+    names = (f"limits-{os.getpid()}-a", f"limits-{os.getpid()}-b")
+    yield names
+    for name in names:
+        kill_strays(name)
+
+
 @LINUX
-def test_who_is_beyond_the_limit_is_killed_with_all_that_it_started_and_others_are_not(tmp_path: Path) -> None:
+def test_who_is_beyond_the_limit_is_killed_with_all_that_it_started_and_others_are_not(
+    tmp_path: Path, jobs: tuple[str, str]
+) -> None:
+    one, other = jobs
     start = "import subprocess, time\nsubprocess.Popen(['sleep', '1000'], start_new_session=True)\ntime.sleep(1000)"
     children = [Child(name, str(tmp_path / name)) for name in ("worker-0", "worker-1")]
-    for child, job in zip(children, ("limits-a", "limits-b"), strict=True):
+    for child, job in zip(children, jobs, strict=True):
         words = [sys.executable, "-c", start]
         child.start(words, {"PATH": "/usr/bin:/bin", "CIAO_JOB": job, "CIAO_REPLICA": child.name}, str(tmp_path))
-    until(lambda: len(left_of("limits-a")) == len(left_of("limits-b")) == 2)
-    limits = Limits("limits-a", children, {"worker-0": "1Mi", "worker-1": "1Gi"})
+    until(lambda: len(left_of(one)) == len(left_of(other)) == 2)
+    limits = Limits(one, children, {"worker-0": "1Mi", "worker-1": "1Gi"})
     ((child, used),) = limits.exceeded()
     assert (child, used > 1024**2) == (children[0], True)
-    until(lambda: not left_of("limits-a"))
-    assert len(left_of("limits-b")) == 2
-    ((child, _),) = Limits("limits-b", children[1:], {"worker-1": "1Mi"}).exceeded()
-    until(lambda: not left_of("limits-b"))
-    for one in children:
-        os.waitpid(one.pid, 0)
-        one.close()
+    until(lambda: not left_of(one))
+    assert len(left_of(other)) == 2
+    ((child, _),) = Limits(other, children[1:], {"worker-1": "1Mi"}).exceeded()
+    until(lambda: not left_of(other))
+    for ended in children:
+        os.waitpid(ended.pid, 0)
+        ended.close()
 
 
 def test_who_is_not_limited_is_never_looked_at(tmp_path: Path) -> None:

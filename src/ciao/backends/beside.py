@@ -10,6 +10,8 @@ __all__ = ["beside", "folder_of"]
 
 def beside(folder: Path, module: str) -> str:
     """How %include= names the module's file or folder; empty if none lies there. Never raises."""
+    if not module.isidentifier():  # what a replica says may be anything
+        return ""
     with contextlib.suppress(OSError):
         if (folder / f"{module}.py").is_file():
             return f"{module}.py"

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ciao.backends.beside import beside, folder_of
 from ciao.backends.kubeflow.keeping import read_outcome, told_outcome
 from ciao.backends.kubeflow.kinds import Kind
 from ciao.backends.kubeflow.labels import JOB, OURS, PREFIX, attempt_of, images_in, job_of, spec_of
@@ -132,6 +133,7 @@ def story_of(found: Found, outcome: Outcome | None = None) -> Story:
         namespace=found.namespace,
         attempt=attempt_of(found.manifest),
         known=outcome or found.outcome,
+        own=lambda module: beside(folder_of(found.job.notebook), module),
     )
     for _ in story.see_job(found.manifest, now=time.time()):
         pass

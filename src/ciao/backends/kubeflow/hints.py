@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from ciao.backends.memory import more_memory
 from ciao.model import Failure
+from ciao.model.distributions import distribution_of
 
 __all__ = ["hint"]
 
@@ -26,12 +28,21 @@ _HINTS = {
 }
 
 
-def hint(failure: Failure) -> str:
-    """One or two sentences, or nothing."""
+def hint(failure: Failure, own: Callable[[str], str]) -> str:
+    """One or two sentences, or nothing. ``own`` is how %include= names a module of the user's; empty for others."""
     if failure.ename == "OOMKilled":
         return more_memory(failure.evalue, failure.replica)
     if failure.ename == "ModuleNotFoundError" and (found := _NO_MODULE.search(failure.evalue)) is not None:
-        return f"{found[1]} is not in its image: add %package={found[1]}, or %include={found[1]} if it is your own"
+        return _missing(found[1], own(found[1]))
     if failure.ename == "EOFError" and "reading a line" in failure.evalue:
         return "A replica has no keyboard: write the value into the cell, or pass it by %env.NAME="
     return _HINTS.get(failure.ename, "")
+
+
+def _missing(module: str, path: str) -> str:
+    """A stranger's package of the same name is not offered for what lies beside the notebook."""
+    if path:
+        return f"{module} lies beside the notebook, and not in its image: send it along with %include={path}"
+    return (
+        f"{module} is not in its image: add %package={distribution_of(module)}, or %include={module} if it is your own"
+    )

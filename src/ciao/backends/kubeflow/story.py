@@ -6,7 +6,7 @@ in their logs, and how their pods went away.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -51,7 +51,7 @@ class Story:
     """What is known of a job so far.
 
     ``timeout`` is in seconds; ``retries`` is how often the group may start again. ``known`` is how it ended, if that
-    was found out earlier.
+    was found out earlier. ``own`` is how %include= names a module of the user's own; empty for any other.
     """
 
     job: Job
@@ -64,6 +64,7 @@ class Story:
     attempt: int = 1
     hint: str = ""
     known: Outcome | None = None
+    own: Callable[[str], str] = lambda _: ""
     _failures: dict[str, Failure] = field(default_factory=dict)
     _previous: list[Failure] = field(default_factory=list)
     _failed_at: float | None = None
@@ -372,6 +373,6 @@ class Story:
             others=others if phase is Phase.FAILED else (),
             attempts=self.attempt,
             previous=tuple(self._previous),
-            hint=self.hint or (hint(first) if first is not None else ""),
+            hint=self.hint or (hint(first, self.own) if first is not None else ""),
         )
         yield Finished(outcome=self.outcome)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from ciao.backends.kubeflow.describing import facts, places
 from ciao.backends.kubeflow.finding import OUTCOME, Found, events_of, found_jobs, seen_now, story_of
 from ciao.backends.kubeflow.keeping import told_outcome
-from ciao.backends.kubeflow.labels import job_of, spec_of
-from ciao.model import Outcome, Phase, ReplicaState
+from ciao.backends.kubeflow.labels import PREFIX, job_of, spec_of
+from ciao.model import Finished, Outcome, Phase, ReplicaState
 from fakes.apiserver import ApiServer, answer, connected, status
 from fakes.asked import made, spec
 
@@ -60,6 +63,33 @@ def test_an_event_tells_why_a_replica_without_a_pod_waits() -> None:
     event = {"reason": "FailedCreatePod", "message": said, "involvedObject": {"kind": "PyTorchJob", "name": "x"}}
     summary = seen_now(story_of(found()), [], events=[event]).summary()
     assert all(r.reason.startswith("the namespace's quota few is used up") for r in summary.replicas)
+
+
+@pytest.mark.parametrize(
+    ("module", "hint"),
+    [
+        ("mine", "mine lies beside the notebook, and not in its image: send it along with %include=mine.py"),
+        ("own.part", "own lies beside the notebook, and not in its image: send it along with %include=own/"),
+        ("einops", "einops is not in its image: add %package=einops, or %include=einops if it is your own"),
+        ("sklearn", "sklearn is not in its image: add %package=scikit-learn, or %include=sklearn if it is your own"),
+        ("own/part", "own/part is not in its image"),
+    ],
+)
+def test_a_module_of_the_users_own_is_never_called_a_package(module: str, hint: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").touch()
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "part.py").touch()
+    (tmp_path / "own" / "part").mkdir()
+    (tmp_path / "own" / "part" / "a.py").touch()
+    known = story_of(found(**{f"{PREFIX}notebook": str(tmp_path / "a.ipynb")}))
+    error = {"ename": "ModuleNotFoundError", "evalue": f"No module named '{module}'"}
+    record = json.dumps({"v": 1, "type": "error", "time": 200.0, "error": error})
+    ended = {"exitCode": 1, "reason": "Error", "message": record, "finishedAt": "1970-01-01T00:03:20Z"}
+    one = pod(0)
+    one["status"] = {"containerStatuses": [{"name": "pytorch", "state": {"terminated": ended}}]}
+    told = [*known.see_pod(one, now=200), *known.tick(now=1000)]
+    (end,) = (event for event in told if isinstance(event, Finished))
+    assert hint in end.outcome.hint
 
 
 async def test_events_of_other_jobs_are_none_of_ours() -> None:

@@ -145,7 +145,7 @@ def _judged(found: Probe) -> Check:
     if found.version < (3, 8):
         return Check(name="python", verdict="fail", words=name, fix="Replicas need 3.8 or later: set CIAO_PYTHON")
     if not found.frameworks:
-        fix = "Install one there, such as jax, or choose another with %python="
+        fix = "Write %package= in the cell, such as %package=jax, install one there, or choose another with %python="
         return Check(name="python", verdict="warn", words=f"{name}, without any framework", fix=fix)
     return Check(name="python", verdict="ok", words=f"{name}, with {', '.join(found.frameworks)}")
 

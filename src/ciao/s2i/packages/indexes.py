@@ -17,12 +17,16 @@ PYPI = "https://pypi.org/simple"
 
 
 class Sources:
-    """The indexes of one installation, the first searched last: ``extra`` come before ``index``."""
+    """The indexes of one installation, the first searched last: ``extra`` come before ``index``.
+
+    ``chosen``: the cell or the settings name one.
+    """
 
     def __init__(self, wanted: Wanted, settings: Settings) -> None:
         self.index = wanted.index or Index.of(settings.packages_index or PYPI)
         given = (*wanted.extra, *map(Index.of, settings.packages_extra))
         self.extra = tuple(dict.fromkeys(one for one in given if one != self.index))
+        self.chosen = bool(wanted.index or given or settings.packages_index)
         self.links = wanted.links
         self.none = wanted.no_index
         self.pre = wanted.pre

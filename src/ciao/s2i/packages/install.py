@@ -14,6 +14,7 @@ from ciao.s2i.base import Tell
 from ciao.s2i.packages import stubs, tidy
 from ciao.s2i.packages.indexes import Sources, configuration, secrets_of
 from ciao.s2i.packages.interior import Interior
+from ciao.s2i.packages.passed_over import passed_over
 from ciao.s2i.packages.refused import Asked, refusal
 from ciao.s2i.packages.uv import Ran, Uv, environment
 from ciao.s2i.packages.wanted import Wanted, canonical
@@ -48,6 +49,8 @@ async def install(
     alone: nothing of a package runs here. Raises BundleError in plain words.
     """
     uv = _uv(found, interior, scratch, tell, python)
+    for notice in passed_over(found):
+        tell(notice)
     stubs.write(site, interior.distributions)
     tell(Packing(step="resolving the packages"))
     asked = _asked(wanted, found, interior, scratch)

@@ -100,6 +100,7 @@ async def _all(visit: _Visit) -> list[Check]:
         "images": _images(visit),
         "quotas": _quotas(visit),
         "queues": _queues(visit),
+        "pulling": _pulling(visit),
         "trial": _trial(visit),
     }
     found = await asyncio.gather(*(_within(visit.limit, name, work) for name, work in asked.items()))
@@ -233,6 +234,12 @@ async def _unless_forbidden(visit: _Visit, path: str) -> list[Manifest]:
         if error.code == 403:  # the rights tell it
             return []
         raise
+
+
+async def _pulling(visit: _Visit) -> list[Check]:
+    from ciao.commands.pulling_checks import pulling_checks
+
+    return await pulling_checks(visit.cluster, visit.settings)
 
 
 async def _trial(visit: _Visit) -> list[Check]:

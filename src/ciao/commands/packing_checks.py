@@ -20,13 +20,15 @@ from ciao.s2i.registry.base import Descriptor, Reference
 from ciao.settings import Settings
 from ciao.settings.strategies import IN_THE_CLUSTER, ON_THE_HOST
 
-__all__ = ["Asked", "chosen", "packages", "packing_checks", "strategy"]
+__all__ = ["Asked", "chosen", "packages", "packing_checks", "registry_checks", "strategy"]
 
 LIMIT = 10.0
 """Seconds for all questions to registries."""
 
 SECONDS = 5.0
 """For a program to tell its version."""
+
+OTHERWISE = "set s2i.provider to auto, which needs no program here"
 
 VERSION = re.compile(r"\d+(?:\.\d+)+")
 TELLS = {"s2i": "version", "executor": "version"}
@@ -52,10 +54,15 @@ async def packing_checks(
 ) -> list[Check]:
     """Every check for code on its way to a cluster. ``registry`` is called if one is set."""
     first = strategy(settings, environ)
-    found = [*_authorities(settings)]
-    if settings.s2i_registry:
-        found += await _registry(settings, registry(), limit=limit)
+    found = await registry_checks(settings, registry, limit=limit)
     return [first, *found, *await _builders(environ, wanted=settings.s2i_provider)]
+
+
+async def registry_checks(settings: Settings, registry: Callable[[], Asked], *, limit: float = LIMIT) -> list[Check]:
+    """Those of the registry and the images in it; none where none is set. Without authorities nothing is trusted."""
+    if bad := _authorities(settings):
+        return bad
+    return await _registry(settings, registry(), limit=limit) if settings.s2i_registry else []
 
 
 def chosen(settings: Settings) -> str:
@@ -166,23 +173,41 @@ async def _within(limit: float, name: str, work: Coroutine[None, None, Check]) -
 async def _builders(environ: Mapping[str, str], *, wanted: str | None) -> list[Check]:
     """Those that are here. Nobody needs one who has not asked for it."""
     found = await asyncio.gather(*(asyncio.to_thread(_builder, name, environ) for name in ON_THE_HOST))
+    asleep = [name for name, said in zip(ON_THE_HOST, found, strict=True) if said is None]
     there = [one for one in found if one]
     inside = f"; in the cluster {', '.join(IN_THE_CLUSTER)}" if wanted in IN_THE_CLUSTER else ""
     words = f"%s2i= may be {', '.join(there)}{inside}" if there else f"no builder is on this machine{inside}"
-    return [Check(name="builders", verdict="ok", words=words)]
+    words += f"; {' and '.join(asleep)} cannot: docker's daemon does not answer" if asleep else ""
+    if wanted not in asleep:
+        return [Check(name="builders", verdict="ok", words=words)]
+    fix = f"Start the daemon, or let this user talk to it (`docker info` says why), or {OTHERWISE}"
+    return [Check(name="builders", verdict="fail", words=words, fix=fix)]
 
 
-def _builder(name: str, environ: Mapping[str, str]) -> str:
-    """Its name and version; empty if it is not here, or does not work."""
+def _builder(name: str, environ: Mapping[str, str]) -> str | None:
+    """Its name and version; empty if it is not here, or does not work; None if the daemon does not that it needs."""
     from ciao.s2i.command.finding import find
 
     try:
         found = find(name, environ)
     except BundleError:
         return ""
+    if "docker" in found.programs and not _answers(found.programs["docker"]):
+        return None
     first, path = next(iter(found.programs.items())) if name != "s2i" else ("s2i", found.programs["s2i"])
     version = _version(path, TELLS.get(first, "--version"))
     return f"{name} {version}".strip()
+
+
+def _answers(docker: str) -> bool:
+    """Whether there is a daemon behind the program. Podman's program of this name needs none, and says so, too."""
+    try:
+        ended = subprocess.run(
+            [docker, "info"], capture_output=True, stdin=subprocess.DEVNULL, timeout=SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return ended.returncode == 0
 
 
 def _version(path: str, *words: str) -> str:

@@ -205,6 +205,38 @@ async def test_who_builds_in_the_cluster_needs_rights_for_it(tmp_path: Path) -> 
     assert only(await checks(tmp_path, {REVIEW: no_jobs}), "rights").verdict == "ok"
 
 
+async def test_a_registry_that_nodes_take_for_themselves_is_a_warning_until_their_name_for_it_is_set(
+    tmp_path: Path,
+) -> None:
+    check = only(await checks(tmp_path, {}, s2i_registry="localhost:5000/team"), "pulling")
+    assert (check.verdict, check.words.startswith("s2i.registry is localhost:5000, this machine")) == ("warn", True)
+    assert check.fix.startswith("Set s2i.pull")
+    for told in ({"s2i_pull": "localhost:5000/team"}, {"s2i_provider": "configmap"}, {"s2i_registry": "a.example"}):
+        found = await checks(tmp_path, {}, **{"s2i_registry": "localhost:5000/team", **told})
+        assert "pulling" not in {c.name for c in found}
+
+
+SECRET = "GET /api/v1/namespaces/team/secrets/hub"
+
+
+@pytest.mark.parametrize(
+    ("said", "verdicts", "words"),
+    [
+        (status(404, "NotFound", "none"), ["warn"], "there is no Secret hub in team, which s2i.pullSecrets names"),
+        (answer({"type": "Opaque"}), ["warn"], "is of the type Opaque: nodes do not pull with it"),
+        (answer({"type": "kubernetes.io/dockerconfigjson"}), ["ok"], "nodes pull with the Secret hub"),
+        (status(403, "Forbidden", "no"), [], ""),
+    ],
+)
+async def test_secrets_to_pull_with_are_looked_at_where_one_may(
+    tmp_path: Path, said: Answer, verdicts: list[str], words: str
+) -> None:
+    found = await checks(tmp_path, {SECRET: said}, s2i_pull_secrets=("hub",))
+    told = [c for c in found if c.name == "pulling"]
+    assert [c.verdict for c in told] == verdicts
+    assert words in "".join(c.words for c in told)
+
+
 async def test_the_trial_is_of_the_way_that_the_code_takes(tmp_path: Path) -> None:
     tried: list[str] = []
 

@@ -103,7 +103,7 @@ async def test_base_images_of_the_settings_are_looked_for() -> None:
 
 
 async def test_authorities_that_cannot_be_read_are_told(tmp_path: Path) -> None:
-    found = await packing_checks(settings(s2i_ca=tmp_path / "ca.pem"), Registries, environ=NO_PROGRAMS)
+    found = await packing_checks(settings(s2i_ca=tmp_path / "ca.pem"), nobody, environ=NO_PROGRAMS)
     assert [c.fix for c in found if c.verdict == "fail"] == ["Correct s2i.ca, or remove it"]
 
 
@@ -120,6 +120,19 @@ async def test_builders_that_are_here_are_listed_with_their_versions(tmp_path: P
     program.chmod(0o755)
     assert (await checks(Registries(), {"PATH": str(tmp_path)}))["builders"].words == "%s2i= may be buildah 1.28.2"
     assert (await checks(Registries()))["builders"].words == "no builder is on this machine"
+
+
+async def test_docker_without_its_daemon_is_told_and_fails_whoever_has_chosen_it(tmp_path: Path) -> None:
+    program = tmp_path / "docker"
+    program.write_text("#!/bin/sh\n[ $1 = info ] && exit 1\necho 'Docker version 28.2.2'\n")
+    program.chmod(0o755)
+    builders = (await checks(Registries(), environ := {"PATH": str(tmp_path)}))["builders"]
+    assert builders.verdict == "ok"
+    assert builders.words == "no builder is on this machine; docker cannot: docker's daemon does not answer"
+    asked = (await checks(Registries(), environ, s2i_provider="docker"))["builders"]
+    assert (asked.verdict, asked.fix.startswith("Start the daemon")) == ("fail", True)
+    program.write_text("#!/bin/sh\necho 'Docker version 28.2.2'\n")
+    assert (await checks(Registries(), environ))["builders"].words == "%s2i= may be docker 28.2.2"
 
 
 async def test_the_builder_of_the_first_ciao_is_a_warning_that_says_where_it_is_set(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ciao.backends.base import Backend
@@ -56,7 +57,7 @@ async def doctor(
         await asyncio.to_thread(_home, settings.home),
         *_secrets(settings),
         *(Check(name="variables", verdict="warn", words=f"unknown {words}") for words in strangers(environ)),
-        await _python(settings),
+        await _python(settings, wanted=session.uses("local")),
         await asyncio.to_thread(_ports),
         limits(),
         _shared_memory(Path("/dev/shm")),  # noqa: S108  # looked at, not written to
@@ -71,7 +72,8 @@ async def doctor(
 async def _cluster(session: Session) -> list[Check]:
     """Nobody waits for a cluster who works without one."""
     if not session.uses("kubeflow"):
-        return [Check(name="cluster", verdict="ok", words="not asked: jobs run on this machine")]
+        none = Check(name="cluster", verdict="ok", words="not asked: jobs run on this machine")
+        return [none, *await _registry(session)]
     from ciao.commands.cluster_checks import cluster_checks
     from ciao.commands.packing_checks import packing_checks
 
@@ -79,6 +81,14 @@ async def _cluster(session: Session) -> list[Check]:
         cluster_checks(session.settings), packing_checks(session.settings, session.registry)
     )
     return [*of_cluster, *of_packing]
+
+
+async def _registry(session: Session) -> list[Check]:
+    """One may be set up before there is a cluster; until then nothing fails without it."""
+    from ciao.commands.packing_checks import registry_checks
+
+    found = await registry_checks(session.settings, session.registry)
+    return [replace(check, verdict="warn") if check.verdict == "fail" else check for check in found]
 
 
 async def _packages() -> Check:
@@ -120,13 +130,14 @@ def _secrets(settings: Settings) -> list[Check]:
     return [Check(name="password", verdict="warn", words=f"others may read {file}", fix=f"chmod 600 {file}")]
 
 
-async def _python(settings: Settings) -> Check:
-    wanted = settings.python or sys.executable
-    found = await probe(wanted)
+async def _python(settings: Settings, *, wanted: bool) -> Check:
+    """``wanted``: jobs run here, so that it should have a framework."""
+    path = settings.python or sys.executable
+    found = await probe(path)
     if found is None:
-        words = f"{wanted} is not a Python that starts"
+        words = f"{path} is not a Python that starts"
         return Check(name="python", verdict="fail", words=words, fix=_other_python(settings))
-    return _judged(found)
+    return _judged(found, wanted=wanted)
 
 
 def _other_python(settings: Settings) -> str:
@@ -140,10 +151,12 @@ def _other_python(settings: Settings) -> str:
     )
 
 
-def _judged(found: Probe) -> Check:
+def _judged(found: Probe, *, wanted: bool) -> Check:
     name = f"{found.path} is Python {'.'.join(map(str, found.version))}"
     if found.version < (3, 8):
         return Check(name="python", verdict="fail", words=name, fix="Replicas need 3.8 or later: set CIAO_PYTHON")
+    if not found.frameworks and not wanted:
+        return Check(name="python", verdict="ok", words=f"{name}, without any framework: jobs run on the cluster")
     if not found.frameworks:
         fix = "Write %package= in the cell, such as %package=jax, install one there, or choose another with %python="
         return Check(name="python", verdict="warn", words=f"{name}, without any framework", fix=fix)

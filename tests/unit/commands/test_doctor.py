@@ -115,6 +115,22 @@ async def test_a_python_is_judged_by_version_and_frameworks(home: Path, answer: 
     assert (found.verdict, found.words) == (verdict, f"{python} {words}")
 
 
+async def test_a_python_without_frameworks_is_well_where_no_job_runs_here(home: Path) -> None:
+    python, file = home / "python", home / "kubeconfig"
+    python.write_text("#!/bin/sh\necho '[[3, 9, 1], []]'\n")
+    python.chmod(0o755)
+    file.write_text("no: kubeconfig")
+    session = Session(Settings(home=home, kubeconfig=file, backend="kubeflow", python=str(python)))
+    found = {c.name: c for c in await doctor(session, environ={})}["python"]
+    assert (found.verdict, found.words.endswith("without any framework: jobs run on the cluster")) == ("ok", True)
+
+
+async def test_a_registry_is_tried_before_there_is_a_cluster_and_fails_nobody(home: Path) -> None:
+    found = await checks(settings(home, CIAO_S2I_REGISTRY="127.0.0.1:1/team"))
+    assert found["cluster"].words == "not asked: jobs run on this machine"
+    assert (found["registry"].verdict, "refuses connections" in found["registry"].words) == ("warn", True)
+
+
 async def test_a_python_is_found_by_its_name_on_the_path() -> None:
     found = await probe("sh")
     assert found is None

@@ -15,7 +15,8 @@ from ciao.s2i.packages import stubs, tidy
 from ciao.s2i.packages.indexes import Sources, configuration, secrets_of
 from ciao.s2i.packages.interior import Interior
 from ciao.s2i.packages.passed_over import passed_over
-from ciao.s2i.packages.refused import Asked, refusal
+from ciao.s2i.packages.refused import IMAGE, Asked, refusal
+from ciao.s2i.packages.replacing import refuse_replacing
 from ciao.s2i.packages.uv import Ran, Uv, environment
 from ciao.s2i.packages.wanted import Wanted, canonical
 
@@ -53,7 +54,7 @@ async def install(
         tell(notice)
     stubs.write(site, interior.distributions)
     tell(Packing(step="resolving the packages"))
-    asked = _asked(wanted, found, interior, scratch)
+    asked = _asked(wanted, found, interior, scratch, python)
     planned = await _resolved(uv, wanted, asked, site=site, scratch=scratch)
     if not planned.pins:
         stubs.remove(site)
@@ -106,20 +107,34 @@ def _platform(interior: Interior) -> tuple[str, ...]:
 
 async def _resolved(uv: Uv, wanted: Wanted, asked: Asked, *, site: Path, scratch: Path) -> _Plan:
     """What would be installed, and what of the base would be replaced by it."""
-    lines, limits = scratch / "requirements.in", scratch / "constraints.txt"
     wheels = [f"{w.name}{w.extras} @ {w.path.as_uri()}" for w in wanted.wheels]
-    lines.write_text("".join(f"{line}\n" for line in (*(r.line for r in wanted.requirements), *wheels)))
-    limits.write_text("".join(f"{line}\n" for line in wanted.constraints))
-    words = ("--dry-run", "--target", str(site), "--requirements", str(lines), "--constraints", str(limits))
-    ran = await _checked(uv("install", *words), asked)
-    changes = list(CHANGE.finditer(ran.said))
-    new = [c for c in changes if c["sign"] != "-"]
-    names = {canonical(c["name"]) for c in new}
-    old = {canonical(c["name"]): c["version"] for c in changes if c["sign"] == "-" and c["version"]}
+
+    async def resolve(lines: Sequence[str], limits: Sequence[str]) -> tuple[Ran, Mapping[str, str]]:
+        ran = await _dry_run(uv, [*lines, *wheels], limits, site=site, scratch=scratch)
+        return ran, {canonical(c["name"]): c["version"] for c in _new(ran) if c["version"]}
+
+    ran, versions = await resolve([r.line for r in wanted.requirements], wanted.constraints)
+    _check(ran, asked)
+    names = {canonical(c["name"]) for c in _new(ran)}
+    old = {canonical(c["name"]): c["version"] for c in CHANGE.finditer(ran.said) if c["sign"] == "-" and c["version"]}
+    replaced = {name: version for name, version in sorted(old.items()) if name in names}
+    await refuse_replacing(wanted, versions, replaced, base=asked.who, resolve=resolve)
     return _Plan(
-        pins=[f"{c['name']} @ {c['url']}" if c["url"] else f"{c['name']}=={c['version']}" for c in new],
-        replaced={name: version for name, version in sorted(old.items()) if name in names},
+        pins=[f"{c['name']} @ {c['url']}" if c["url"] else f"{c['name']}=={c['version']}" for c in _new(ran)],
+        replaced=replaced,
     )
+
+
+def _new(ran: Ran) -> list[re.Match[str]]:
+    return [c for c in CHANGE.finditer(ran.said) if c["sign"] != "-"]
+
+
+async def _dry_run(uv: Uv, lines: Sequence[str], limits: Sequence[str], *, site: Path, scratch: Path) -> Ran:
+    requirements, constraints = scratch / "requirements.in", scratch / "constraints.txt"
+    requirements.write_text("".join(f"{line}\n" for line in lines))
+    constraints.write_text("".join(f"{line}\n" for line in limits))
+    words = ("--dry-run", "--target", str(site), "--requirements", str(requirements), "--constraints", str(constraints))
+    return await uv("install", *words)
 
 
 async def _locked(uv: Uv, pins: Sequence[str], wanted: Wanted, asked: Asked, scratch: Path) -> str:
@@ -139,18 +154,23 @@ async def _locked(uv: Uv, pins: Sequence[str], wanted: Wanted, asked: Asked, scr
 
 async def _checked(running: Awaitable[Ran], asked: Asked) -> Ran:
     ran = await running
-    if ran.code != 0:
-        raise refusal(ran.said, asked)
+    _check(ran, asked)
     return ran
 
 
-def _asked(wanted: Wanted, found: Sources, interior: Interior, scratch: Path) -> Asked:
+def _check(ran: Ran, asked: Asked) -> None:
+    if ran.code != 0:
+        raise refusal(ran.said, asked)
+
+
+def _asked(wanted: Wanted, found: Sources, interior: Interior, scratch: Path, python: str) -> Asked:
     return Asked(
         python=interior.minor,
         platform=interior.libc,
         several=len(wanted.requirements) + len(wanted.wheels) + len(wanted.constraints) > 1,
         indexes=() if found.none else tuple(dict.fromkeys(one.url for one in (*found.extra, found.index))),
         scratch=str(scratch),
+        who=python or IMAGE,
     )
 
 

@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 from ciao.errors import BundleError
 from ciao.model.distributions import distribution_of
 
-__all__ = ["Asked", "refusal"]
+__all__ = ["IMAGE", "Asked", "refusal"]
+
+IMAGE = "the image"
 
 PYPI = "https://pypi.org/simple"
 
@@ -46,6 +48,7 @@ class Asked:
     """What it was to do: for which Python and platform, how many requirements, from where, in which folder.
 
     ``indexes`` are URLs without a credential. ``scratch`` is a folder of ours that no message names.
+    ``who`` has that Python.
     """
 
     python: str
@@ -53,6 +56,7 @@ class Asked:
     several: bool = True
     indexes: tuple[str, ...] = ()
     scratch: str = ""
+    who: str = IMAGE
 
 
 def refusal(said: str, asked: Asked) -> BundleError:
@@ -171,7 +175,7 @@ def _python(flat: str, asked: Asked) -> BundleError | None:
         return None
     hint = "Ask for an earlier version of it, or for an image with a newer Python"
     return BundleError(
-        f"the image has Python {asked.python}, and Python{found['needs']} is needed: {_reason(flat)}", hint=hint
+        f"{asked.who} has Python {asked.python}, and Python{found['needs']} is needed: {_reason(flat)}", hint=hint
     )
 
 

@@ -23,6 +23,20 @@ def help_text(name: str | None = None, *, in_cell: bool = False) -> str:
     return _of_cells(name)
 
 
+def _of_settings(name: str) -> str:
+    """By its key or its variable; empty for a name that is none of theirs."""
+    from ciao.settings import SETTINGS
+
+    found = next((s for s in SETTINGS if name.lower() in (s.key.lower(), s.variable.lower())), None)
+    if found is None:
+        return ""
+    where = (
+        f"In ~/.ciao/config.yaml as {found.key}, or as {found.variable}" if found.in_files else f"As {found.variable}"
+    )
+    default = f" Default: {found.default}." if found.default else ""
+    return f"{found.key}, a setting\n\n{found.doc}.\n{where}.{default} 'ciao config' shows all settings."
+
+
 def _of_cells(name: str) -> str:
     """Imported only here: the table of options is larger than all commands together."""
     from ciao.interpreter import explanation, options
@@ -32,8 +46,29 @@ def _of_cells(name: str) -> str:
     option = options.described(name.lstrip("%").partition("=")[0])
     if option is not None:
         return explanation.page(option)
-    near = did_you_mean(name, (*BY_NAME, OPTIONS)) or did_you_mean(name, options.full_names())
+    if setting := _of_settings(name):
+        return setting
+    near = (
+        _part(name)
+        or did_you_mean(name, (*BY_NAME, OPTIONS))
+        or _setting(name)
+        or did_you_mean(name, options.full_names())
+    )
     raise CommandError(f"there is no command {name!r}, and no option", hint=near or "Try 'ciao help'")
+
+
+def _part(name: str) -> str:
+    """Of a word that is a part of a command."""
+    whole = (c.name for c in COMMANDS for a in c.arguments if name in a.choices)
+    return next((f"Try 'ciao help {command}'" for command in whole), "")
+
+
+def _setting(name: str) -> str:
+    """Of a word that is the end of a setting's key."""
+    from ciao.settings import SETTINGS
+
+    found = [s.key for s in SETTINGS if s.key.lower().endswith(f".{name.lower()}")]
+    return f"Did you mean {found[0]}?" if len(found) == 1 else ""
 
 
 def _overview(prefix: str, *, in_cell: bool) -> Iterator[str]:

@@ -72,7 +72,14 @@ def parse(words: Sequence[str], *, in_cell: bool = False) -> Request:
     command = _command(name, in_cell=in_cell)
     if not {"-h", "--help"}.isdisjoint(rest):
         return Request(command="help", topic=command.name)
+    if name == "help" and rest and rest[0] in _with_parts():
+        return Request(command="help", topic=rest[0])
     return _request(command, rest, in_cell=in_cell)
+
+
+def _with_parts() -> Sequence[str]:
+    """Commands of which a part has a name, such as ``images prune``: their help is one page."""
+    return [command.name for command in COMMANDS if any(a.choices for a in command.arguments if not a.is_option)]
 
 
 def _command(name: str, *, in_cell: bool) -> Command:
@@ -167,7 +174,8 @@ class _Parser(argparse.ArgumentParser):
     """argparse, without its own words and without ending the process."""
 
     def error(self, message: str) -> NoReturn:
-        raise CommandError(f"'{self.prog}': {message.removeprefix('argument ')}")
+        hint = _usage(BY_NAME[self.prog], in_cell=False)
+        raise CommandError(f"'{self.prog}': {message.removeprefix('argument ')}", hint=hint)
 
     def parse_known_intermixed_args(  # type: ignore[override]  # its many overloads come down to this one use
         self, args: Sequence[str]

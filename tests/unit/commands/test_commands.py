@@ -173,6 +173,21 @@ def test_help_of_an_unknown_command_names_the_nearest() -> None:
         help_text("log")
 
 
+@pytest.mark.parametrize("asked", ["s2i.pullsecrets", "CIAO_S2I_PULLSECRETS"])
+def test_help_explains_a_setting_by_its_key_and_by_its_variable(asked: str) -> None:
+    assert help_text(asked).startswith("s2i.pullSecrets, a setting\n\nThe Secrets with which nodes pull")
+    assert "config.yaml as s2i.pullSecrets, or as CIAO_S2I_PULLSECRETS." in help_text(asked)
+
+
+@pytest.mark.parametrize(
+    ("asked", "hint"), [("prune", "Try 'ciao help images'"), ("registry", "Did you mean s2i.registry?")]
+)
+def test_help_of_a_part_of_a_name_leads_to_the_whole(asked: str, hint: str) -> None:
+    with pytest.raises(CommandError) as caught:
+        help_text(asked)
+    assert caught.value.hint == hint
+
+
 def test_the_page_of_settings_is_what_the_table_says() -> None:
     file = Path(__file__).parents[3] / "docs" / "settings.md"
     assert file.read_text("utf-8") == page(), "run `make docs`"

@@ -13,6 +13,7 @@ READ = [
     ("--help", Request(command="help")),
     ("--version", Request(command="version")),
     ("help logs", Request(command="help", topic="logs")),
+    ("help images prune", Request(command="help", topic="images")),
     ("logs -h", Request(command="help", topic="logs")),
     ("jobs --all", Request(command="jobs", all=True)),
     ("jobs -a --json", Request(command="jobs", all=True, json=True)),
@@ -51,9 +52,12 @@ REFUSED = [
     ("delete", "'delete' needs a JOB, or --ended. Write: ciao delete [JOB] [--ended] [--yes]"),
     ("run", "'run' needs a FILE. Write: ciao run FILE"),
     ("kernel instal", "'kernel' does not know 'instal'. Did you mean install?"),
-    ("kernel install --prefix", "'kernel': --prefix: expected one argument"),
+    (
+        "kernel install --prefix",
+        "'kernel': --prefix: expected one argument. Write: ciao kernel install|uninstall [--user] [--sys-prefix] [--prefix DIR]",
+    ),
     ("logs jax-1 boss", "'boss' is not a replica's name. They are called worker-0, master-0 ..."),
-    ("jobs --json=3", "'jobs': --json: ignored explicit argument '3'"),
+    ("jobs --json=3", "'jobs': --json: ignored explicit argument '3'. Write: ciao jobs [--all] [--json]"),
 ]
 
 

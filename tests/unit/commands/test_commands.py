@@ -158,7 +158,9 @@ def test_help_in_a_cell_offers_what_works_in_a_cell() -> None:
     assert "%ciao run" not in text
 
 
-@pytest.mark.parametrize("asked", ["worker", "%worker=2", "nvidia.com/gpu", "env", "secret.A", "worker.image"])
+@pytest.mark.parametrize(
+    "asked", ["worker", "%worker=2", "nvidia.com/gpu", "env", "secret.A", "worker.image", "python"]
+)
 def test_help_explains_the_options_of_a_cell(asked: str) -> None:
     assert help_text(asked).startswith("%")
 

@@ -54,7 +54,8 @@ REFUSED = [
     ("kernel instal", "'kernel' does not know 'instal'. Did you mean install?"),
     (
         "kernel install --prefix",
-        "'kernel': --prefix: expected one argument. Write: ciao kernel install|uninstall [--user] [--sys-prefix] [--prefix DIR]",
+        "'kernel': --prefix: expected one argument. "
+        "Write: ciao kernel install|uninstall [--user] [--sys-prefix] [--prefix DIR]",
     ),
     ("logs jax-1 boss", "'boss' is not a replica's name. They are called worker-0, master-0 ..."),
     ("jobs --json=3", "'jobs': --json: ignored explicit argument '3'. Write: ciao jobs [--all] [--json]"),

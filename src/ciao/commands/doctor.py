@@ -20,6 +20,7 @@ from ciao.backends.base import Backend
 from ciao.backends.joined import listed
 from ciao.commands.check import Check
 from ciao.commands.config import strangers
+from ciao.commands.kept_packages import kept_packages
 from ciao.commands.limits_check import limits
 from ciao.commands.probe import Probe, probe
 from ciao.errors import CiaoError, SettingsError
@@ -63,7 +64,7 @@ async def doctor(
         _shared_memory(Path("/dev/shm")),  # noqa: S108  # looked at, not written to
     ]
     cluster = await _cluster(session)
-    found += [await _packages(), *cluster]
+    found += [await _packages(), *await asyncio.to_thread(kept_packages, settings), *cluster]
     away = any(c.verdict == "fail" and c.name in ("credentials", "cluster") for c in cluster)
     found.append(await _jobs(session.backend("local") if away else session.everywhere()))
     return (*found, *more)

@@ -28,10 +28,13 @@ from ciao.s2i.packages.wanted import Wanted
 from ciao.s2i.packages.words import read
 from ciao.settings import Settings
 
-__all__ = ["check", "local_site"]
+__all__ = ["check", "local_site", "size_of"]
 
 PATIENCE = 60.0
 """Seconds for a Python to start and to say what it has; on a network disk that may take long."""
+
+MOMENT = 3600.0
+"""Seconds after its last use in which a set is not removed for its size: a job may be on its way to it."""
 
 PAUSE = 0.1
 """Seconds between two looks at whether another process has finished the same packages."""
@@ -141,10 +144,34 @@ def _writing(kept: Path) -> Iterator[None]:
 
 
 def _prune(settings: Settings, kept: Path, new: Path) -> None:
-    """Remove what no job on this machine has used for as long as jobs are kept; never what one still points to."""
-    oldest = time.time() - settings.keep_for
+    """Remove what no job here has used for as long as jobs are kept, then what is more than keep.bytes, oldest first.
+
+    Never what a job still points to, nor what another process may be about to point to.
+    """
+    now = time.time()
     used = {os.path.realpath(site) for site in (settings.home / "jobs").glob("*/code/site")}
+    free: list[tuple[float, Path]] = []
     for path in kept.iterdir():
         with contextlib.suppress(OSError):
-            if path != new and str(path.resolve()) not in used and path.stat().st_mtime < oldest:
+            if path != new and str(path.resolve()) not in used:
+                free.append((path.stat().st_mtime, path))
+    sizes = {path: size_of(path) for _, path in free}
+    left = sum(sizes.values())
+    for used_at, path in sorted(free):
+        too_much = left > settings.keep_bytes and used_at < now - MOMENT and not path.name.startswith(".")
+        if used_at < now - settings.keep_for or too_much:
+            left -= sizes[path]
+            with contextlib.suppress(OSError):
                 path.unlink() if path.is_file() else shutil.rmtree(path, ignore_errors=True)
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all that is in a folder. What goes meanwhile does not count."""
+    found = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            with contextlib.suppress(OSError):
+                found += os.lstat(os.path.join(folder, name)).st_size  # noqa: PTH118  # of very many
+    with contextlib.suppress(OSError):
+        return found + (path.lstat().st_size if path.is_file() else 0)
+    return found

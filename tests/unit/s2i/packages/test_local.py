@@ -111,6 +111,28 @@ async def test_what_no_job_has_used_for_long_goes_and_what_one_points_to_stays(s
     assert [folder.exists() for folder in (again, old, used, new)] == [True, False, True, True]
 
 
+async def test_what_no_job_points_to_goes_beyond_keep_bytes_oldest_first(shop: Shop) -> None:
+    sites = []
+    for name in ("oldest", "old", "used", "fresh"):
+        shop.has(name, files={f"{name}/data.bin": "x" * 100_000})
+        sites.append(await made(shop, name))
+    job = shop.root / "home" / "jobs" / "pytorch-x2v9q" / "code"
+    job.mkdir(parents=True)
+    (job / "site").symlink_to(sites[2])
+    for age, folder in zip((9999, 8888, 9999, 1), sites, strict=True):
+        os.utime(folder, (time.time() - age,) * 2)
+    shop.has("new")
+    await made(shop, "new", keep_bytes=250_000)
+    assert [folder.exists() for folder in sites] == [False, True, True, True]
+    locks = sorted(sites[0].parent.glob(".*.lock"))
+    for lock in locks:  # one may be held for a long time
+        os.utime(lock, (time.time() - 9999,) * 2)
+    shop.has("newer")
+    await made(shop, "newer", keep_bytes=0)
+    assert [folder.exists() for folder in sites] == [False, False, True, True]
+    assert all(lock.exists() for lock in locks)
+
+
 async def test_a_home_that_cannot_be_written_is_told(shop: Shop) -> None:
     (shop.root / "home").write_text("a file")
     with pytest.raises(BundleError, match="packages cannot be kept in") as refused:

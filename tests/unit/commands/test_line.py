@@ -41,6 +41,8 @@ IN_A_SHELL = (
     "help, version"
 )
 
+OF_KERNEL = "Write: ciao kernel install|uninstall [--user] [--sys-prefix] [--prefix DIR]"
+
 REFUSED = [
     ("job", "there is no command 'job'. Did you mean jobs?"),
     ("Describe", "there is no command 'Describe'. Did you mean describe?"),
@@ -52,11 +54,7 @@ REFUSED = [
     ("delete", "'delete' needs a JOB, or --ended. Write: ciao delete [JOB] [--ended] [--yes]"),
     ("run", "'run' needs a FILE. Write: ciao run FILE"),
     ("kernel instal", "'kernel' does not know 'instal'. Did you mean install?"),
-    (
-        "kernel install --prefix",
-        "'kernel': --prefix: expected one argument. "
-        "Write: ciao kernel install|uninstall [--user] [--sys-prefix] [--prefix DIR]",
-    ),
+    ("kernel install --prefix", f"'kernel': --prefix: expected one argument. {OF_KERNEL}"),
     ("logs jax-1 boss", "'boss' is not a replica's name. They are called worker-0, master-0 ..."),
     ("jobs --json=3", "'jobs': --json: ignored explicit argument '3'. Write: ciao jobs [--all] [--json]"),
 ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from ciao.errors import BackendError, CommandError
+from ciao.errors import BackendError, BackendUnavailable, CommandError
 from ciao.interpreter.values import BadValue, duration
 from ciao.s2i.images import Pushed, delete, outdated, pushed
 from ciao.s2i.registry.base import Reference
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ciao.backends.kubeflow.finding import InUse
 
 __all__ = ["Images", "Pruned", "images", "prune", "span"]
+
+NO_CLUSTER = "Which images jobs need is for it to say: set kubeconfig in ~/.ciao/config.yaml, or CIAO_KUBECONFIG"
 
 NO_JOBS: Mapping[str, Sequence[str]] = MappingProxyType({})
 
@@ -77,7 +79,11 @@ async def prune(session: Session, *, older: float, every: bool = False, confirme
     BundleError if the registry refuses.
     """
     where, uses = repository(session.settings), Uses(session.settings.home)
-    used = await _used(session)
+    try:
+        used = await _used(session)
+    except BackendUnavailable as error:
+        hint = "Nothing is removed as long as the cluster does not say which images its jobs need"
+        raise BackendUnavailable(error.message, hint=hint) from None
     if every and not used.everywhere:
         raise CommandError(
             "--all is for whoever may list the jobs of all namespaces: some may need images that others have pushed",
@@ -97,7 +103,7 @@ async def prune(session: Session, *, older: float, every: bool = False, confirme
 async def _used(session: Session) -> InUse:
     """By the cluster's jobs: nothing else needs an image."""
     if not session.uses("kubeflow"):
-        raise BackendError("no cluster is known here", hint="Set kubeconfig to its credentials")
+        raise BackendError("no cluster is known here", hint=NO_CLUSTER)
     backend: Any = session.backend("kubeflow")  # no other backend has images, and so the seam does not ask for them
     found: InUse = await backend.images()
     return found

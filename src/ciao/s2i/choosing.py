@@ -11,7 +11,7 @@ from ciao.model import JobSpec
 from ciao.settings import Settings
 from ciao.settings.strategies import IN_THE_CLUSTER, ON_THE_HOST
 
-__all__ = ["Choice", "choose"]
+__all__ = ["SET_A_REGISTRY", "Choice", "choose"]
 
 PUSHED = frozenset({"append", "imagevolume", *ON_THE_HOST, *IN_THE_CLUSTER})
 """Strategies that put an image into a registry."""

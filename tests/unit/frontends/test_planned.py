@@ -27,8 +27,8 @@ def test_a_plan_tells_first_how_the_code_travels_and_what_goes_along() -> None:
         "# packages: einops 'pandas>=2'",
         "# packages: -r all.txt",
         "# included: 2 files, 3 MB",
-        "#   files/data.csv (3 MB)",
-        "#   modules/helper.py (1.2 kB)",
+        "#   data.csv (3 MB)",
+        "#   helper.py, to be imported (1.2 kB)",
         "# warning: it is large",
         "job: x",
     ]

@@ -34,6 +34,12 @@ def _carried(found: Carried) -> Iterator[str]:
         count = f"{len(found.files):,} file{'s' if len(found.files) > 1 else ''}"
         total = amount(sum(size for _, size in found.files))
         yield f"included: {count}, {total}"
-        yield from (f"  {path} ({amount(size)})" for path, size in found.files[:FILES_SHOWN])
+        yield from (f"  {_there(path)} ({amount(size)})" for path, size in found.files[:FILES_SHOWN])
     if len(found.files) > FILES_SHOWN:
         yield f"  and {len(found.files) - FILES_SHOWN} more"
+
+
+def _there(path: str) -> str:
+    """A file of the working directory as the cell opens it; a module by where it is imported from."""
+    kind, _, name = path.partition("/")
+    return f"{name}, to be imported" if kind == "modules" else name

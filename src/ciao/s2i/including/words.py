@@ -150,10 +150,13 @@ class Words:
     def _near(self, word: str) -> str:
         """The nearest name of a file beside it, or of a module."""
         path = Path(word)
+        with_space = f"{path.name} "
         try:
             beside = [str(path.parent / name) for name in os.listdir(self._path(word).parent)]  # noqa: PTH208  # names
         except OSError:
             beside = []
+        if spaced := next((one for one in sorted(beside) if Path(one).name.startswith(with_space)), None):
+            return f"Quote a name that has spaces: %include='{spaced}'"
         known = [*sorted(beside), *sorted(self.search.names() if is_name(word) else ())]
         return (
             did_you_mean(word, known)

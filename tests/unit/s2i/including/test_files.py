@@ -247,6 +247,12 @@ def test_a_word_that_means_nothing_says_where_was_looked_and_the_nearest_name(
     assert str(root) in said or "Paths are relative" in said
 
 
+def test_a_name_with_spaces_that_is_not_quoted_is_shown_in_quotes(tree: Tree, included: Include) -> None:
+    tree({"my data.csv": "", "src/with space.txt": ""})
+    assert "Quote a name that has spaces: %include='my data.csv'" in refused(included, "my", "data.csv")
+    assert "%include='src/with space.txt'" in refused(included, "src/with", "space.txt")
+
+
 def test_the_order_in_which_a_disk_lists_files_changes_nothing(
     tree: Tree, included: Include, monkeypatch: pytest.MonkeyPatch
 ) -> None:

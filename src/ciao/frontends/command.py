@@ -26,6 +26,8 @@ __all__ = ["Answer", "Ask", "Completions", "answer", "answered", "completions", 
 
 T = TypeVar("T")
 
+SHORT = 5
+"""Names that are read on one line."""
 PATIENCE = 0.5
 """Seconds for which completion waits for the names of jobs."""
 
@@ -176,10 +178,17 @@ def _delete_ended(ask: Ask) -> str:
         return "No job has ended"
     many = "1 job" if len(names) == 1 else f"{len(names)} jobs"
     if ask.request.yes:
-        return f"{many} {'is' if len(names) == 1 else 'are'} deleted: {', '.join(names)}"
+        return f"{many} {'is' if len(names) == 1 else 'are'} deleted:{_several(names)}"
     verb, them = ("has", "it, with its") if len(names) == 1 else ("have", "them, with their")
     typed = f"{'%' if ask.in_cell else ''}ciao delete --ended --yes"
-    return f"{many} {verb} ended: {', '.join(names)}\n{typed} deletes {them} logs and files"
+    return f"{many} {verb} ended:{_several(names)}\n{typed} deletes {them} logs and files"
+
+
+def _several(names: Sequence[str]) -> str:
+    """Behind a colon: on its line while that can be read, else on lines of their own."""
+    if len(names) <= SHORT:
+        return f" {', '.join(names)}"
+    return "".join(f"\n    {name}" for name in names)
 
 
 def _plan(ask: Ask) -> Answer:

@@ -16,14 +16,19 @@ from ciao.errors import BackendError, CreateRefused
 from ciao.frontends import cli
 from ciao.model import (
     Attempt,
+    Bundle,
     Event,
+    Job,
+    JobSpec,
     Notice,
     Packing,
     Phase,
     ReplicaChanged,
     ReplicaState,
     ReplicaStatus,
+    Target,
 )
+from ciao.s2i.base import Tell
 from ciao.session import Session
 from ciao.settings import Settings
 from fakes.backend import NoBundle, Scripted
@@ -184,6 +189,18 @@ def test_a_signal_ends_the_job_of_a_run(ciao: Said, file: str, number: signal.Si
     found = ciao("run", file, backend=backend)
     assert (found[0], backend.calls[-1]) == (status, "cancel")
     assert "is being cancelled" in found[2]
+
+
+def test_a_signal_before_there_is_a_job_speaks_of_none(ciao: Said, file: str) -> None:
+    class Interrupted(NoBundle):
+        async def build(self, spec: JobSpec, job: Job, target: Target, tell: Tell) -> Bundle:
+            os.kill(os.getpid(), signal.SIGINT)
+            return await super().build(spec, job, target, tell)
+
+    status, _, err = ciao("run", file, backend=Scripted(), s2i=Interrupted(slow=True))
+    assert status == 130
+    assert "stopping: there is no job yet" in err
+    assert "is being cancelled" not in err
 
 
 def test_ctrl_c_lets_go_of_a_job_that_is_attached(ciao: Said) -> None:

@@ -167,6 +167,9 @@ def test_all_jobs_that_ended_are_listed_first_and_deleted_when_that_is_confirmed
     assert backend.calls == []
     assert answer("delete --ended --yes", session(backend)).text == "2 jobs are deleted: jax-aaaaa, jax-ccccc"
     assert backend.calls == ["delete", "delete"]
+    many = Scripted(summaries=[summary(f"jax-aaaa{n}") for n in range(6)])
+    listed = answer("delete --ended", session(many)).text
+    assert listed.startswith("6 jobs have ended:\n    jax-aaaa0\n    jax-aaaa1\n")
     running = Scripted(summaries=[summary("jax-bbbbb", Phase.RUNNING)])
     assert answer("delete --ended --yes", session(running)).text == "No job has ended"
 

@@ -206,7 +206,7 @@ def _until_over(run: Run, printer: Printer, stops: list[int], *, at_stop: str, u
         if asked > seen:
             run.cancel()
             if not seen and stops:
-                printer.say(f"{printer.name} {at_stop}")
+                printer.say(f"{printer.name} {at_stop}" if printer.created else "stopping: there is no job yet")
             seen = asked
     printer.over()
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from ciao.errors import BundleError
 from ciao.k8s.base import Api
 from ciao.model import Job, JobSpec, Notice, Packing, Pinned, Target
 from ciao.s2i.base import Tell
+from ciao.s2i.bases import named
 from ciao.s2i.code import about, code_layer, command
 from ciao.s2i.context import Context, gather
 from ciao.s2i.grounds import Grounds
@@ -40,7 +40,7 @@ class Append:
     async def plan(self, spec: JobSpec, target: Target) -> Pinned:
         """The very images, by the digests that they will have, unless packages have to be installed first."""
         grounds = self._grounds(spec, target)
-        bases = {name: await grounds.resolved(name, _untold) for name in _names(target)}
+        bases = {name: await grounds.resolved(name, _untold) for name in named(target)}
         ready = {name: await grounds.ready(found) for name, found in bases.items()}
         context = await gather(spec, self._settings, _untold)
         async with code_layer(context, _untold) as layer:
@@ -52,7 +52,7 @@ class Append:
         """One image a base, for all of its platforms; the same code on the same base is the same image."""
         grounds = self._grounds(spec, target)
         tell(Packing(step="looking for the base image"))
-        bases = {name: await grounds.resolved(name, tell) for name in _names(target)}
+        bases = {name: await grounds.resolved(name, tell) for name in named(target)}
         ready = {name: await grounds.prepared(found, tell) for name, found in bases.items()}
         context = await gather(spec, self._settings, tell)
         images = {}
@@ -89,12 +89,6 @@ class Append:
             strategy=self.name,
             packages=next((base.packages for found in bases.values() for base in found if base.packages), ""),
         )
-
-
-def _names(target: Target) -> Sequence[str]:
-    if not target.bases:
-        raise BundleError("it is not known which image the replicas have", hint="Name it with %image=")
-    return target.bases
 
 
 def _images(bases: Sequence[Base], spec: JobSpec, context: Context, layer: Layer) -> Sequence[Image]:

@@ -14,10 +14,11 @@ from ciao.s2i.documents import MOST_CONFIG, Offered, config_of, descriptor, is_i
 from ciao.s2i.oci import Base
 from ciao.s2i.platforms import DEFAULT, Platform, best
 from ciao.s2i.registry.base import Document, Reference, Registry
+from ciao.s2i.registry.errors import Refused, Unreachable
 from ciao.s2i.registry.names import parse
 from ciao.settings import Settings
 
-__all__ = ["resolve", "suited"]
+__all__ = ["named", "resolve", "suited"]
 
 _MOST = 64
 _documents: WeakKeyDictionary[Registry, dict[Reference, Document]] = WeakKeyDictionary()
@@ -51,7 +52,12 @@ async def suited(registry: Registry, name: str, target: Target, *, settings: Set
     Raises BundleError besides for an image that has no Python, where that can be seen without reading it.
     """
     stated = settings.s2i_platforms
-    bases = await resolve(registry, name, stated or target.platforms, every=bool(stated))
+    try:
+        bases = await resolve(registry, name, stated or target.platforms, every=bool(stated))
+    except (Refused, Unreachable) as error:
+        if parse(name).host != (settings.s2i_registry or "").partition("/")[0]:  # whose mistakes are looked for first
+            error.message += f", when asked for the base image {name}"
+        raise
     if not bases[0].blobs:
         raise BundleError(
             f"the image {name} has nothing in it, and the code needs a Python",
@@ -64,6 +70,14 @@ async def suited(registry: Registry, name: str, target: Target, *, settings: Set
         way_out = "A replica that gets there fails: %patch with a nodeSelector of kubernetes.io/arch keeps it away"
         tell(Notice(text=f"{name} is for {own}, and some nodes are {others}. {way_out}.", level="warning"))
     return bases
+
+
+def named(target: Target) -> Sequence[str]:
+    """The base images of a job. Raises BundleError if it has none."""
+    if not target.bases:
+        hint = "Name it with %image=, or set images.FRAMEWORK, such as images.pytorch"
+        raise BundleError("it is not known which image the replicas have", hint=hint)
+    return target.bases
 
 
 async def _found(registry: Registry, name: str) -> Reference:

@@ -270,7 +270,7 @@ async def test_a_plan_names_the_image_that_will_be_built_and_pushes_nothing(
 async def test_a_job_whose_images_are_not_known_is_told(registry: FakeRegistry, settings: Settings) -> None:
     with pytest.raises(BundleError, match="not known which image") as caught:
         await build(registry, settings, spec(), Target())
-    assert "%image=" in caught.value.hint
+    assert caught.value.hint == "Name it with %image=, or set images.FRAMEWORK, such as images.pytorch"
 
 
 async def test_without_a_registry_it_is_told_before_anything_is_asked(registry: FakeRegistry, tmp_path: Path) -> None:

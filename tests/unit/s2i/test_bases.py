@@ -11,6 +11,8 @@ from ciao.errors import BundleError
 from ciao.model import Notice, Packing, Target
 from ciao.s2i.bases import resolve, suited
 from ciao.s2i.documents import DOCKER, OCI, Family
+from ciao.s2i.registry.base import Descriptor, Reference
+from ciao.s2i.registry.errors import Unreachable
 from ciao.settings import Settings
 from fakes import images
 from fakes.registry import FakeRegistry, at
@@ -154,3 +156,20 @@ async def test_what_is_set_goes_before_what_the_nodes_are(registry: FakeRegistry
         registry, NAME, Target(platforms=("linux/arm64", "linux/amd64")), settings=settings, tell=print
     )
     assert [base.platform for base in found] == ["linux/arm64"]
+
+
+class Away(FakeRegistry):
+    async def find(self, name: Reference) -> Descriptor | None:
+        raise Unreachable(f"the registry {name.host} speaks plain HTTP", hint="Add it")
+
+
+@pytest.mark.parametrize(("own", "told"), [("push.example/team", True), ("registry.example/team", False)])
+async def test_another_registry_than_that_of_the_settings_is_told_with_what_it_was_asked_for(
+    tmp_path: Path,
+    own: str,
+    told: bool,  # noqa: FBT001  # a table's
+) -> None:
+    with pytest.raises(Unreachable) as caught:
+        await suited(Away(), NAME, Target(), settings=Settings(home=tmp_path, s2i_registry=own), tell=print)
+    assert caught.value.message.endswith(f", when asked for the base image {NAME}") is told
+    assert caught.value.hint == "Add it"

@@ -11,7 +11,7 @@ from pathlib import Path
 from ciao.errors import BundleError
 from ciao.model import Job, JobSpec, Notice, Packing, Pinned, Target
 from ciao.s2i.base import Tell
-from ciao.s2i.bases import resolve, suited
+from ciao.s2i.bases import named, resolve, suited
 from ciao.s2i.code import about, check, command
 from ciao.s2i.command.building import Building
 from ciao.s2i.command.dockerfile import PLACE, check_base
@@ -48,7 +48,7 @@ class Command:
         _dockerfile(spec)
         context = await gather(spec, self._settings, lambda _: None)
         image = pulled(replace(into, tag="planned"), self._settings)
-        return Pinned(entry=context.entry, images=dict.fromkeys(_names(target), image), strategy=self.name)
+        return Pinned(entry=context.entry, images=dict.fromkeys(named(target), image), strategy=self.name)
 
     async def build(self, spec: JobSpec, job: Job, target: Target, tell: Tell) -> Pinned:  # noqa: ARG002 # the seam's
         """One image a base. Raises BundleError with the end of what the tool said."""
@@ -87,7 +87,7 @@ class Command:
         """One a name: a builder makes an image for one platform."""
         tell(Packing(step="looking for the base image"))
         found = []
-        for name in _names(target):
+        for name in named(target):
             first, *others = await suited(self._registry, name, target, settings=self._settings, tell=tell)
             if others:
                 text = f"{self.name} builds for {first.platform} alone; with %s2i=append all of the nodes' platforms"
@@ -104,12 +104,6 @@ class Command:
                 f"{self.name} said that it pushed {image}, and the registry does not have it: {error.message}",
                 hint="Look whether the tool pushes to a mirror or another registry, or use %s2i=append.",
             ) from None
-
-
-def _names(target: Target) -> Sequence[str]:
-    if not target.bases:
-        raise BundleError("it is not known which image the replicas have", hint="Name it with %image=")
-    return target.bases
 
 
 def _dockerfile(spec: JobSpec) -> Path | None:

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import os
 import secrets
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from ciao.k8s.backoff import Pace
 from ciao.k8s.base import Api
 from ciao.model import Job, JobSpec, Notice, Packing, Pinned, Target
 from ciao.s2i.base import Tell
-from ciao.s2i.bases import suited
+from ciao.s2i.bases import named, suited
 from ciao.s2i.code import about, code_layer, command
 from ciao.s2i.command.dockerfile import wants_base
 from ciao.s2i.context import Context, gather
@@ -94,7 +94,7 @@ class InCluster:
         into = self._into()
         source = await self._source(spec, lambda _: None)
         image = pulled(replace(into, tag="planned"), self._settings)
-        return Pinned(entry=source.context.entry, images=dict.fromkeys(_bases(target), image), strategy=self.name)
+        return Pinned(entry=source.context.entry, images=dict.fromkeys(named(target), image), strategy=self.name)
 
     async def build(self, spec: JobSpec, job: Job, target: Target, tell: Tell) -> Pinned:
         """One image a base, one after another, in the job's namespace."""
@@ -172,7 +172,7 @@ class _Build:
     async def bundle(self) -> Pinned:
         images: dict[str, str] = {}
         users: dict[str, int] = {}
-        for name in _bases(self.target):
+        for name in named(self.target):
             if images and self.source.one_for_all:
                 images[name] = next(iter(images.values()))
                 continue
@@ -276,12 +276,6 @@ class _Build:
         lax = [host for host in hosts if origins.plain(host)]
         plain = frozenset([host for host in lax if (await origins.of(host)).startswith("http://")])
         return Hosts(all=hosts, plain=plain)
-
-
-def _bases(target: Target) -> Sequence[str]:
-    if not target.bases:
-        raise BundleError("it is not known which image the replicas have", hint="Name it with %image=")
-    return target.bases
 
 
 def _certificate(settings: Settings) -> str:

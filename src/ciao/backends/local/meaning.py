@@ -25,7 +25,7 @@ def refuse(spec: JobSpec, *, most: int) -> None:
     """Raises CreateRefused for what would change the run. ``most`` is how many replicas a job may have."""
     if spec.dockerfile is not None:
         raise CreateRefused(
-            f"no image is built on this machine, and so not that of {spec.dockerfile}",
+            f"the local backend starts processes and uses no image, and so not that of {spec.dockerfile}",
             hint=f"Remove dockerfile=, {_OTHERWISE}",
         )
     for name in spec.secrets:

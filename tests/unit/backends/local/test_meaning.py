@@ -17,7 +17,7 @@ UNUSED: dict[str, Any] = {
     "patch": {"spec": {"hostNetwork": True}},
 }
 REFUSED: dict[str, tuple[Any, str]] = {
-    "dockerfile": ("Dockerfile", "no image is built on this machine, and so not that of Dockerfile"),
+    "dockerfile": ("Dockerfile", "starts processes and uses no image, and so not that of Dockerfile"),
     "secrets": ({"TOKEN": SecretKey(secret="hub", key="a")}, "secret.TOKEN is a value in the cluster.* %env.TOKEN="),
     "volumes": ((Volume(kind="claim", source="data", path="/data"),), "the volume data at /data is the cluster's"),
     "elastic": (Elastic(least=1, most=4), "the number of replicas is fixed on this machine. Remove %elastic="),

@@ -89,7 +89,7 @@ async def test_a_dockerfile_of_the_users_is_built_first_and_keeps_its_user(tool:
 
 
 @builder
-async def test_a_line_that_fails_is_shown_with_its_output_and_nothing_that_builds_no_dockerfile(tool: str, benches: Benches) -> None:
+async def test_a_line_that_fails_is_shown_with_its_output(tool: str, benches: Benches) -> None:
     bench = benches(tool)
     bench.write(Dockerfile=f"FROM {bench.base}\nRUN echo the frobnicator is missing >&2; exit 7\n")
     with pytest.raises(BundleError) as caught:

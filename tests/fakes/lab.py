@@ -103,7 +103,8 @@ class Lab:
         nbformat.write(book, self.folder / f"{name}.ipynb")
         page = self.browser.new_page(viewport={"width": 1280, "height": 900}, device_scale_factor=1)
         page.set_default_timeout(PATIENCE)
-        page.goto(f"{self.url}/lab/tree/{name}.ipynb?token={TOKEN}&reset")
+        # in a workspace of its own: a page that is reloaded shows what was open in its workspace, of other pages too
+        page.goto(f"{self.url}/lab/workspaces/{name}/tree/{name}.ipynb?token={TOKEN}&reset")
         page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
         page.wait_for_function(KERNEL_IS, arg=["idle"])
         return Notebook(page=page)

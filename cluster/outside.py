@@ -35,6 +35,9 @@ from cluster.layout import Layout
 
 Progress = Callable[[str], None]
 NAMESPACES = ("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+ENDS = 300
+"""Seconds for the end of a cluster: with its last process go its mounts, and each layer that was written waits for the
+disk; after many images that was seen to take a minute."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,7 +208,7 @@ def _clear(name: str) -> None:
     if cluster := _saved(name):
         if cluster.alive():
             os.kill(cluster.init, signal.SIGKILL)
-        readiness.until(cluster.gone, what=f"The cluster {name} ends")
+        readiness.until(cluster.gone, what=f"The cluster {name} ends", seconds=ENDS)
     cgroups.remove(Layout(name=name, number=0).cgroup)
     mounts.remove_empty()
     for entry in path.iterdir() if path.exists() else ():

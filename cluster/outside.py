@@ -36,8 +36,9 @@ from cluster.layout import Layout
 Progress = Callable[[str], None]
 NAMESPACES = ("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 ENDS = 300
-"""Seconds for the end of a cluster: with its last process go its mounts, and each layer that was written waits for the
-disk; after many images that was seen to take a minute."""
+"""Seconds for the end of a cluster. It takes two; once, for a reason that was not found, more than sixty. The kernel
+keeps a network for as long as the last bytes of its connections are not taken, and mounts until they are on the disk.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,8 @@ class Uses:
     def note(self, *words: str) -> None:
         """They are used now. A home that cannot be written to forgets it: then their age is unknown."""
         with contextlib.suppress(OSError, StateError):
-            make_private(self._folder)
+            if not self._folder.is_dir():
+                make_private(self._folder)
             for file in map(self._file, words):
                 file.touch(mode=0o600)
 

@@ -99,7 +99,8 @@ def joined(base: str, place: str) -> str:
     """The address of a place that may be relative. Raises Broken."""
     split(place)
     url = urljoin(base, place)
-    split(url)
+    if url != place:
+        split(url)
     return url
 
 

@@ -9,38 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
+from fakes.cells import FAILS, TRAINS
+
 if TYPE_CHECKING:
     from fakes.lab import Lab
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
-
-TRAINS = """\
-%framework=pytorch
-%worker=3
-
-import os, time
-
-rank = int(os.environ["RANK"])
-print(f"worker {rank} is ready")
-while not os.path.exists("GATE"):  # an epoch takes as long as the test wants
-    time.sleep(0.02)
-for epoch in range(1, 6):
-    print(f"epoch {epoch}  loss {1 / (epoch + rank):.3f}")
-"""
-
-FAILS = """\
-%framework=pytorch
-%worker=2
-
-import os, time
-
-def divide(a, b):
-    return a / b
-
-if os.environ["RANK"] == "1":
-    divide(1, 0)
-time.sleep(600)
-"""
 
 WAITS = """\
 %framework=pytorch

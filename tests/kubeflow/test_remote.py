@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
+from fakes.cells import FAILS
 from fakes.channels import Door, RemoteKernel
 from fakes.gateway_in_a_pod import in_a_pod
 from fakes.lab import TOKEN, Lab, browser, jupyter
@@ -43,20 +44,6 @@ for epoch in range({COUNT}):
     print(f"epoch {{epoch}}  loss {{1 / (epoch + 1):.3f}}")
     while epoch == 2 and not os.path.exists("gate"):
         time.sleep(0.02)
-"""
-
-FAILS = """\
-%framework=pytorch
-%worker=2
-
-import os, time
-
-def divide(a, b):
-    return a / b
-
-if os.environ["RANK"] == "1":
-    divide(1, 0)
-time.sleep(600)
 """
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
+from fakes.cells import FAILS, TRAINS
 from fakes.gateway import Gateway, running
 from fakes.lab import Lab, jupyter
 
@@ -20,34 +21,6 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 ORDINARY = "import os\nos.environ['CIAO_HOME']"
-
-TRAINS = """\
-%framework=pytorch
-%worker=3
-
-import os, time
-
-rank = int(os.environ["RANK"])
-print(f"worker {rank} is ready")
-while not os.path.exists("GATE"):  # an epoch takes as long as the test wants
-    time.sleep(0.02)
-for epoch in range(1, 6):
-    print(f"epoch {epoch}  loss {1 / (epoch + rank):.3f}")
-"""
-
-FAILS = """\
-%framework=pytorch
-%worker=2
-
-import os, time
-
-def divide(a, b):
-    return a / b
-
-if os.environ["RANK"] == "1":
-    divide(1, 0)
-time.sleep(600)
-"""
 
 
 @pytest.fixture(scope="module")

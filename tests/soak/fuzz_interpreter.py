@@ -18,7 +18,7 @@ import traceback
 from pathlib import Path
 
 from ciao.errors import CellError
-from ciao.frameworks import ON_A_CLUSTER
+from ciao.frameworks import FRAMEWORKS
 from ciao.interpreter import complete, explain, free_names, is_job_cell, read
 from ciao.interpreter.cluster_options import CLUSTER
 from ciao.interpreter.job_options import JOB
@@ -137,7 +137,7 @@ def magic(rng: random.Random) -> str:
 
 def good(rng: random.Random) -> str:
     """A cell that gives a spec, in any of the spellings."""
-    framework = rng.choice(tuple(ON_A_CLUSTER.values()))
+    framework = rng.choice(tuple(FRAMEWORKS.values()))
     free = [o for o in (*JOB[1:], *CLUSTER) if o.name not in ("kind", "elastic") and not o.frameworks]
     stated = [f"framework={framework.name}", *(o.example[1:] for o in free if rng.random() < 0.2)]
     stated += [f"{role}=1" for role in framework.roles if role is not Role.CHIEF and rng.random() < 0.5]
@@ -153,7 +153,7 @@ def good(rng: random.Random) -> str:
 def cell(rng: random.Random) -> str:
     if rng.random() < 0.5:
         return mutated(rng, good(rng)) if rng.random() < 0.6 else good(rng)
-    framework = rng.choice(tuple(ON_A_CLUSTER))
+    framework = rng.choice(tuple(FRAMEWORKS))
     rows = [f"%framework={framework}"] if rng.random() < 0.8 else []
     rows += [rng.choice((magic(rng), "", "# text", "%worker=2")) for _ in range(rng.randint(0, 3))]
     rows += [rng.choice(CODE) for _ in range(rng.randint(0, 4))]

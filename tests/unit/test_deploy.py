@@ -12,7 +12,7 @@ import yaml
 
 from ciao.backends.kubeflow.labels import JOB
 from ciao.backends.kubeflow.rights import NEEDS
-from ciao.frameworks import ON_A_CLUSTER
+from ciao.frameworks import FRAMEWORKS
 from ciao.frontends.gateway import options
 from ciao.k8s.rights import Right
 from ciao.s2i.incluster.manifests import BUILD
@@ -25,7 +25,7 @@ FILES = sorted(DEPLOY.rglob("*.yaml"))
 KUSTOMIZATIONS = sorted(DEPLOY.rglob("kustomization.yaml"))
 
 FEATURES: dict[str, set[str]] = {
-    "jobs": {f"run {framework.operator.kind}s" for framework in ON_A_CLUSTER.values()}
+    "jobs": {f"run {framework.operator.kind}s" for framework in FRAMEWORKS.values()}
     | {"follow the replicas", "read their logs", "say why a replica waits", "%cleanPolicy=all"},
     "trainjobs": {"run TrainJobs", "end a TrainJob's node at its first failure"},
     "configmaps": {"bring the code"},

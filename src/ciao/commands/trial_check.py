@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ciao.commands.check import Check
 from ciao.commands.packing_checks import chosen
-from ciao.frameworks import ON_A_CLUSTER
+from ciao.frameworks import FRAMEWORKS
 
 if TYPE_CHECKING:
     from ciao.backends.kubeflow.cluster import Cluster
@@ -45,7 +45,7 @@ async def _tiny(cluster: Cluster, settings: Settings) -> JobSpec | None:
 
     served = await cluster.kinds()
     for framework, role in TINY.items():
-        kinds = {ON_A_CLUSTER[framework].operator.kind} | ({"TrainJob"} if ON_A_CLUSTER[framework].runtime else set())
+        kinds = {FRAMEWORKS[framework].operator.kind} | ({"TrainJob"} if FRAMEWORKS[framework].runtime else set())
         if framework in settings.images and any(kind.name in kinds for kind in served):
             return interpreter.read(Cell(text=f"%framework={framework}\n%{role}=1\npass"), settings=settings)
     return None

@@ -13,12 +13,9 @@ from ciao.frameworks.pytorch import PYTORCH
 from ciao.frameworks.tensorflow import TENSORFLOW
 from ciao.frameworks.xgboost import XGBOOST
 
-__all__ = ["FRAMEWORKS", "ON_A_CLUSTER", "Framework", "Operator"]
+__all__ = ["FRAMEWORKS", "Framework", "Operator"]
 
 FRAMEWORKS: Mapping[str, Framework] = MappingProxyType(
     {f.name: f for f in (TENSORFLOW, PYTORCH, JAX, XGBOOST, PADDLE, MPI)}
 )
 """By the name that ``%framework=`` takes."""
-
-ON_A_CLUSTER = FRAMEWORKS
-"""Those that a cluster runs: all of them."""

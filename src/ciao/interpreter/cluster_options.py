@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ciao.frameworks import ON_A_CLUSTER
+from ciao.frameworks import FRAMEWORKS
 from ciao.interpreter import cluster_values as cluster
 from ciao.interpreter import values
 from ciao.interpreter.option import Choice, Option
@@ -50,7 +50,7 @@ KIND = Option(
     example="%kind=TrainJob",
     default="the framework's own kind if the cluster serves it, else TrainJob",
     choices=(
-        *(Choice(f.operator.kind, f"{f.title}, by Kubeflow's Training Operator") for f in ON_A_CLUSTER.values()),
+        *(Choice(f.operator.kind, f"{f.title}, by Kubeflow's Training Operator") for f in FRAMEWORKS.values()),
         Choice(cluster.TRAINJOB, "any framework that has a training runtime, by Kubeflow's Trainer"),
     ),
     local=UNUSED,
@@ -121,7 +121,7 @@ NPROC = Option(
     "each worker.",
     example="%nproc=4",
     default="1",
-    frameworks=tuple(f.name for f in ON_A_CLUSTER.values() if f.ranks or Role.LAUNCHER in f.always),
+    frameworks=tuple(f.name for f in FRAMEWORKS.values() if f.ranks or Role.LAUNCHER in f.always),
 )
 ELASTIC = Option(
     name="elastic",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from posixpath import normpath
 
-from ciao.frameworks import ON_A_CLUSTER
+from ciao.frameworks import FRAMEWORKS
 from ciao.interpreter.nearest import did_you_mean
 from ciao.interpreter.source import clip
 from ciao.interpreter.values import BadValue
@@ -15,7 +15,7 @@ from ciao.model import Elastic, SecretKey, Volume
 __all__ = ["OURS", "TRAINJOB", "elastic", "image", "kind", "kubernetes_name", "secret", "volume"]
 
 TRAINJOB = "TrainJob"
-KINDS = (*(framework.operator.kind for framework in ON_A_CLUSTER.values()), TRAINJOB)
+KINDS = (*(framework.operator.kind for framework in FRAMEWORKS.values()), TRAINJOB)
 OURS = ("/", "/ciao", "/ciao/code", "/ciao/work", "/dev/shm")  # noqa: S108  # the pods', not a folder of this machine
 """Where nothing else can be mounted, because the replica itself lies there."""
 

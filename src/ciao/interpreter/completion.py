@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ciao.frameworks import ON_A_CLUSTER
+from ciao.frameworks import FRAMEWORKS
 from ciao.interpreter.cluster_options import CLUSTER, KIND
 from ciao.interpreter.cluster_values import TRAINJOB
 from ciao.interpreter.job_options import JOB
@@ -123,7 +123,7 @@ def _options(stated: dict[str, str]) -> Iterator[Candidate]:
     for option in (*JOB, *PACKING, *CLUSTER, *(COUNTS[role] for role in _roles(stated))):
         if option.family:
             yield Candidate(text=option.family, meaning=option.meaning)
-        elif option.frameworks and framework in ON_A_CLUSTER and framework not in option.frameworks:
+        elif option.frameworks and framework in FRAMEWORKS and framework not in option.frameworks:
             continue
         elif option.repeats or option.name not in stated:
             yield Candidate(text=f"{option.name}=", meaning=option.meaning)
@@ -131,12 +131,12 @@ def _options(stated: dict[str, str]) -> Iterator[Candidate]:
 
 def _roles(stated: dict[str, str]) -> tuple[Role, ...]:
     """The framework's, once it is known."""
-    framework = ON_A_CLUSTER.get(stated.get("framework", ""))
+    framework = FRAMEWORKS.get(stated.get("framework", ""))
     return framework.roles if framework else tuple(COUNTS)
 
 
 def _values(name: str, stated: dict[str, str]) -> Iterator[Candidate]:
-    option, framework = find(name), ON_A_CLUSTER.get(stated.get("framework", ""))
+    option, framework = find(name), FRAMEWORKS.get(stated.get("framework", ""))
     if option is None:
         return
     for value, meaning in option.choices:

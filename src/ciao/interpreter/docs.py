@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
-from ciao.frameworks import ON_A_CLUSTER
+from ciao.frameworks import FRAMEWORKS
 from ciao.interpreter.job_options import unasked
 from ciao.interpreter.nearest import listed
 from ciao.interpreter.option import YES, Option
@@ -81,7 +81,7 @@ def _sentence(words: str) -> str:
 
 def _frameworks() -> list[str]:
     rows = ["## Frameworks", "", "| framework | roles | at most one | without a role |", "|---|---|---|---|"]
-    for framework in ON_A_CLUSTER.values():
+    for framework in FRAMEWORKS.values():
         roles = listed(role.value for role in framework.roles)
         single = listed(role.value for role in framework.roles if role in framework.single) if framework.single else ""
         rows.append(f"| {framework.name} | {roles} | {single} | {unasked(framework)} |")

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from ciao.frameworks import ON_A_CLUSTER
+from ciao.frameworks import FRAMEWORKS
 from ciao.interpreter.magics import MagicLine, wrapper
 from ciao.interpreter.nearest import did_you_mean, listed, nearest
 from ciao.interpreter.option import Option
@@ -221,7 +221,7 @@ def _bare(magic: MagicLine, name: re.Match[str], *, option: bool) -> Setting:
     known_as = name[0].partition(":")[0]
     span, percent, known = span_of(magic, name.start(), name.end()), "%" * option, described(known_as)
     if known is None:
-        meant = f"framework={name[0]}" if name[0] in ON_A_CLUSTER else None
+        meant = f"framework={name[0]}" if name[0] in FRAMEWORKS else None
         hint = did_you_mean(meant) or did_you_mean(name[0], among=full_names())
         raise span.option_error(f"{clip(name[0])} is not an option", hint or "Write it as name=value")
     if known.flag and not option and known_as == name[0]:

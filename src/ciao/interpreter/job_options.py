@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from ciao.frameworks import ON_A_CLUSTER, Framework
+from ciao.frameworks import FRAMEWORKS, Framework
 from ciao.interpreter import values
 from ciao.interpreter.nearest import listed
 from ciao.interpreter.option import Choice, Option
@@ -41,7 +41,7 @@ def unasked(framework: Framework) -> str:
 FRAMEWORK = Option(
     name="framework",
     scope="job",
-    parse=values.one_of("a framework of this version", ON_A_CLUSTER),
+    parse=values.one_of("a framework of this version", FRAMEWORKS),
     metavar="NAME",
     meaning="what the replicas train with; every job cell says it",
     help="It decides which roles there are, how the replicas find each other (the variables that each of them gets), "
@@ -50,7 +50,7 @@ FRAMEWORK = Option(
     default="none: it must be given",
     choices=tuple(
         Choice(f.name, f"{f.title} ({listed(r.value for r in f.roles)}; if none is given, {unasked(f)})")
-        for f in ON_A_CLUSTER.values()
+        for f in FRAMEWORKS.values()
     ),
     local="mpi needs mpirun on this machine",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from ciao.frameworks import ON_A_CLUSTER
+from ciao.frameworks import FRAMEWORKS
 from ciao.interpreter import checks
 from ciao.interpreter import cluster_options as cluster
 from ciao.interpreter import job_options as options
@@ -27,7 +27,7 @@ def read(cell: Cell, *, settings: Settings) -> JobSpec:
     checks.check_characters(cell.text)
     block = split(cell.text)
     stated = once(settings_of(block.magics))
-    framework = ON_A_CLUSTER[_framework(stated, block, cell.text)]
+    framework = FRAMEWORKS[_framework(stated, block, cell.text)]
     python = stated.value(options.PYTHON)
     spec = JobSpec(
         cell=cell,
@@ -75,4 +75,4 @@ def _framework(stated: Stated, block: Block, text: str) -> str:
     first = block.magics[0]
     column = len(first.text) - len(first.text.lstrip()) + 1
     span = Span(line=first.number, column=column, width=len(first.text.strip()), source=first.text)
-    raise span.option_error("this job cell names no framework", f"Add %framework=: {listed(ON_A_CLUSTER, last='or')}")
+    raise span.option_error("this job cell names no framework", f"Add %framework=: {listed(FRAMEWORKS, last='or')}")

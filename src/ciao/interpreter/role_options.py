@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ciao.frameworks import ON_A_CLUSTER
+from ciao.frameworks import FRAMEWORKS
 from ciao.interpreter import values
 from ciao.interpreter.nearest import listed
 from ciao.interpreter.option import Option
@@ -25,7 +25,7 @@ _ROLES = {
 
 
 def _count(role: Role, meaning: str) -> Option[int]:
-    users = [f for f in ON_A_CLUSTER.values() if role in f.roles]
+    users = [f for f in FRAMEWORKS.values() if role in f.roles]
     many = [f.name for f in users if role not in f.single]
     always = all(role in f.always for f in users)
     number = " Always one, stated or not." if always else f"{'' if many else ' At most one.'} Zero leaves the role out."

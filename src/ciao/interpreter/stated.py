@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from ciao.frameworks import ON_A_CLUSTER
+from ciao.frameworks import FRAMEWORKS
 from ciao.interpreter import options
 from ciao.interpreter.grammar import Setting
 from ciao.interpreter.nearest import did_you_mean, listed
@@ -123,6 +123,6 @@ def _parsed(setting: Setting, option: Option[T]) -> T:
 
 def _framework_hint(value: str, message: str, hint: str) -> tuple[str, str]:
     if value in _LATER_FRAMEWORKS:
-        return f"the framework {value} is not in this version", f"Write {listed(ON_A_CLUSTER, last='or')}"
+        return f"the framework {value} is not in this version", f"Write {listed(FRAMEWORKS, last='or')}"
     meant = _ALSO_CALLED.get(value.lower())
     return message, did_you_mean(meant) if meant else hint

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ciao.frameworks import ON_A_CLUSTER
+from ciao.frameworks import FRAMEWORKS
 from ciao.interpreter.docs import page
 from ciao.interpreter.option import Option
 from ciao.interpreter.options import OPTIONS, find, full_names, later
@@ -20,7 +20,7 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "magics.md"
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
 def test_every_example_works(option: Option[Any], spec: Callable[..., JobSpec]) -> None:
-    framework = next((f.name for f in ON_A_CLUSTER.values() if option.name in f.roles), "pytorch")
+    framework = next((f.name for f in FRAMEWORKS.values() if option.name in f.roles), "pytorch")
     head = "" if option.name == "framework" else f"%framework={framework}\n"
     assert spec(f"{head}{option.example}\nx")
 
@@ -31,7 +31,7 @@ def test_every_choice_is_a_value(option: Option[Any]) -> None:
 
 
 def test_every_role_of_every_framework_has_its_option() -> None:
-    assert {role for framework in ON_A_CLUSTER.values() for role in framework.roles} == set(COUNTS)
+    assert {role for framework in FRAMEWORKS.values() for role in framework.roles} == set(COUNTS)
 
 
 def test_no_option_is_both_here_and_of_a_later_version() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ciao.backends.kubeflow.kinds import Kind
 from ciao.backends.kubeflow.place import Place
 from ciao.errors import CreateRefused
-from ciao.frameworks import ON_A_CLUSTER
+from ciao.frameworks import FRAMEWORKS
 from ciao.model import JobSpec, Role, RoleSpec
 
 __all__ = ["LAUNCHER", "architecture", "base_image", "bases", "no_image"]
@@ -39,6 +39,6 @@ def architecture(spec: JobSpec) -> str:
 
 def no_image(framework: str) -> CreateRefused:
     """Nobody named an image for it."""
-    title = ON_A_CLUSTER[framework].title
+    title = FRAMEWORKS[framework].title
     hint = f"Name one that has {title}: %image=..., or images.{framework} in config.yaml"
     return CreateRefused(f"there is no image for {framework}", hint=hint)

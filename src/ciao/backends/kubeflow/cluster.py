@@ -21,7 +21,7 @@ from ciao.backends.kubeflow.kinds import (
     v1_kind,
 )
 from ciao.backends.kubeflow.place import Place
-from ciao.frameworks import ON_A_CLUSTER
+from ciao.frameworks import FRAMEWORKS
 from ciao.k8s.base import Api, Resource
 from ciao.k8s.discovery import TRAINER, Discovery
 from ciao.k8s.errors import ApiError
@@ -51,7 +51,7 @@ class Cluster:
     async def kinds(self) -> Sequence[Kind]:
         """The kinds of ours that it serves. Raises BackendError."""
         v1, override = await asyncio.gather(self._v1(), self.discovery.override())
-        operators = {f.operator.plural: f.operator for f in ON_A_CLUSTER.values() if f.operator.plural in v1}
+        operators = {f.operator.plural: f.operator for f in FRAMEWORKS.values() if f.operator.plural in v1}
         return [*map(v1_kind, operators.values()), *([TRAIN] if override else [])]
 
     async def place(self, spec: JobSpec) -> Place:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ciao.errors import CreateRefused, did_you_mean
-from ciao.frameworks import ON_A_CLUSTER, Operator
+from ciao.frameworks import FRAMEWORKS, Operator
 from ciao.k8s.base import Manifest, Resource
 from ciao.k8s.discovery import TRAINER
 from ciao.model import JobSpec, Role
@@ -95,14 +95,14 @@ def v1_kind(operator: Operator) -> Kind:
 
 def kind_named(name: object) -> Kind | None:
     """One of ours by its name, whether or not a cluster serves it."""
-    known = [TRAIN, *(v1_kind(framework.operator) for framework in ON_A_CLUSTER.values())]
+    known = [TRAIN, *(v1_kind(framework.operator) for framework in FRAMEWORKS.values())]
     return next((kind for kind in known if kind.name == name), None)
 
 
 def needs_trainer(spec: JobSpec, v1: frozenset[str]) -> bool:
     """Whether it matters to this cell if the cluster serves TrainJobs: not if it becomes one of these kinds."""
     named = _named(spec)
-    operator = ON_A_CLUSTER[spec.framework].operator if named is None else named.operator
+    operator = FRAMEWORKS[spec.framework].operator if named is None else named.operator
     return operator is None or operator.plural not in v1
 
 
@@ -121,7 +121,7 @@ def kind_of(spec: JobSpec, served: Served) -> Kind:
 
 def _named(spec: JobSpec) -> Kind | None:
     """By ``%kind=``, capitals or not; ``%runtime=`` alone means a TrainJob."""
-    operator = ON_A_CLUSTER[spec.framework].operator
+    operator = FRAMEWORKS[spec.framework].operator
     if spec.kind is None:
         return TRAIN if spec.runtime else None
     if spec.kind.lower() == TRAINJOB.lower():
@@ -138,7 +138,7 @@ def _named(spec: JobSpec) -> Kind | None:
 
 
 def _chosen(spec: JobSpec, served: Served) -> Kind:
-    framework = ON_A_CLUSTER[spec.framework]
+    framework = FRAMEWORKS[spec.framework]
     v1 = v1_kind(framework.operator)
     if _is_served(v1, served) or framework.runtime is None or served.override is None:
         return v1
@@ -150,7 +150,7 @@ def _is_served(kind: Kind, served: Served) -> bool:
 
 
 def _what_is(served: Served) -> str:
-    names = [f.operator.kind for f in ON_A_CLUSTER.values() if f.operator.plural in served.v1]
+    names = [f.operator.kind for f in FRAMEWORKS.values() if f.operator.plural in served.v1]
     names += [TRAINJOB] if served.override else []
     if not names:
         return "Kubeflow's Training Operator or Trainer must be installed there, or use %backend=local"
@@ -158,7 +158,7 @@ def _what_is(served: Served) -> str:
 
 
 def _check_processes(spec: JobSpec) -> None:
-    framework = ON_A_CLUSTER[spec.framework]
+    framework = FRAMEWORKS[spec.framework]
     if spec.nproc not in (None, 1) and not framework.ranks and framework.operator.leader is not Role.LAUNCHER:
         raise CreateRefused(
             f"{spec.framework} runs one process in each replica", hint="Remove %nproc=, and ask for more replicas"
@@ -181,7 +181,7 @@ def _check_v1(spec: JobSpec, operator: Operator) -> None:
 
 
 def _check_train_job(spec: JobSpec) -> None:
-    framework = ON_A_CLUSTER[spec.framework]
+    framework = FRAMEWORKS[spec.framework]
     own = framework.operator.kind
     if framework.runtime is None and not spec.runtime:
         raise CreateRefused(f"there is no training runtime for {spec.framework}", hint=f"Use %kind={own}")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ciao.backends.kubeflow.carrying import Carrier, images_of, strategy_of
-from ciao.frameworks import ON_A_CLUSTER
+from ciao.frameworks import FRAMEWORKS
 from ciao.k8s.base import Manifest
 from ciao.model import Cell, CleanPolicy, Files, Job, JobSpec, Role, RoleSpec
 
@@ -126,7 +126,7 @@ def spec_of(manifest: Manifest) -> JobSpec | None:
         policy, retries = CleanPolicy(told.get("clean", "running")), int(told.get("retries", 0))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
         return None
-    if framework not in ON_A_CLUSTER or not roles or not all(r.role in ON_A_CLUSTER[framework].roles for r in roles):
+    if framework not in FRAMEWORKS or not roles or not all(r.role in FRAMEWORKS[framework].roles for r in roles):
         return None
     if any(r.count < 1 for r in roles) or sum(r.count for r in roles) > MAX_REPLICAS or not 0 <= retries < MAX_REPLICAS:
         return None

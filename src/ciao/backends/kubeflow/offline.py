@@ -7,7 +7,7 @@ from ciao.backends.kubeflow.configmaps import only_the_cell
 from ciao.backends.kubeflow.kinds import Served, kind_of
 from ciao.backends.kubeflow.manifests import Place, manifests
 from ciao.backends.kubeflow.printing import as_yaml
-from ciao.frameworks import ON_A_CLUSTER
+from ciao.frameworks import FRAMEWORKS
 from ciao.k8s.discovery import OVERRIDES
 from ciao.model import Bundle, Job, JobSpec, Target
 from ciao.settings import Settings
@@ -29,7 +29,7 @@ def target(spec: JobSpec, settings: Settings) -> Target:
 
 
 def _place(spec: JobSpec, settings: Settings) -> Place:
-    served = Served(v1=frozenset(f.operator.plural for f in ON_A_CLUSTER.values()), override=OVERRIDES[0])
+    served = Served(v1=frozenset(f.operator.plural for f in FRAMEWORKS.values()), override=OVERRIDES[0])
     return Place(
         namespace=spec.namespace or settings.namespace or "default",
         served=served,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from ciao.backends.kubeflow.kinds import Served
-from ciao.frameworks import ON_A_CLUSTER
+from ciao.frameworks import FRAMEWORKS
 from ciao.model import JobSpec
 
 __all__ = ["Place"]
@@ -36,5 +36,5 @@ class Place:
 
     def image_of(self, spec: JobSpec) -> str:
         """That of the training runtime that the cell names, or of the one that Trainer ships for its framework."""
-        name = spec.runtime or ON_A_CLUSTER[spec.framework].runtime
+        name = spec.runtime or FRAMEWORKS[spec.framework].runtime
         return next((r.image for r in self.served.runtimes if r.name == name), "")

@@ -18,7 +18,7 @@ from ciao.backends.kubeflow.labels import labels
 from ciao.backends.kubeflow.place import Place
 from ciao.backends.threads import cpus, threads
 from ciao.errors import CreateRefused
-from ciao.frameworks import ON_A_CLUSTER
+from ciao.frameworks import FRAMEWORKS
 from ciao.model import CODE, Job, JobSpec, Pinned, Resources, RoleSpec, Volume
 
 __all__ = ["GPU", "RUNNER", "WORK", "Pods", "check_image", "environment", "resources"]
@@ -168,7 +168,7 @@ def environment(pods: Pods, role: RoleSpec | None, *, rules: str, index: bool = 
         "USER": "ciao",
         "TMPDIR": "/tmp",  # noqa: S108  # of the image
         **_threads(asked),
-        **({} if asked.gpu or asked.other else ON_A_CLUSTER[spec.framework].on_cpu),
+        **({} if asked.gpu or asked.other else FRAMEWORKS[spec.framework].on_cpu),
     }
     ours = {
         "CIAO_JOB": job.name,
@@ -205,7 +205,7 @@ def resources(asked: Resources) -> dict[str, Any]:
 
 def _identity(pods: Pods, role: RoleSpec | None, *, index: bool) -> Variables:
     if role is None:
-        ranked = sorted(pods.spec.roles, key=lambda r: ON_A_CLUSTER[pods.spec.framework].roles.index(r.role))
+        ranked = sorted(pods.spec.roles, key=lambda r: FRAMEWORKS[pods.spec.framework].roles.index(r.role))
         roles = {"name": "CIAO_ROLES", "value": " ".join(f"{r.role}={r.count}" for r in ranked)}
         restarts = {"fieldRef": {"fieldPath": "metadata.labels['jobset.sigs.k8s.io/restart-attempt']"}}
         return [roles, *([{"name": "CIAO_RESTARTS", "valueFrom": restarts}] if pods.spec.retries else [])]
@@ -220,7 +220,7 @@ def _identity(pods: Pods, role: RoleSpec | None, *, index: bool) -> Variables:
 
 def _processes(spec: JobSpec) -> dict[str, str]:
     """How many the runner starts in a pod; torchrun and mpirun start theirs themselves."""
-    ranks = ON_A_CLUSTER[spec.framework].ranks
+    ranks = FRAMEWORKS[spec.framework].ranks
     if spec.nproc is None or spec.nproc == 1 or spec.elastic or not ranks:
         return {}
     pairs = " ".join(f"{rank}/{size}" for rank, size in ranks.items())

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ciao.backends.kubeflow.kinds import CLUSTER_RUNTIMES, KUBEFLOW, RUNTIMES, TRAINJOBS
-from ciao.frameworks import ON_A_CLUSTER
+from ciao.frameworks import FRAMEWORKS
 from ciao.k8s.base import CONFIG_MAPS, EVENTS, NODES, PODS, Manifest
 from ciao.k8s.discovery import TRAINER
 from ciao.k8s.rights import Right
@@ -59,7 +59,7 @@ class Need:
 NEEDS: tuple[Need, ...] = (
     *(
         Need(feature=f"run {f.operator.kind}s", resource=f.operator.plural, group=KUBEFLOW, verbs=JOB_VERBS)
-        for f in ON_A_CLUSTER.values()
+        for f in FRAMEWORKS.values()
     ),
     Need(feature="run TrainJobs", resource=TRAINJOBS.plural, group=TRAINER, verbs=JOB_VERBS),
     Need(

@@ -19,7 +19,7 @@ from ciao.backends.kubeflow.said import Said, about
 from ciao.backends.kubeflow.seen import Replicas
 from ciao.backends.kubeflow.waiting import Waiting, why_not_created, why_waiting
 from ciao.backends.records import exception_failure, reason_of, traced
-from ciao.frameworks import ON_A_CLUSTER
+from ciao.frameworks import FRAMEWORKS
 from ciao.k8s.base import Manifest
 from ciao.model import (
     Attempt,
@@ -80,7 +80,7 @@ class Story:
 
     def __post_init__(self) -> None:
         self.replicas = Replicas(self.job)
-        framework = ON_A_CLUSTER[self.job.framework]
+        framework = FRAMEWORKS[self.job.framework]
         ranked = framework.ranked(map(Replica.parse, self.job.replicas))
         self.ranked = tuple(map(str, ranked))
         self.decisive = tuple(map(str, framework.decisive(ranked)))

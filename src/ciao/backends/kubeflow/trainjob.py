@@ -15,7 +15,7 @@ from ciao.backends.kubeflow.runtimes import NODE, own_runtime
 from ciao.backends.kubeflow.v1 import BACKSTOP
 from ciao.backends.kubeflow.variables import rules, train_topology
 from ciao.errors import CreateRefused, did_you_mean
-from ciao.frameworks import ON_A_CLUSTER
+from ciao.frameworks import FRAMEWORKS
 from ciao.k8s.base import Manifest
 from ciao.k8s.discovery import OVERRIDES, TRAINER
 from ciao.model import JobSpec
@@ -44,7 +44,7 @@ def train_spec(pods: Pods) -> tuple[Manifest, Manifest | None]:
 def _template(pods: Pods) -> Manifest:
     """A pod as any other kind would have it."""
     spec, role = pods.spec, pods.spec.roles[0]
-    told = rules(ON_A_CLUSTER[spec.framework], train_topology(spec, pods.job.name))
+    told = rules(FRAMEWORKS[spec.framework], train_topology(spec, pods.job.name))
     container = {"command": pods.run(), "env": environment(pods, None, rules=told)}
     return pods.template(role, container)
 
@@ -83,7 +83,7 @@ def _runtime(pods: Pods, parts: Split, *, untouched: Split) -> tuple[dict[str, s
 
 def _known(pods: Pods) -> Runtime:
     runtimes = pods.place.served.runtimes
-    name = pods.spec.runtime or ON_A_CLUSTER[pods.spec.framework].runtime or ""
+    name = pods.spec.runtime or FRAMEWORKS[pods.spec.framework].runtime or ""
     found = next((runtime for runtime in runtimes if runtime.name == name), None)
     if found is None and runtimes:
         names = sorted(runtime.name for runtime in runtimes)
@@ -94,7 +94,7 @@ def _known(pods: Pods) -> Runtime:
 
 def _check_fixed(spec: JobSpec, runtime: Runtime, *, asked: bool) -> None:
     """A runtime that is not ours says itself how often it is run again, and most of its pods."""
-    way_out = f"or use %kind={ON_A_CLUSTER[spec.framework].operator.kind}"
+    way_out = f"or use %kind={FRAMEWORKS[spec.framework].operator.kind}"
     if spec.retries:
         raise CreateRefused(
             f"the runtime {runtime.name} decides how often a failed job is run again",

@@ -9,7 +9,7 @@ from ciao.backends.kubeflow.kinds import Kind
 from ciao.backends.kubeflow.patching import patched
 from ciao.backends.kubeflow.pods import Pods, check_image, environment
 from ciao.backends.kubeflow.variables import rules, v1_topology
-from ciao.frameworks import ON_A_CLUSTER, Operator
+from ciao.frameworks import FRAMEWORKS, Operator
 from ciao.k8s.base import Manifest
 from ciao.model import CleanPolicy, JobSpec, RoleSpec
 
@@ -24,7 +24,7 @@ _TORCHRUN = ("python3", "-m", "torch.distributed.run", "--no_python")  # the spe
 def v1_spec(pods: Pods, operator: Operator) -> Manifest:
     """The ``spec`` of the job."""
     spec = pods.spec
-    framework = ON_A_CLUSTER[spec.framework]
+    framework = FRAMEWORKS[spec.framework]
     told = "" if operator.complete or spec.elastic else rules(framework, v1_topology(spec, pods.job.name))
     program = _TORCHRUN if spec.elastic else ()
     roles = {operator.types[role.role]: replica(pods, role, told=told, words=program) for role in spec.roles}

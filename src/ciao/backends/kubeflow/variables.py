@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from ciao.frameworks import ON_A_CLUSTER, Framework
+from ciao.frameworks import FRAMEWORKS, Framework
 from ciao.frameworks.base import Address, Topology
 from ciao.model import JobSpec, Replica
 
@@ -23,7 +23,7 @@ PLAIN = 4096
 
 def v1_topology(spec: JobSpec, job: str) -> Topology:
     """Each replica of the Training Operator has a service of its name."""
-    framework = ON_A_CLUSTER[spec.framework]
+    framework = FRAMEWORKS[spec.framework]
     addresses = {
         r: Address(host=f"{job}-{r.role.value}-{r.index}", port=framework.port) for r in framework.ranked(spec.replicas)
     }
@@ -32,7 +32,7 @@ def v1_topology(spec: JobSpec, job: str) -> Topology:
 
 def train_topology(spec: JobSpec, job: str) -> Topology:
     """Nodes of a TrainJob count through all roles, and are named below the one service of their JobSet."""
-    ranked = ON_A_CLUSTER[spec.framework].ranked(spec.replicas)
+    ranked = FRAMEWORKS[spec.framework].ranked(spec.replicas)
     addresses = {r: Address(host=f"{job}-node-0-{i}.{job}", port=TRAINJOB_PORT) for i, r in enumerate(ranked)}
     return Topology(job=job, addresses=addresses)
 

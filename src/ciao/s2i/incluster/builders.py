@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from ciao.s2i.incluster.order import CERTIFICATE, CONTEXT, DOCKERFILE, Order
 
-__all__ = ["BUILDERS", "Builder"]
+__all__ = ["BUILDERS", "HERE", "Builder"]
 
+HERE = "Build on this machine, such as with %s2i=buildah"
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -19,7 +20,7 @@ class Builder:
     """``files`` are put beside those of the order, ``folder`` is where: its sub-folders are ``input`` and ``login``,
     and ``work``, which is empty and can be written. ``allowed`` is its container's securityContext, ``pod`` that of the
     pod. ``needs`` are words for a namespace that refuses it, ``level`` the strictest Pod Security level that takes it.
-    ``by`` is what runs it: a Job, or a TaskRun of Tekton's.
+    ``by`` is what runs it: a Job, or a TaskRun of Tekton's. ``instead`` is the way out for whom it does not serve.
     """
 
     name: str
@@ -30,9 +31,15 @@ class Builder:
     command: Callable[[Order, str, str], list[str]]
     files: Callable[[Order, str], Mapping[str, str]] = lambda _order, _folder: {}
     by: Literal["Job", "TaskRun"] = "Job"
+    instead: str = "Use %s2i=append, which needs no builder and no pod"
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     allowed: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     pod: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+
+    @property
+    def for_a_dockerfile(self) -> Builder:
+        """The same for a Dockerfile of the user's: what builds none is no way out."""
+        return replace(self, instead=HERE)
 
     @property
     def container(self) -> str:

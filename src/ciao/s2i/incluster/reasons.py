@@ -12,7 +12,7 @@ from ciao.errors import BundleError
 from ciao.k8s.base import Manifest
 from ciao.k8s.errors import ApiError
 from ciao.k8s.translate import refusal
-from ciao.s2i.incluster.builders import BUILDERS, Builder
+from ciao.s2i.incluster.builders import BUILDERS, HERE, Builder
 from ciao.s2i.incluster.manifests import DEADLINE, RESOURCES
 from ciao.s2i.incluster.said import step_of
 
@@ -34,7 +34,6 @@ POD_SECURITY = re.compile(r'violates PodSecurity "(?P<level>[a-z]+):[^"]*": (?P<
 PULLS = frozenset({"ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
 NEVER = PULLS | {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 """Why a container waits that nobody will start."""
-NEXT = "Use %s2i=append, which needs no builder and no pod"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,10 +95,12 @@ def failed(ended: Ended, lines: Sequence[str], *, builder: Builder) -> BundleErr
         limit = RESOURCES["limits"]["memory"]
         return BundleError(
             f"{builder.name} was ended because it needed more than its {limit} of memory",
-            hint=f"Build on this machine, such as with %s2i=buildah. {NEXT}",
+            hint=". ".join(dict.fromkeys((HERE, builder.instead))),
         )
     if ended.reason == "DeadlineExceeded":
-        return BundleError(f"{builder.name} took longer than {DEADLINE // 60} minutes, and was ended", hint=NEXT)
+        return BundleError(
+            f"{builder.name} took longer than {DEADLINE // 60} minutes, and was ended", hint=builder.instead
+        )
     if ended.code < 0:
         why = ended.message or ended.reason or "the cluster does not say why"
         return BundleError(f"the pod of {builder.name} was ended: {why}", hint="Run the cell again")
@@ -111,13 +112,14 @@ def _build_failed(ended: Ended, lines: Sequence[str], builder: Builder) -> Bundl
     reason = _reason(told) or f"it ended with {ended.code}"
     log = "".join(f"\n    {step}" for step in list(filter(None, map(step_of, told)))[-SHOWN:])
     hint = next((words for pattern, words in HINTS if any(re.search(pattern, line) for line in told)), "")
+    hint = hint.format(instead=builder.instead)
     shown = f" The end of its log:{log}" if log else " Its log could not be read."
     return BundleError(f"{builder.name} could not build the image: {reason}", hint=f"{hint}{shown}".strip())
 
 
 HINTS = (
-    (r"No module named pip", "The base image has no pip: name one that has it with %image=, or use %s2i=append."),
-    (r"(newuidmap|uid_map|proc/self/exe).*not permitted", f"The nodes let no user make namespaces. {NEXT}."),
+    (r"No module named pip", "The base image has no pip: name one that has it with %image=. {instead}."),
+    (r"(newuidmap|uid_map|proc/self/exe).*not permitted", "The nodes let no user make namespaces. {instead}."),
     (r"server gave HTTP response to HTTPS client", "If that is as it should be, name the registry in s2i.insecure."),
     (r"x509|certificate", "If the registry has an authority of its own, name its file in s2i.ca."),
     (r"401|UNAUTHORIZED|authentication required|403|DENIED", "See s2i.username and s2i.password, or `docker login`."),
@@ -156,9 +158,11 @@ def _never(waiting: Manifest, image: str, builder: Builder, namespace: str) -> B
     if reason in PULLS:
         return BundleError(
             f"the nodes cannot pull the image that builds, {image}: {message or reason}",
-            hint=f"Copy it to where they can, and name that in s2i.images.{builder.name}. {NEXT}",
+            hint=f"Copy it to where they can, and name that in s2i.images.{builder.name}. {builder.instead}",
         )
-    return BundleError(f"the container of {builder.name} cannot start in {namespace}: {message or reason}", hint=NEXT)
+    return BundleError(
+        f"the container of {builder.name} cannot start in {namespace}: {message or reason}", hint=builder.instead
+    )
 
 
 def _refusals(events: Iterable[Manifest]) -> Iterator[str]:
@@ -173,7 +177,7 @@ def _refused(message: str, builder: Builder, namespace: str) -> BundleError:
         return _pod_security(match["level"], match["what"], builder, namespace)
     error: ApiError = refusal(403, message.encode())
     return BundleError(
-        f"the namespace {namespace} takes no pod of {builder.name}: {error.message}", hint=error.hint or NEXT
+        f"the namespace {namespace} takes no pod of {builder.name}: {error.message}", hint=error.hint or builder.instead
     )
 
 
@@ -182,7 +186,7 @@ def _pod_security(level: str, what: str, builder: Builder, namespace: str) -> Bu
     label = "pod-security.kubernetes.io/enforce"
     others = [one.name for one in BUILDERS.values() if one.by == "Job" and level == one.level == "baseline"]
     ways = [
-        f"{NEXT} that this level refuses",
+        builder.instead,
         *(f"%s2i={name} fits {level}" for name in others if name != builder.name),
     ]
     command = f"kubectl label --overwrite namespace {namespace} {label}={builder.level}"
@@ -202,5 +206,5 @@ def _run_failed(condition: Manifest, builder: Builder, namespace: str) -> Bundle
     if " is forbidden: " in why:
         return _refused(why, builder, namespace)
     if builder.by == "TaskRun":
-        return BundleError(f"Tekton could not run the build: {why or reason}", hint=NEXT)
+        return BundleError(f"Tekton could not run the build: {why or reason}", hint=builder.instead)
     return BundleError(f"the pod of {builder.name} is gone: {why or reason}", hint="Run the cell again")

@@ -103,8 +103,9 @@ class InCluster:
         source = await self._source(spec, tell)
         async with self._connected() as registry:
             one = _Build(
-                source=source, job=job, target=target, tell=tell, builder=self._builder, settings=self._settings,
-                registry=registry, api=self._api(target.namespace), into=self._into(), environ=self._environ,
+                source=source, job=job, target=target, tell=tell, settings=self._settings,
+                builder=self._builder.for_a_dockerfile if source.dockerfile else self._builder, registry=registry,
+                api=self._api(target.namespace), into=self._into(), environ=self._environ,
                 pace=self._pace,
             )  # fmt: skip
             bundle = await one.bundle()

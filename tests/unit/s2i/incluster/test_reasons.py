@@ -100,6 +100,15 @@ def test_a_known_cause_has_its_way_out(line: str, way_out: str) -> None:
     assert way_out in failed(Ended(code=1), [line], builder=BUILDKIT).hint.partition("The end of its log")[0]
 
 
+@pytest.mark.parametrize(
+    "ended", [Ended(code=137), Ended(code=1), Ended(code=-1, reason="DeadlineExceeded")], ids=["memory", "log", "time"]
+)
+def test_whoever_has_a_dockerfile_is_not_sent_to_what_builds_none(ended: Ended) -> None:
+    hint = failed(ended, ["ERROR: No module named pip"], builder=KANIKO.for_a_dockerfile).hint
+    assert hint.count("%s2i=buildah") == 1
+    assert "%s2i=append" not in hint
+
+
 def test_the_level_of_a_namespace_is_told_with_the_ways_out() -> None:
     error = refused(
         'Error creating: pods "x" is forbidden: violates PodSecurity "baseline:latest": seccompProfile (pod or'

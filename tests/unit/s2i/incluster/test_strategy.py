@@ -124,7 +124,7 @@ async def test_a_failing_build_shows_the_end_of_its_log_and_leaves_nothing(clust
     assert cluster.deleted == ALL_GONE
 
 
-async def test_a_pod_that_the_namespace_refuses_is_told_at_once(cluster: Any) -> None:
+async def test_a_pod_that_the_namespace_refuses_is_told_at_once(cluster: Any, tmp_path: Path) -> None:
     cluster.pods(answer({"items": []}))
     message = (
         'Error creating: pods "x" is forbidden: violates PodSecurity "baseline:latest": seccompProfile (pod must not)'
@@ -134,6 +134,10 @@ async def test_a_pod_that_the_namespace_refuses_is_told_at_once(cluster: Any) ->
     with pytest.raises(BundleError, match=r"the namespace team takes no pod .* is baseline, and rootless BuildKit"):
         await cluster.build()
     assert cluster.deleted == ALL_GONE
+    (tmp_path / "Dockerfile").write_text("FROM registry.example/team/python:3.12\n")
+    with pytest.raises(BundleError) as caught:
+        await cluster.build(_with_dockerfile(tmp_path))
+    assert "%s2i=append" not in caught.value.hint
 
 
 async def test_who_may_not_create_jobs_is_told_which_right_is_missing(cluster: Any) -> None:

@@ -7,6 +7,7 @@ import resource
 from collections.abc import Iterator
 from contextlib import aclosing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -111,6 +112,22 @@ async def test_a_job_that_was_cancelled_before_its_supervisor_listens_starts_not
     summary = await backend.job(name)
     assert (ran.outcome.phase, summary.started) == (Phase.CANCELLED, None)
     assert {r.state for r in summary.replicas} == {ReplicaState.ENDED}
+
+
+async def test_a_job_can_be_cancelled_though_who_started_it_was_killed_before_it_noted_the_supervisor(
+    job: Create, spec: Spec, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = starting._supervisor
+
+    def supervisor(folder: JobFolder, locks: tuple[int, ...]) -> object:
+        return SimpleNamespace(pid="", wait=real(folder, locks).wait)
+
+    monkeypatch.setattr(starting, "_supervisor", supervisor)
+    name = await job(spec(FOREVER))
+    await up(name, backend)
+    async with asyncio.timeout(30):
+        assert (await backend.cancel(name)).phase is Phase.CANCELLED
+    assert left_of(name) == []
 
 
 async def test_a_variable_that_no_process_can_have_is_said(run: Run, spec: Spec) -> None:

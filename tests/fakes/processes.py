@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,12 +15,21 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of 
 
 def left_of(job: str) -> list[bytes]:
     """The command lines of processes that have the job's name in their environment."""
-    found = []
+    variable = f"CIAO_JOB={job}".encode()
+    return [command for command, environment in _processes() if variable in environment]
+
+
+def left_in(home: Path) -> list[bytes]:
+    """The command lines of processes that belong to any job below this ``$CIAO_HOME``, their supervisors too."""
+    folder, jobs = f"{home}/jobs/".encode(), {f"CIAO_JOB={path.name}".encode() for path in home.glob("jobs/*")}
+    return [command for command, environment in _processes() if folder in command or not jobs.isdisjoint(environment)]
+
+
+def _processes() -> Iterator[tuple[bytes, list[bytes]]]:
+    """Command line and environment of each that is ours to look at."""
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if f"CIAO_JOB={job}".encode() in (process / "environ").read_bytes().split(b"\0"):
-                found.append((process / "cmdline").read_bytes())
-    return found
+            yield (process / "cmdline").read_bytes(), (process / "environ").read_bytes().split(b"\0")
 
 
 def until(true: Callable[[], bool]) -> None:

@@ -23,6 +23,8 @@ _NO_FILE = re.compile(r"No such file or directory: '([^'/][^']*)'")
 
 def hint(failure: Failure, folder: JobFolder) -> str:
     """One or two sentences, or nothing. Never raises: a job's files may be gone."""
+    if failure.kind == "lost":
+        return f"Run the cell again. What its replicas printed is kept: `%ciao logs {folder.path.name}`"
     if words := _wherever(failure):
         return words
     try:

@@ -12,6 +12,9 @@ __all__ = ["adopt", "end_all", "kill_strays"]
 
 PR_SET_CHILD_SUBREAPER = 36
 
+LOOKS = 20
+"""Of whoever starts processes faster than they are killed, some are left."""
+
 
 def adopt() -> None:
     """Become the parent of every descendant whose own parent ends. Linux only; elsewhere nothing happens."""
@@ -47,10 +50,22 @@ def kill_strays(job: str, replica: str | None = None) -> None:
     They inherit it, whatever session or parent they gave themselves. Only their own user may look there.
     """
     wanted = {f"CIAO_JOB={job}".encode()} | ({f"CIAO_REPLICA={replica}".encode()} if replica else set())
-    for pid in _processes():
-        with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123  # as below
-            if wanted <= set(file.read().split(b"\0")):
-                _kill(pid)
+    killed: set[int] = set()
+    for _ in range(LOOKS):  # one may have started another while we looked
+        fresh = {pid for pid in _processes() if pid not in killed and wanted <= _environment(pid)}
+        if not fresh:
+            return
+        for pid in fresh:
+            _kill(pid)
+        killed |= fresh
+
+
+def _environment(pid: int) -> set[bytes]:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123  # as below
+            return set(file.read().split(b"\0"))
+    except OSError:
+        return set()
 
 
 def _processes() -> list[int]:

@@ -73,6 +73,14 @@ class Supervisor:
         self.cancelled = True
 
 
+def _tell_who(lock: str) -> None:
+    """Whose lock it is. Who started us writes the same, unless it was killed before: nobody could cancel us then."""
+    with contextlib.suppress(OSError):  # a full disk
+        fd = os.open(lock, os.O_WRONLY | os.O_CLOEXEC)
+        os.write(fd, str(os.getpid()).encode())
+        os.close(fd)
+
+
 def _allow_files(replicas: int) -> None:
     """Room for four descriptors a replica and the ports' locks, where the limit is low (macOS: 256)."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -98,6 +106,7 @@ def _wake_on_signals(cancel) -> int:  # type: ignore[no-untyped-def]  # a signal
 
 def main(folder: str) -> None:
     """Supervise the job in this folder until it is over."""
+    _tell_who(f"{folder}/lock")
     with open(f"{folder}/launch.json", encoding="utf-8") as file:  # noqa: PTH123  # pathlib costs milliseconds here
         launch = json.load(file)
     Supervisor(folder, launch).run()

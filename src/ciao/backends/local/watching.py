@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import time
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from dataclasses import replace
@@ -29,6 +30,8 @@ QUICK, SLOW = 0.01, 0.1
 
 PATIENCE = 0.5
 """Seconds between two checks that the supervisor lives, while the job is silent."""
+
+_WITH_IT = ", and its replicas were ended with it" if sys.platform == "linux" else "; its replicas may still run"
 
 
 async def watch(folder: JobFolder) -> AsyncGenerator[Event, None]:
@@ -141,4 +144,5 @@ def _last_words(folder: JobFolder) -> str:
         said = folder.supervisor_log.read_text(errors="replace").strip().splitlines()
     except OSError:
         said = []
-    return f"its supervisor ended: {said[-1][:500]}" if said else "its supervisor was killed; so were its replicas"
+    how = f"ended: {said[-1][:500]}" if said else f"was killed, by hand or by another program{_WITH_IT}"
+    return f"{folder.path.name}: its supervisor {how}"

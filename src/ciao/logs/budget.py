@@ -3,7 +3,7 @@
 Nothing is lost by it: the whole log is in the archive. Measured with JupyterLab: one message a tick, 64 kB/s after a
 first 256 kB, and it neither freezes nor meets the server's limit of 1 MB/s.
 
-Each replica's lines pass through three places::
+Each replica's lines pass through three places; a line of several replicas is charged to the first of them::
 
     lines -> head -> drawn              while the head has room: a fair share of 256 kB for each replica
           -> tail -> head               else the last 64 kB of it wait here until the head is drawn
@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from operator import itemgetter
 
-from ciao.logs.pieces import OVERHEAD, Piece, cut, last, level, pieces, worthy
+from ciao.logs.pieces import OVERHEAD, Piece, cut, last, level, members, pieces, worthy
 from ciao.model import Line
 
 __all__ = ["CAP", "CAP_LINES", "QUEUE", "TAIL", "Budget", "tick"]
@@ -48,7 +48,8 @@ def tick(shown: int) -> float:
 class Budget:
     """The lines of one job on their way to a cell. ``now`` is any clock in seconds that does not go back.
 
-    ``total == shown + dropped + waiting`` lines, always; ``waiting`` is none after :meth:`close`.
+    ``total == shown + dropped + waiting`` lines, always; ``waiting`` is none after :meth:`close`. A line of several
+    replicas counts for each.
     ``held`` is the bytes in memory: at most twice QUEUE and, for each replica, TAIL and twice KEPT.
     """
 
@@ -62,6 +63,7 @@ class Budget:
         self._ahead: dict[str, int] = {}  # the cost of each replica's pieces in the head
         self._tails: dict[str, deque[Piece]] = {}
         self._behind: dict[str, int] = {}  # the cost of each replica's tail
+        self._waits: set[str] = set()  # those of whom something is in a tail, perhaps another's
         self._kept: dict[str, list[Piece]] = {}
         self._order = self._gap = self._told = self._notes = 0
         self._marked = now - 1.0
@@ -80,24 +82,23 @@ class Budget:
     @property
     def waiting(self) -> int:
         """How many lines are neither shown nor dropped yet."""
-        return sum(len(p.texts) for p in self._all() if p.replica)
+        return sum(p.lines for p in self._all())
 
     def _all(self) -> Iterable[Piece]:
         return chain(self._head, *self._tails.values(), *self._kept.values())
 
     def add(self, lines: Sequence[Line]) -> None:
         """Lines in the order in which they are to be shown."""
-        self.total += len(lines)
         found = pieces(lines, self._order)
         self._order += len(found)
         for piece in found:
-            replica, cost = piece.replica, piece.cost
-            ahead = self._ahead.get(replica, 0) + cost
-            if self.full or self._behind.get(replica) or ahead > self._share:
+            self.total += piece.lines
+            ahead = self._ahead.get(piece.owner, 0) + piece.cost
+            if self.full or ahead > self._share or not self._waits.isdisjoint(members(piece.replica)):
                 self._defer(piece)
             else:
                 self._head.append(piece)
-                self._ahead[replica] = ahead
+                self._ahead[piece.owner] = ahead
 
     def note(self, text: str) -> None:
         """A line of our own, at its place among the others."""
@@ -158,29 +159,29 @@ class Budget:
         self.drawn_lines += len(piece.texts)
         self._bytes -= piece.cost
         self._lines -= len(piece.texts)
-        if piece.replica:
-            self.shown += len(piece.texts)
-            if piece.replica in self._ahead:
-                self._ahead[piece.replica] -= piece.cost
+        self.shown += piece.lines
+        if piece.owner in self._ahead:
+            self._ahead[piece.owner] -= piece.cost
 
     def _defer(self, piece: Piece) -> None:
         """Put a piece at the end of its replica's tail, and drop what is too much from the tail's beginning."""
-        tail = self._tails.setdefault(piece.replica, deque())
+        tail = self._tails.setdefault(piece.owner, deque())
         tail.append(piece)
-        cost = self._behind.get(piece.replica, 0) + piece.cost
+        self._waits.update(members(piece.replica))
+        cost = self._behind.get(piece.owner, 0) + piece.cost
         while cost > TAIL:
             cost -= tail[0].cost
             self._drop(tail.popleft())
-        self._behind[piece.replica] = cost
+        self._behind[piece.owner] = cost
 
     def _drop(self, piece: Piece) -> None:
         """Count the lines of a piece as not shown; keep its errors, the first ones above all."""
-        count = len(piece.texts)
+        count = piece.lines
         if (kept := worthy(piece)) is not None:
-            held = self._kept.setdefault(piece.replica, [])
+            held = self._kept.setdefault(piece.owner, [])
             if sum(p.cost for p in held) + kept.cost <= KEPT:
                 held.append(kept)
-                count -= len(kept.texts)
+                count -= kept.lines
         self.dropped += count
         self._gap += count
 
@@ -199,7 +200,7 @@ class Budget:
             chosen += late
         self._head.extend(_ordered(*self._kept.values(), chosen))
         self._ahead = _costs(self._head)
-        self._tails, self._behind, self._kept = {}, {}, {}
+        self._tails, self._behind, self._kept, self._waits = {}, {}, {}, set()
         if self._gap:
             self._marked = now
             self._mark(drawn)
@@ -221,7 +222,7 @@ class Budget:
         of: dict[str, list[Piece]] = {}
         for piece in _ordered(waiting):
             if piece.replica:
-                of.setdefault(piece.replica, []).append(piece)
+                of.setdefault(piece.owner, []).append(piece)
         share = level(_costs(chain(*of.values())).values(), room * 3 // 4)
         self._kept, chosen = {}, list[Piece]()
         for found in of.values():
@@ -238,8 +239,8 @@ class Budget:
                 chosen.append(piece)
                 room -= piece.cost
             else:
-                self.dropped += len(piece.texts)
-                self._gap += len(piece.texts)
+                self.dropped += piece.lines
+                self._gap += piece.lines
         return chosen
 
     def _mark(self, drawn: list[Piece], of: str = "") -> None:
@@ -259,7 +260,7 @@ class Budget:
         self._head, self._kept = deque(), {}
 
     def _clear_lines(self) -> None:
-        self._tails, self._behind, self._ahead = {}, {}, {}
+        self._tails, self._behind, self._ahead, self._waits = {}, {}, {}, set()
 
 
 def _ordered(*parts: Iterable[Piece]) -> list[Piece]:
@@ -275,5 +276,5 @@ def _note(text: str, order: int = -1) -> Piece:
 def _costs(found: Iterable[Piece]) -> dict[str, int]:
     costs: dict[str, int] = {}
     for piece in found:
-        costs[piece.replica] = costs.get(piece.replica, 0) + piece.cost
+        costs[piece.owner] = costs.get(piece.owner, 0) + piece.cost
     return costs

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ciao.model import Line
 
-__all__ = ["LINE", "OVERHEAD", "PIECE", "Piece", "cut", "last", "level", "pieces", "worthy"]
+__all__ = ["LINE", "OVERHEAD", "PIECE", "Piece", "cut", "last", "level", "members", "pieces", "together", "worthy"]
 
 LINE = 16_000
 """Longest line that is shown, in bytes."""
@@ -24,13 +24,44 @@ _SPLIT_BELOW = 2
 _WORTHY = ("Error", "ERROR", "Exception", "Traceback")
 
 
+_AND = "+"
+
+
+def together(replicas: Iterable[str]) -> str:
+    """The name under which several replicas say the same, in the order of their roles and numbers."""
+    return _AND.join(sorted(replicas, key=_rank))
+
+
+def members(replica: str) -> list[str]:
+    """All who say what is said under this name."""
+    return replica.split(_AND)
+
+
+def _rank(name: str) -> tuple[str, int, str]:
+    role, _, index = name.rpartition("-")
+    return role, len(index), index
+
+
 class Piece(NamedTuple):
-    """Successive lines of one replica. ``order`` grows with time; a note of our own has no replica."""
+    """Successive lines of one replica, or of several :func:`together`.
+
+    ``order`` grows with time; a note of our own has no replica.
+    """
 
     order: int
     replica: str
     texts: Sequence[str]
     cost: int
+
+    @property
+    def owner(self) -> str:
+        """The one to whom it is charged."""
+        return self.replica.partition(_AND)[0]
+
+    @property
+    def lines(self) -> int:
+        """How many lines of replicas it stands for."""
+        return len(self.texts) * (1 + self.replica.count(_AND)) if self.replica else 0
 
 
 def pieces(lines: Sequence[Line], start: int) -> list[Piece]:

@@ -29,7 +29,8 @@ class Settings:
     """Every setting, with its default. Times are in seconds, sizes in bytes.
 
     ``home`` holds one folder a job. ``resources`` are defaults by role name. ``keep_for`` and ``keep_bytes`` are
-    when the folders of ended jobs are pruned. ``grace`` is how long a replica has between SIGTERM and SIGKILL.
+    when the folders of ended jobs are pruned. ``fold`` shows
+    once in a cell what several replicas write alike. ``grace`` is how long a replica has between SIGTERM and SIGKILL.
     ``python`` is the interpreter of local replicas, None for the kernel's own. For a cluster are ``kubeconfig``,
     ``namespace``, ``images`` (by framework), ``live`` (how many replicas' logs are followed), ``run_as`` (the number of
     the user in pods, None for the cluster's choice) and ``host_paths``.
@@ -52,6 +53,7 @@ class Settings:
     grace: float = 5.0
     keep_for: float = 14 * 86400.0
     keep_bytes: int = 2 * 1024**3
+    fold: bool = True
     kubeconfig: Path | None = None
     namespace: str | None = None
     images: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -131,6 +133,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         key="keep.bytes", field="keep_bytes", default="2Gi", read=size,
         doc="The most that logs and code of ended jobs may take; the oldest go first",
+    ),
+    Setting(
+        key="logs.fold", field="fold", default="true", read=boolean,
+        doc="In a cell, a line that several replicas write alike is shown once; false: once for each",
     ),
     *_resources(),
     Setting(key="kubeconfig", field="kubeconfig", read=path, doc="The cluster's credentials (for a cluster)"),

@@ -79,3 +79,18 @@ def test_plain_text_has_neither_colours_nor_controls() -> None:
 @given(st.text())
 def test_plain_text_is_one_line(text: str) -> None:
     assert plain(text).isprintable()
+
+
+def test_a_line_of_all_replicas_says_how_many() -> None:
+    prefixes = Prefixes(["worker-0", "worker-1"], colour=False)
+    assert prefixes.block("worker-0+worker-1", ["a", "b"]) == "[2 replicas] a\n[2 replicas] b\n"
+
+
+def test_a_line_of_some_replicas_names_them() -> None:
+    prefixes = Prefixes([f"worker-{n}" for n in range(9)], colour=False)
+    assert prefixes.block("worker-0+worker-1+worker-2+worker-7", ["a"]) == "[worker-0..2, worker-7] a\n"
+
+
+def test_a_line_of_many_that_cannot_be_named_shortly_says_how_many_of_all() -> None:
+    prefixes = Prefixes([f"worker-{n}" for n in range(40)], colour=False)
+    assert prefixes.block("+".join(f"worker-{n}" for n in range(0, 40, 2)), ["a"]) == "[20 of 40 replicas] a\n"

@@ -5,16 +5,21 @@ from __future__ import annotations
 import threading
 from binascii import crc32
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ciao import interpreter
 from ciao.frontends.display.screen import Screen
+from ciao.frontends.display.status import Stage
+from ciao.logs.alike import HOLD
 from ciao.logs.budget import CAP, CAP_LINES, KEPT, QUEUE, TAIL
 from ciao.logs.pieces import PIECE
 from ciao.model import (
     Attempt,
     Bundled,
+    Cell,
     Created,
     Failure,
     Finished,
@@ -29,8 +34,10 @@ from ciao.model import (
     ReplicaChanged,
     ReplicaState,
     ReplicaStatus,
+    SpecRead,
     Traced,
 )
+from ciao.settings import Settings
 
 REPLICAS = ("master-0", "worker-0", "worker-1")
 JOB = Job(name="jax-x1", backend="local", framework="jax", replicas=REPLICAS, created=1000.0)
@@ -139,7 +146,7 @@ def test_a_listener_never_raises_but_says_what_went_wrong(screen: Screen) -> Non
     screen(Created(job=JOB))
     screen.take()
     screen(Lines(lines=(None,)))  # type: ignore[arg-type]  # the fault to be survived
-    assert screen.take().startswith("warning: this could not be shown: TypeError: ")
+    assert screen.take().startswith("warning: this could not be shown: ")
 
 
 def test_the_next_draw_is_later_the_more_there_is(screen: Screen, clock: Clock) -> None:
@@ -196,7 +203,7 @@ def test_the_end_of_a_flood_does_not_wait(screen: Screen, clock: Clock) -> None:
 
 def test_memory_and_output_are_bounded_in_a_flood_of_a_million_lines(screen: Screen, clock: Clock) -> None:
     screen(Created(job=JOB))
-    batch = [lines(name, ["some words of a training loop"] * 5_000) for name in REPLICAS]
+    batch = [lines(name, [f"{name}: words of a training loop"] * 5_000) for name in REPLICAS]
     drawn, held = screen.take(), 0
     for step in range(200):
         clock.time = step / 20
@@ -211,6 +218,41 @@ def test_memory_and_output_are_bounded_in_a_flood_of_a_million_lines(screen: Scr
     assert f"… in all {1_000_000 - shown:,} of 1,000,000 lines not shown" in drawn
 
 
+def test_what_all_replicas_say_is_one_line_in_the_place_of_theirs(screen: Screen) -> None:
+    screen(Created(job=JOB))
+    screen.take()
+    said = [line for name in REPLICAS for line in lines(name, ["epoch 1"]).lines]
+    screen(Lines(lines=(*said, Line("worker-0", "", "saved"))))
+    assert screen.take() + screen.close() == "[3 replicas] epoch 1\nworker-0 | saved\n"
+
+
+def test_a_line_does_not_wait_for_a_replica_that_has_ended(screen: Screen, clock: Clock) -> None:
+    screen(Created(job=JOB))
+    screen(Lines(lines=tuple(Line(name, "", "epoch 1") for name in REPLICAS)))
+    screen(changed("worker-1", ReplicaState.SUCCEEDED))
+    screen.take()
+    for name in ("master-0", "worker-0"):
+        screen(lines(name, ["epoch 2"]))
+    assert screen.take() == "[master-0, worker-0] epoch 2\n"
+
+
+def test_what_waits_for_others_is_shown_when_it_has_waited_enough(screen: Screen, clock: Clock) -> None:
+    screen(Created(job=JOB))
+    screen(Lines(lines=tuple(Line(name, "", "epoch 1") for name in REPLICAS)))
+    screen.take()
+    screen(lines("worker-0", ["epoch 2"]))
+    assert screen.take() == ""
+    clock.time = HOLD
+    assert screen.take() == "worker-0 | epoch 2\n"
+
+
+def test_unfolded_every_replica_says_it_itself(clock: Clock) -> None:
+    screen = Screen(where="local", colour=False, alike=False, clock=clock)
+    screen(Created(job=JOB))
+    screen(Lines(lines=tuple(Line(name, "", "epoch 1") for name in REPLICAS)))
+    assert screen.take().splitlines()[1:] == [f"{name:8} | epoch 1" for name in REPLICAS]
+
+
 def traced(replica: str, texts: Sequence[str], reason: str = "ValueError: bad batch") -> Traced:
     data = "".join(f"{text}\n" for text in texts).encode()
     return Traced(replica=replica, reason=reason, lines=len(texts), checksum=crc32(data))
@@ -223,8 +265,8 @@ def test_the_traceback_of_a_replica_that_fails_is_one_line_that_says_where_it_is
     screen(Created(job=JOB))
     screen.take()
     screen(lines("worker-1", ["epoch 1", *TRACE]))
-    screen(lines("worker-0", ["epoch 1"]))
-    assert screen.take().splitlines() == ["worker-1 | epoch 1", "worker-0 | epoch 1"]
+    screen(lines("worker-0", ["ready"]))
+    assert screen.take().splitlines() == ["worker-1 | epoch 1", "worker-0 | ready"]
     screen(traced("worker-1", TRACE))
     assert screen.take() == "worker-1 | ValueError: bad batch (traceback of 3 lines: `%ciao logs jax-x1 worker-1`)\n"
     assert screen.held == 0
@@ -310,11 +352,11 @@ def test_a_state_waits_for_draws_alone_and_is_counted_as_memory(screen: Screen, 
 def test_the_last_state_of_a_replica_is_shown_when_it_ends(screen: Screen) -> None:
     screen(Created(job=JOB))
     screen(bar("worker-0", "1%", "2%", "3%"))
-    screen(bar("worker-1", "1%", "2%", "3%"))
+    screen(bar("worker-1", "4%", "5%", "6%"))
     screen(changed("worker-0", ReplicaState.FAILED))
-    assert screen.take().splitlines()[1:] == ["worker-0 | 1%", "worker-1 | 1%", "worker-0 | 3%"]
+    assert screen.take().splitlines()[1:] == ["worker-0 | 1%", "worker-1 | 4%", "worker-0 | 3%"]
     screen(finished())
-    assert screen.close() == "worker-1 | 3%\n"
+    assert screen.close() == "worker-1 | 6%\n"
 
 
 def test_states_that_were_replaced_are_not_counted_as_lines_not_shown(screen: Screen) -> None:
@@ -381,3 +423,73 @@ def test_progress_that_goes_on_gives_a_new_line_only_now_and_then(screen: Screen
 def words(screen: Screen) -> str:
     status = screen.status()
     return status.text if status else ""
+
+
+def test_the_squares_are_there_before_the_job_is(screen: Screen) -> None:
+    spec = interpreter.read(Cell(text="%framework=jax\n%worker=3\npass"), settings=Settings(home=Path("x")))
+    screen(SpecRead(spec=spec))
+    assert "worker" in html(screen)
+    assert "3 not started" in html(screen)
+
+
+def test_last_lines_are_in_the_panel_once_the_stream_tells_no_more(screen: Screen, clock: Clock) -> None:
+    screen(Created(job=JOB))
+    screen(lines("worker-0", ["epoch 1"]))
+    assert "epoch 1" not in html(screen)
+    screen.close()
+    screen(lines("worker-0", ["epoch 2"]))
+    clock.time = 1.0
+    assert "worker-0 | epoch 2" in html(screen)
+    screen(finished())
+    assert "worker-0 | epoch 2" in html(screen)
+
+
+def test_last_lines_are_shown_in_a_flood_too(screen: Screen, clock: Clock) -> None:
+    screen(Created(job=JOB))
+    for second in range(60):
+        clock.time = float(second)
+        screen(lines("worker-0", [f"line {n}" for n in range(1_000)]))
+        screen.take()
+    assert "worker-0 | line 999" in html(screen)
+
+
+def test_a_job_that_is_stopped_or_ends_above_its_lines_shows_none_twice(screen: Screen, clock: Clock) -> None:
+    screen(Created(job=JOB))
+    screen(lines("worker-0", ["epoch 1"]))
+    assert "epoch 1" not in html(screen, Stage("cancelling", 1000.0))
+    screen.close()
+    screen(finished(Phase.CANCELLED))
+    assert "epoch 1" not in html(screen)
+
+
+def test_room_for_last_lines_is_there_when_a_cell_lets_go_of_its_job(screen: Screen) -> None:
+    screen(Created(job=JOB))
+    assert "worker-0 | " in html(screen, Stage("background", 1000.0))
+
+
+def test_a_large_job_gives_two_panels_a_second_and_at_once_what_matters(clock: Clock) -> None:
+    screen = Screen(where="local", clock=clock)
+    names = tuple(f"worker-{n}" for n in range(1000))
+    screen(Created(job=replace(JOB, replicas=names)))
+    assert screen.status() is not None
+    made = 0
+    for n, name in enumerate(names):
+        clock.time = n / 1000
+        screen(changed(name, ReplicaState.RUNNING))
+        made += screen.status() is not None
+    assert made == 2  # it runs; and half a second later
+    screen(finished())
+    assert screen.status() is not None
+
+
+def test_no_panel_is_made_in_vain(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen(Created(job=JOB))
+    assert screen.status() is not None
+    monkeypatch.setattr("ciao.frontends.display.screen.panel", lambda view: pytest.fail("made"))
+    screen(lines("worker-0", ["epoch 1"]))
+    assert screen.status() is None
+
+
+def html(screen: Screen, stage: Stage | None = None) -> str:
+    status = screen.status(stage)
+    return status.html if status else ""

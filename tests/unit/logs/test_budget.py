@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ciao.logs.budget import BURST_LINES, CAP, CAP_LINES, KEPT, QUEUE, RATE_LINES, TAIL, Budget, tick
-from ciao.logs.pieces import LINE, PIECE, Piece
+from ciao.logs.pieces import LINE, PIECE, Piece, members
 from ciao.model import Line
 
 TEXTS = st.one_of(
@@ -239,4 +239,45 @@ def test_each_replicas_lines_are_shown_in_their_order(batches: list[tuple[int, i
     drawn += budget.close()
     for r in range(4):
         shown = texts(drawn, f"worker-{r}")
+        assert shown == sorted(shown)
+
+
+def test_a_line_of_several_replicas_counts_for_each() -> None:
+    budget = Budget("j", replicas=3, now=0.0)
+    budget.add(lines("worker-0+worker-1+worker-2", "epoch 1") + lines("worker-0", "saved"))
+    assert (budget.total, budget.waiting) == (4, 4)
+    assert len(budget.take(0.0)) == 2
+    assert (budget.shown, budget.waiting) == (4, 0)
+
+
+def test_what_was_dropped_of_several_replicas_is_told_for_each() -> None:
+    budget = Budget("j", replicas=2, now=0.0)
+    budget.add(numbered("worker-0+worker-1", 50_000))
+    drawn = budget.close()
+    assert texts(drawn, "")[-1].startswith(f"… {2 * (50_000 - len(texts(drawn)) + 1):,} of 100,000 lines not shown")
+
+
+GROUPS = ("worker-0", "worker-1", "worker-2", "worker-0+worker-1", "worker-1+worker-2", "worker-0+worker-1+worker-2")
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(GROUPS), st.integers(1, 2_000), st.floats(0, 2), st.sampled_from(["", "Error" * 9])),
+        max_size=15,
+    )
+)
+def test_lines_of_several_replicas_stay_in_the_order_of_each(batches: list[tuple[str, int, float, str]]) -> None:
+    budget, drawn, now, written = Budget("j", replicas=3, now=0.0), list[Piece](), 0.0, 0
+    for who, count, seconds, word in batches:
+        now += seconds
+        budget.add(lines(who, *(f"{n:06} {word * (n % 9 == 0):60}" for n in range(written, written + count))))
+        written += count
+        drawn += budget.take(now)
+        assert budget.total == budget.shown + budget.dropped + budget.waiting
+        assert budget.held <= 2 * QUEUE + 3 * (TAIL + 2 * KEPT) + PIECE
+    drawn += budget.close()
+    assert budget.total == budget.shown + budget.dropped == sum(c * len(members(who)) for who, c, *_ in batches)
+    for r in range(3):
+        shown = [t for p in drawn if f"worker-{r}" in members(p.replica) for t in p.texts]
         assert shown == sorted(shown)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+
+from ciao.logs.pieces import members
 
 __all__ = ["PALETTE", "Prefixes", "colour_of", "plain", "still"]
 
 PALETTE = (32, 166, 64, 133, 30, 136, 161, 98)
 """Numbers of the 256-colour table that can be read on white and on black; a theme does not change them."""
 
-_RESET = "\x1b[0m"
+_RESET, _BOLD = "\x1b[0m", "\x1b[1m"
+_LONGEST = 40
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _MOVES = re.compile(
@@ -42,10 +46,11 @@ def still(text: str) -> str:
 
 
 class Prefixes:
-    """``worker-0 | `` before each line, as wide for every replica of a job."""
+    """``worker-0 | `` before each line, as wide for every replica of a job; ``[4 replicas] `` before one of several."""
 
     def __init__(self, replicas: Iterable[str], *, colour: bool) -> None:
         names = tuple(replicas)
+        self._all = frozenset(names)
         self._width = max(map(len, names), default=0)
         self._colour = colour
         self._known: Mapping[str, str] = {name: self._prefix(name) for name in names}
@@ -62,8 +67,22 @@ class Prefixes:
         return f"{prefix}{joined}\n"
 
     def _prefix(self, name: str) -> str:
+        if len(who := members(name)) > 1:
+            text = f"[{len(who)} replicas] " if self._all.issubset(who) else f"[{_few(who, len(self._all))}] "
+            return f"{_BOLD}{text}{_RESET}" if self._colour else text
         text = f"{name:{self._width}} | "
         return f"\x1b[38;5;{colour_of(name)}m{text}{_RESET}" if self._colour else text
+
+
+def _few(who: Sequence[str], total: int) -> str:
+    """``worker-0..2, worker-7``, or how many they are if that is shorter."""
+    numbered = [(role, int(index)) for role, _, index in (name.rpartition("-") for name in who)]
+    parts = []
+    for (role, _), run in groupby(enumerate(numbered), key=lambda one: (one[1][0], one[1][1] - one[0])):
+        numbers = [index for _, (_, index) in run]
+        parts.append(f"{role}-{numbers[0]}" + (f"..{numbers[-1]}" if len(numbers) > 1 else ""))
+    named = ", ".join(parts)
+    return named if len(named) <= _LONGEST else f"{len(who)} of {total} replicas"
 
 
 def _tamed(text: str) -> str:

@@ -15,6 +15,7 @@ from typing import assert_never
 from ciao.frontends.display.colour import Prefixes, plain
 from ciao.frontends.display.packing import Progress
 from ciao.frontends.display.status import Stage, Status, View, failed, short, status
+from ciao.logs.alike import Alike
 from ciao.logs.budget import Budget, tick
 from ciao.logs.folding import Folding
 from ciao.logs.pieces import Piece
@@ -53,7 +54,8 @@ class Screen:
     ``where`` is the backend's. ``colour`` is for the replicas' names; the user's own colours stay. Memory is bounded
     whatever the length of the job, see :class:`ciao.logs.budget.Budget`. ``fold``: whoever draws shows the job's error
     below the lines, so the tracebacks of replicas that end become one line each. Of a progress bar's states a few are
-    shown, see :mod:`ciao.logs.redrawn`.
+    shown, see :mod:`ciao.logs.redrawn`; with ``alike`` what several replicas say is shown once, see
+    :mod:`ciao.logs.alike`.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Screen:
         where: str,
         colour: bool = True,
         fold: bool = True,
+        alike: bool = True,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -73,6 +76,7 @@ class Screen:
         self._budget = Budget(now=clock())
         self._redrawn = Redrawn()
         self._folding = Folding(on=fold)
+        self._alike = Alike(on=alike)
         self._prefixes = Prefixes((), colour=colour)
         self._replicas: dict[str, ReplicaStatus] = {}
         self._early: list[str] = []
@@ -104,7 +108,7 @@ class Screen:
     def held(self) -> int:
         """Bytes of lines in memory."""
         with self._lock:
-            return self._budget.held + self._folding.held + self._redrawn.held
+            return self._budget.held + self._folding.held + self._redrawn.held + self._alike.held
 
     def take(self) -> str:
         """Text for the stream that is to be drawn now; often none."""
@@ -113,6 +117,7 @@ class Screen:
                 self._let_go()
             self._fold(self._redrawn.due(self._clock()))
             self._add(self._folding.due(self._clock()))
+            self._budget.add(self._alike.due(self._clock()))
             drawn = [] if self._closed else self._budget.take(self._clock())
             if drawn:
                 self._drawn_at = self._clock()
@@ -123,6 +128,7 @@ class Screen:
         with self._lock:
             self._let_go()
             self._release()
+            self._budget.add(self._alike.release())
             drawn = [] if self._closed else self._budget.close()
             self._closed = True
             return self._text(drawn)
@@ -153,6 +159,7 @@ class Screen:
             case Attempt(number=number, of=of, failure=failure):
                 self._attempt = (number, of)
                 self._release()
+                self._budget.add(self._alike.release())
                 self._note(f"attempt {number} of {of}: {failed(failure, ' failed: ')}")
             case Finished(outcome=outcome):
                 self.outcome = outcome
@@ -185,7 +192,7 @@ class Screen:
         self._add(self._folding.release(replica))
 
     def _add(self, lines: Sequence[Line]) -> None:
-        self._budget.add(lines)
+        self._budget.add(self._alike.add(lines, self._clock()))
         self._budget.spared = self._folding.spared
 
     def _begin(self, job: Job) -> None:
@@ -211,6 +218,7 @@ class Screen:
         self._replicas[changed.replica] = changed
         if changed.state not in (ReplicaState.WAITING, ReplicaState.RUNNING):
             self._release(changed.replica)
+            self._alike.leave(changed.replica)
         if self._started is None and changed.state is not ReplicaState.WAITING:
             self._started = changed.since if changed.state is ReplicaState.RUNNING else self._asked
 

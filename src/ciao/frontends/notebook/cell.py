@@ -58,7 +58,8 @@ async def _run(
     from ciao import interpreter
 
     spec = interpreter.read(cell, settings=session.settings)
-    watch = Watch(shell, interrupt, where=session.place(spec.backend, spec.namespace))
+    alike = session.settings.fold
+    watch = Watch(shell, interrupt, where=session.place(spec.backend, spec.namespace), alike=alike)
     if earlier is not None:
         earlier.add_done_callback(watch.expect)
     for notice in _unknown_names(spec, shell):
@@ -86,7 +87,8 @@ async def _follow(line: str, cell: Cell, shell: InteractiveShell, session: Sessi
     wanted = await asyncio.wrap_future(session.engine.call(following(session.everywhere(), request, own=own)))
     interrupt.check()
     raises = request.command == "attach"
-    watch = Watch(shell, interrupt, where=session.place(wanted.backend, wanted.namespace), fold=raises)
+    alike = raises and session.settings.fold
+    watch = Watch(shell, interrupt, where=session.place(wanted.backend, wanted.namespace), fold=raises, alike=alike)
     watch.run = session.attach(wanted.job, watch.listen, replica=wanted.replica, select=wanted.select)
     await watch.drawn()
     if interrupt.hit:

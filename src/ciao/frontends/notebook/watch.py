@@ -44,13 +44,14 @@ class Watch:
         *,
         where: str,
         fold: bool = True,
+        alike: bool = True,
     ) -> None:
         from ciao.frontends.display.screen import Screen
 
         self._shell = shell
         self._interrupt = interrupt
         self._colour = wants_colour(shell)
-        self._screen = Screen(where=where, colour=self._colour, fold=fold)
+        self._screen = Screen(where=where, colour=self._colour, fold=fold, alike=alike)
         self._outlet = Outlet(shell)
         self._loop = asyncio.get_running_loop()
         self._created: asyncio.Future[None] = self._loop.create_future()

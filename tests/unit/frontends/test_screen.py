@@ -37,7 +37,6 @@ from ciao.model import (
     SpecRead,
     Traced,
 )
-from ciao.settings import Settings
 
 REPLICAS = ("master-0", "worker-0", "worker-1")
 JOB = Job(name="jax-x1", backend="local", framework="jax", replicas=REPLICAS, created=1000.0)
@@ -426,7 +425,7 @@ def words(screen: Screen) -> str:
 
 
 def test_the_squares_are_there_before_the_job_is(screen: Screen) -> None:
-    spec = interpreter.read(Cell(text="%framework=jax\n%worker=3\npass"), settings=Settings(home=Path("x")))
+    spec = interpreter.read(Cell(text="%framework=jax\n%worker=3\npass"))
     screen(SpecRead(spec=spec))
     assert "worker" in html(screen)
     assert "3 not started" in html(screen)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from binascii import crc32
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ciao import interpreter
 from ciao.frontends.display.screen import Screen
+from ciao.frontends.display.status import Stage
 from ciao.logs.alike import HOLD
 from ciao.logs.budget import CAP, CAP_LINES, KEPT, QUEUE, TAIL
 from ciao.logs.pieces import PIECE
 from ciao.model import (
     Attempt,
     Bundled,
+    Cell,
     Created,
     Failure,
     Finished,
@@ -30,8 +35,10 @@ from ciao.model import (
     ReplicaChanged,
     ReplicaState,
     ReplicaStatus,
+    SpecRead,
     Traced,
 )
+from ciao.settings import Settings
 
 REPLICAS = ("master-0", "worker-0", "worker-1")
 JOB = Job(name="jax-x1", backend="local", framework="jax", replicas=REPLICAS, created=1000.0)
@@ -417,3 +424,72 @@ def test_progress_that_goes_on_gives_a_new_line_only_now_and_then(screen: Screen
 def words(screen: Screen) -> str:
     status = screen.status()
     return status.text if status else ""
+
+
+def test_the_squares_are_there_before_the_job_is(screen: Screen) -> None:
+    spec = interpreter.read(Cell(text="%framework=jax\n%worker=3\npass"), settings=Settings(home=Path("x")))
+    screen(SpecRead(spec=spec))
+    assert re.search("worker.*□□□.*3 not started", html(screen))
+
+
+def test_last_lines_are_in_the_panel_once_the_stream_tells_no_more(screen: Screen, clock: Clock) -> None:
+    screen(Created(job=JOB))
+    screen(lines("worker-0", ["epoch 1"]))
+    assert "epoch 1" not in html(screen)
+    screen.close()
+    screen(lines("worker-0", ["epoch 2"]))
+    clock.time = 1.0
+    assert "worker-0 | epoch 2" in html(screen)
+    screen(finished())
+    assert "worker-0 | epoch 2" in html(screen)
+
+
+def test_last_lines_are_shown_in_a_flood_too(screen: Screen, clock: Clock) -> None:
+    screen(Created(job=JOB))
+    for second in range(60):
+        clock.time = float(second)
+        screen(lines("worker-0", [f"line {n}" for n in range(1_000)]))
+        screen.take()
+    assert "worker-0 | line 999" in html(screen)
+
+
+def test_a_job_that_is_stopped_or_ends_above_its_lines_shows_none_twice(screen: Screen, clock: Clock) -> None:
+    screen(Created(job=JOB))
+    screen(lines("worker-0", ["epoch 1"]))
+    assert "epoch 1" not in html(screen, Stage("cancelling", 1000.0))
+    screen.close()
+    screen(finished(Phase.CANCELLED))
+    assert "epoch 1" not in html(screen)
+
+
+def test_room_for_last_lines_is_there_when_a_cell_lets_go_of_its_job(screen: Screen) -> None:
+    screen(Created(job=JOB))
+    assert "worker-0 | " in html(screen, Stage("background", 1000.0))
+
+
+def test_a_large_job_gives_two_panels_a_second_and_at_once_what_matters(clock: Clock) -> None:
+    screen = Screen(where="local", clock=clock)
+    names = tuple(f"worker-{n}" for n in range(1000))
+    screen(Created(job=replace(JOB, replicas=names)))
+    assert screen.status() is not None
+    made = 0
+    for n, name in enumerate(names):
+        clock.time = n / 1000
+        screen(changed(name, ReplicaState.RUNNING))
+        made += screen.status() is not None
+    assert made == 2  # it runs; and half a second later
+    screen(finished())
+    assert screen.status() is not None
+
+
+def test_no_panel_is_made_in_vain(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen(Created(job=JOB))
+    assert screen.status() is not None
+    monkeypatch.setattr("ciao.frontends.display.screen.panel", lambda view: pytest.fail("made"))
+    screen(lines("worker-0", ["epoch 1"]))
+    assert screen.status() is None
+
+
+def html(screen: Screen, stage: Stage | None = None) -> str:
+    status = screen.status(stage)
+    return status.html if status else ""

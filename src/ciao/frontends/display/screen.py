@@ -1,4 +1,4 @@
-"""What a frontend shows of one job: a stream of lines and one status line.
+"""What a frontend shows of one job: a stream of lines, and a panel above it.
 
 The engine's thread tells a Screen what happens; the frontend's thread asks it, whenever ``tick`` says so, what there
 is to draw. A Screen draws nothing itself, so a notebook, a terminal and a test use it alike.
@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import assert_never
 
 from ciao.frontends.display.colour import Prefixes, plain
-from ciao.frontends.display.packing import Progress
-from ciao.frontends.display.status import Stage, Status, View, failed, short, status
+from ciao.frontends.display.panel import Status, panel
+from ciao.frontends.display.standing import Standing
+from ciao.frontends.display.status import Stage, failed, short
 from ciao.logs.alike import Alike
 from ciao.logs.budget import Budget, tick
 from ciao.logs.folding import Folding
@@ -42,7 +43,10 @@ from ciao.model import (
 __all__ = ["Screen"]
 
 _STATUS_EVERY = 0.5
-"""Seconds between two status lines of which only the time that passed differs."""
+"""Seconds between two panels of which only the time that passed differs."""
+
+_LARGE = 32
+"""Replicas up to which each change of one is shown at once."""
 
 _FIRST = 1.0
 """Seconds for which what is said before the job exists is held back, so that the job is named first."""
@@ -70,34 +74,35 @@ class Screen:
     ) -> None:
         self.where = where
         self.job: Job | None = None
-        self.outcome: Outcome | None = None
-        self._colour, self._clock, self._now = colour, clock, now
+        self._colour, self._clock = colour, clock
         self._lock = threading.Lock()
         self._budget = Budget(now=clock())
         self._redrawn = Redrawn()
         self._folding = Folding(on=fold)
         self._alike = Alike(on=alike)
         self._prefixes = Prefixes((), colour=colour)
-        self._replicas: dict[str, ReplicaStatus] = {}
         self._early: list[str] = []
-        self._packing = Progress()
-        self._asked = now()
-        self._started: float | None = None
-        self._attempt: tuple[int, int] | None = None
+        self._standing = Standing(where=where, clock=clock, now=now)
         self._opened = clock()
         self._drawn_at = self._said_at = self._opened - 1.0
         self._said: Status | None = None
-        self._closed = False
+        self._stage: Stage | None = None
+        self._closed = self._let_go_of = self._cancelled = False
 
     def __call__(self, event: Event) -> None:
         """Take note of an event. Never raises; what comes after the outcome is not shown."""
         with self._lock:
-            if self.outcome is not None or (self._closed and isinstance(event, Lines)):
+            if self.outcome is not None:
                 return
             try:
                 self._hear(event)
             except Exception as error:  # noqa: BLE001 - a fault of the display must not end the job
                 self._note(f"warning: this could not be shown: {type(error).__name__}: {error}")
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the job ended, once it has."""
+        return self._standing.outcome
 
     @property
     def tick(self) -> float:
@@ -130,52 +135,57 @@ class Screen:
             self._release()
             self._budget.add(self._alike.release())
             drawn = [] if self._closed else self._budget.close()
+            self._let_go_of = self._let_go_of or not (self._closed or self.outcome)
             self._closed = True
             return self._text(drawn)
 
     def status(self, stage: Stage | None = None) -> Status | None:
-        """The status line if it is to be shown anew: at once if its words changed, else twice a second.
+        """The panel if it is to be shown anew: at once if something happened, else twice a second.
 
-        ``stage`` is what whoever draws knows beyond the events.
+        ``stage`` is what whoever draws knows beyond the events. A panel is made only when it may be shown.
         """
         with self._lock:
-            new, last = status(self._view(stage)), self._said
-            late = self._clock() - self._said_at >= _STATUS_EVERY
-            if last is not None and (new == last or (new.key == last.key and not late)):
+            last, late = self._said, self._clock() - self._said_at >= _STATUS_EVERY
+            if last is not None and not (self._standing.changed or late or stage != self._stage):
+                return None
+            self._standing.changed, self._stage = False, stage
+            self._cancelled = self._cancelled or (stage is not None and stage.kind == "cancelling")
+            new = panel(self._standing.view(stage, apart=self._apart))
+            if last is not None and (new == last or not (late or self._at_once(new, last))):
                 return None
             self._said, self._said_at = new, self._clock()
             return new
 
+    def _at_once(self, new: Status, last: Status) -> bool:
+        """Of a large job something changes all the time; what its replicas do may be seen a moment later."""
+        return new.urgent != last.urgent or (
+            new.key != last.key and len(self.job.replicas if self.job else ()) <= _LARGE
+        )
+
     def _hear(self, event: Event) -> None:
+        words = self._standing.hear(event)
         match event:
             case Lines() | Traced():
                 self._read(event)
-            case ReplicaChanged(status=changed):
-                self._change(changed)
+            case ReplicaChanged(status=status):
+                self._change(status)
             case Created(job=job):
                 self._begin(job)
             case Notice(text=text, level=level):
                 self._note(f"{'warning' if level == 'warning' else 'note'}: {text}")
             case Attempt(number=number, of=of, failure=failure):
-                self._attempt = (number, of)
                 self._release()
                 self._budget.add(self._alike.release())
                 self._note(f"attempt {number} of {of}: {failed(failure, ' failed: ')}")
-            case Finished(outcome=outcome):
-                self.outcome = outcome
-            case SpecRead() | Packing() | Bundled():
-                self._pack(event)
+            case SpecRead() | Packing() | Bundled() | Finished():
+                self._note(words)
             case _:
                 assert_never(event)
 
-    def _pack(self, event: SpecRead | Packing | Bundled) -> None:
-        if isinstance(event, Packing):
-            self._packing.hear(event, self._clock())
-        elif isinstance(event, Bundled) and (summary := self._packing.end(self._clock())):
-            self._note(summary)
-
     def _read(self, event: Lines | Traced) -> None:
         """While replicas fail nobody knows whose error will be the cell's; so each says where its traceback is."""
+        if self._closed:
+            return
         if isinstance(event, Lines):
             self._fold(self._redrawn.add(event.lines, self._clock()))
             return
@@ -196,7 +206,7 @@ class Screen:
         self._budget.spared = self._folding.spared
 
     def _begin(self, job: Job) -> None:
-        self.job, self._asked = job, job.created
+        self.job = job
         self._budget.name(job.name, replicas=len(job.replicas))
         self._prefixes = Prefixes(job.replicas, colour=self._colour)
         self._budget.note(f"job {job.name} on {self.where} · {job.framework} · {_roles(job.replicas)}")
@@ -204,6 +214,8 @@ class Screen:
 
     def _note(self, text: str) -> None:
         """What is said before the job exists comes below its first line, if that does not keep us waiting."""
+        if not text:
+            return
         if self.job is None:
             self._early.append(plain(text))
         else:
@@ -215,26 +227,15 @@ class Screen:
         self._early.clear()
 
     def _change(self, changed: ReplicaStatus) -> None:
-        self._replicas[changed.replica] = changed
         if changed.state not in (ReplicaState.WAITING, ReplicaState.RUNNING):
             self._release(changed.replica)
             self._alike.leave(changed.replica)
-        if self._started is None and changed.state is not ReplicaState.WAITING:
-            self._started = changed.since if changed.state is ReplicaState.RUNNING else self._asked
 
-    def _view(self, stage: Stage | None) -> View:
-        return View(
-            name=self.job.name if self.job is not None else "",
-            where=self.where,
-            replicas=self._replicas,
-            asked=self._asked,
-            started=self._started,
-            attempt=self._attempt,
-            packing=self._packing.shown(self._clock()),
-            stage=stage,
-            outcome=self.outcome,
-            now=self._now(),
-        )
+    @property
+    def _apart(self) -> bool:
+        """The stream does not tell any more what replicas write: its cell went on without the job, or it is full."""
+        alone = self._let_go_of or (self._stage is not None and self._stage.kind == "background")
+        return (alone and not self._cancelled) or self._budget.full
 
     def _text(self, drawn: Iterable[Piece]) -> str:
         return "".join(

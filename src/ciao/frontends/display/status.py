@@ -1,13 +1,11 @@
-"""The one line above a job's output that says how it stands. Pure: a view goes in, words come out.
+"""How a job stands, in one line. Pure: a view goes in, words come out. :mod:`ciao.frontends.display.panel` shows more.
 
 A notebook is saved at any moment and read years later, by people and by tools. So the words say *as of when*, not
-only for how long; colours are beside words, never instead of them; and the HTML is one ``div``
-that an untrusted notebook's clean-up leaves as it is (no style block, script, SVG or variable).
+only for how long.
 """
 
 from __future__ import annotations
 
-import html
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,20 +16,11 @@ from ciao.frontends.display.colour import plain
 from ciao.frontends.display.packing import Shown
 from ciao.model import Failure, Outcome, Phase, ReplicaState, ReplicaStatus
 
-__all__ = ["Stage", "Status", "View", "duration", "failed", "short", "status"]
+__all__ = ["Head", "Stage", "View", "duration", "failed", "head", "line", "place", "reason", "short"]
 
 _LONGEST = 120
 _WAIT = 300
 """Characters of an error, and of a reason to wait, which is all that there is to read."""
-
-_COLOURS = {  # legible on white and on black
-    "succeeded": "#2e9e44",
-    "running": "#1e88e5",
-    "failed": "#e0443e",
-    "pending": "#b8860b",
-    "preparing": "#b8860b",
-}
-_GREY = "#808080"
 
 
 class Stage(NamedTuple):
@@ -46,13 +35,17 @@ class Stage(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """What the line tells of. Times are epoch seconds; ``name`` is empty before the job has one.
+    """What there is to tell. Times are epoch seconds; ``name`` is empty before the job has one.
 
-    ``started`` is when its first replica ran, ``asked`` when the job began to exist; ``packing`` tells of its code.
+    ``expected`` are all its replicas, in order, ``replicas`` those that were heard of. ``started`` is when the first
+    ran, ``asked`` when the job began to exist; ``packing`` tells of its code. ``latest`` are replicas' last lines,
+    where those are to be shown.
     """
 
     name: str = ""
     where: str
+    framework: str = ""
+    expected: Sequence[str] = ()
     replicas: Mapping[str, ReplicaStatus] = field(default_factory=dict)
     asked: float
     started: float | None = None
@@ -60,26 +53,35 @@ class View:
     packing: Shown | None = None
     stage: Stage | None = None
     outcome: Outcome | None = None
+    latest: Mapping[str, str] = field(default_factory=dict)
     now: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Status:
-    """``key`` is the words without the time that passes: where a line cannot be replaced, show a new key only."""
+class Head(NamedTuple):
+    """``state`` is one word; ``words`` are those that stay, ``passing`` those that change as time passes."""
 
-    html: str
-    text: str
-    key: str
+    state: str
+    words: str
+    passing: str
 
 
-def status(view: View) -> Status:
+def head(view: View) -> Head:
+    """What comes first, whatever else is told."""
+    return Head(_state(view), *_words(view))
+
+
+def line(view: View) -> Shown:
     """The line of this moment."""
-    state, (words, passing) = _state(view), _words(view)
-    same = " · ".join(map(plain, [f"{view.name or 'job'} on {view.where}", *(_progress(view) if passing else [])]))
+    _, words, passing = head(view)
+    same = " · ".join(map(plain, [place(view), *(_progress(view) if passing else [])]))
     packing = view.packing if passing else None
     body, key = (f"{same} · {packing.text}", f"{same} · {packing.key}") if packing else (same, same)
-    text = f"{words}{passing} · {body}"
-    return Status(html=_html(state, f"{words}{passing}", body), text=text, key=f"{words} · {key}")
+    return Shown(text=f"{words}{passing} · {body}", key=f"{words} · {key}")
+
+
+def place(view: View) -> str:
+    """``pytorch-x1 on local``."""
+    return f"{view.name or 'job'} on {view.where}"
 
 
 def failed(failure: Failure, verb: str = ": ") -> str:
@@ -180,14 +182,14 @@ def _why(reasons: Sequence[str]) -> str:
         return ""
     [(most, _)] = known.most_common(1)
     others = len(known) - 1
-    return short(most, _WAIT) + (f" (and {others} other {'reason' if others == 1 else 'reasons'})" if others else "")
+    return reason(most) + (f" (and {others} other {'reason' if others == 1 else 'reasons'})" if others else "")
+
+
+def reason(words: str) -> str:
+    """Why a replica waits or failed: it may be long, for it says what to do."""
+    return short(plain(words), _WAIT)
 
 
 def short(words: str, longest: int = _LONGEST) -> str:
     """The words, or as many as fit in a line that others stand in as well."""
     return words if len(words) <= longest else words[: longest - 1] + "…"
-
-
-def _html(state: str, words: str, body: str) -> str:
-    dot = f'<span style="color:{_COLOURS.get(state, _GREY)}">●</span>'
-    return f"<div>{dot} <b>{html.escape(words)}</b> · {html.escape(body)}</div>"

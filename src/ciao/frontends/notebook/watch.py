@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from ciao.engine import Run
-    from ciao.frontends.display.status import Stage, Status
+    from ciao.frontends.display.panel import Status
+    from ciao.frontends.display.status import Stage
     from ciao.frontends.display.traceback import CellSource
     from ciao.frontends.notebook.interrupt import Interrupt
 

@@ -111,6 +111,7 @@ PYTORCH = Image(name="pytorch", layer=Layer(name="pytorch", recipe=Packages(name
 JAX = _wheels("jax", "jax==0.10.2")
 TENSORFLOW = _wheels("tensorflow", "tensorflow-cpu==2.21.0", without=("tensorflow/include",))
 XGBOOST = _wheels("xgboost", "xgboost-cpu==3.2.0")
+PADDLE = _wheels("paddle", "paddlepaddle==3.3.1", without=("paddle/include",))
 OPENMPI = Image(
     name="openmpi",
     layer=Layer(
@@ -146,5 +147,6 @@ TEKTON = Image(
 """What Tekton puts beside the steps of a task, in one image instead of three."""
 ALWAYS = (PAUSE, INIT, KUBECTL_DELIVERY)
 ALL = {
-    image.name: image for image in (*ALWAYS, TINY, PYTHON, PYTORCH, JAX, TENSORFLOW, XGBOOST, OPENMPI, BUILDKIT, KANIKO)
+    image.name: image
+    for image in (*ALWAYS, TINY, PYTHON, PYTORCH, JAX, TENSORFLOW, XGBOOST, PADDLE, OPENMPI, BUILDKIT, KANIKO)
 }

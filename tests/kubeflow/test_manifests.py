@@ -186,8 +186,7 @@ def test_several_processes_of_a_replica_reduce(kubectl: Kubectl, image: Callable
 
 
 def test_elastic_workers_meet_under_torchrun(kubectl: Kubectl, image: Callable[[str], str]) -> None:
-    env = {"PET_REDIRECTS": "9:1", "PET_TEE": "9:1"}  # else Debian's torch 1.13 fails on Python 3.11
-    of = spec("pytorch", worker=2, elastic=Elastic(least=2, most=2), env=env, code=ALL_REDUCE)
+    of = spec("pytorch", worker=2, elastic=Elastic(least=2, most=2), code=ALL_REDUCE)
     job = create(made(of, kubectl, image=image("pytorch")), kubectl)
     kubectl.condition(f"pytorchjob/{job}", "Succeeded", seconds=300)
     assert all("sum 3 of 2" in log for log in logs(job, kubectl).values())

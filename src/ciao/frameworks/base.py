@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from ciao.model import Replica, Role
 
-__all__ = ["Address", "Framework", "Operator", "Topology", "nobody", "nothing"]
+__all__ = ["Address", "Elasticity", "Framework", "Operator", "Topology", "nobody", "nothing"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +67,20 @@ class Operator:
     leader: Role | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Elasticity:
+    """How a framework runs on a number of replicas that changes: below a program of its own in each replica.
+
+    That starts the cell's processes, and starts them anew when a replica leaves. ``words`` are what Python runs it by.
+    ``own`` gives the variables that it reads, as the operator sets them, of a replica, of how few may be left and of
+    how many processes each has; ``always`` are those that it needs besides, on every backend.
+    """
+
+    words: tuple[str, ...]
+    own: Callable[[Topology, Replica, int, int], Mapping[str, str]]
+    always: Mapping[str, str]
+
+
 def nothing(_topology: Topology) -> Mapping[str, str]:
     """The variables that all replicas have in common, if there are none."""
     return {}
@@ -90,6 +104,7 @@ class Framework:
     ``on_cpu`` is what a replica without a GPU gets besides, unless the cell says otherwise.
     ``decisive`` names the replicas that must all succeed for the job to have succeeded; the others are then ended.
     ``endless`` names those that never end by themselves, and so are ended at once.
+    ``elastic`` is how it runs on a changing number of replicas, if it can.
     ``operator`` is its kind there, ``runtime`` the ClusterTrainingRuntime that Trainer ships for it; None: a TrainJob
     cannot run it.
     """
@@ -108,6 +123,7 @@ class Framework:
     endless: Callable[[tuple[Replica, ...]], tuple[Replica, ...]] = nobody
     ranks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     on_cpu: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    elastic: Elasticity | None = None
     runtime: str | None = None
 
     def variables(self, topology: Topology, replica: Replica) -> Mapping[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ciao.frameworks.base import Framework, Operator, Topology
+from ciao.frameworks.base import Elasticity, Framework, Operator, Topology
 from ciao.model import Replica, Role
 
 __all__ = ["PYTORCH"]
@@ -36,6 +36,26 @@ def _own(topology: Topology, replica: Replica) -> Mapping[str, str]:
     return dict.fromkeys(("RANK", "GROUP_RANK", "ROLE_RANK", "PET_NODE_RANK"), str(topology.rank(replica)))
 
 
+def _torchrun(topology: Topology, replica: Replica, least: int, processes: int) -> Mapping[str, str]:
+    """What PyTorchJob sets for an elastic job, and what makes torchrun go on soon.
+
+    Rank 0 alone holds the rendezvous: on one machine every torchrun would take itself for the host. Each loss of a
+    replica makes the processes of the others fail, and so costs each of the others one of its restarts.
+    """
+    count = len(topology.addresses)
+    return {
+        "PET_NNODES": f"{least}:{count}",
+        "PET_NPROC_PER_NODE": str(processes),
+        "PET_RDZV_BACKEND": "c10d",
+        "PET_RDZV_ENDPOINT": str(topology.first),
+        "PET_RDZV_ID": topology.job,
+        "PET_RDZV_CONF": f"is_host={topology.rank(replica) == 0:d},last_call_timeout=5",
+        "PET_MAX_RESTARTS": str(count - least),
+        "PET_MONITOR_INTERVAL": "1",
+        "PET_LOCAL_ADDR": topology.addresses[replica].host,
+    }
+
+
 def _decisive(replicas: tuple[Replica, ...]) -> tuple[Replica, ...]:
     """The master; without one, all workers."""
     return tuple(r for r in replicas if r.role is Role.MASTER) or replicas
@@ -59,5 +79,10 @@ PYTORCH = Framework(
         types={Role.MASTER: "Master", Role.WORKER: "Worker"},
     ),
     ranks=MappingProxyType({"RANK": "WORLD_SIZE", "ROLE_RANK": "ROLE_WORLD_SIZE"}),
+    elastic=Elasticity(
+        words=("-m", "torch.distributed.run", "--no_python"),  # the spelling that every version knows
+        own=_torchrun,
+        always=MappingProxyType({"PET_REDIRECTS": "9:0", "PET_TEE": "9:0"}),  # else torch 1.13 fails on Python 3.11
+    ),
     runtime="torch-distributed",
 )

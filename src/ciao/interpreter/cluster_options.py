@@ -130,10 +130,11 @@ ELASTIC = Option(
     metavar="LEAST:MOST",
     meaning="the job goes on with any number of workers between these two",
     help="torchrun starts the cell anew in every worker whenever one joins or leaves, so the code must save its state "
-    "and find it again. The count of %worker lies between the two. There is no master.",
+    "and find it again. The count of %worker lies between the two. There is no master, and worker-0 must stay: the "
+    "others meet there. An exception of the code is no loss but the job's error.",
     example="%worker=2;%elastic=1:4",
     default="the number of replicas is fixed",
-    local="refused, because the number of replicas is fixed there",
+    local="a worker that is lost is not started again, and none joins later",
     frameworks=("pytorch",),
 )
 SECRET = Option(

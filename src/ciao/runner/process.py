@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from typing import Dict, List, Mapping, Optional, Sequence
 
 
+TORCHRUN_SAYS = b"failed (exitcode: "
+"""How a line of torchrun goes on that tells how a process of it ended. It ends with 1 itself, whatever that was."""
+
+
 class Process:
     """``status`` is its exit code, negative for a signal, None while it runs; ``record`` tells of its failure.
 
@@ -32,6 +36,7 @@ class Process:
         self._pump = Pump()
         self._rest = b""
         self._program = bool(program)
+        self._said: Optional[int] = None
         lifeline = Lifeline() if tied else None
         environ = dict(environ)
         if self._named is not None:
@@ -56,6 +61,9 @@ class Process:
             at += len(FRAME)
             self._keep(lines[at : lines.index(b"\n", at)])
             at = lines.find(FRAME.encode(), at)
+        if self._program and TORCHRUN_SAYS in lines:
+            self._said = _number(lines[lines.rindex(TORCHRUN_SAYS) + len(TORCHRUN_SAYS) :])
+            self._as_said()
         return lines
 
     def take_records(self, data: bytes) -> List[bytes]:
@@ -72,6 +80,7 @@ class Process:
         self.status = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
         if self._program and not self.record and 128 < self.status <= 128 + signal.SIGSYS:
             self.status = 128 - self.status  # it tells, as a shell does, of a signal that ended one of its processes
+        self._as_said()
         self.signal(signal.SIGKILL)
         if self._named is not None:
             self._named.close()
@@ -80,10 +89,21 @@ class Process:
         """To its whole group; nothing happens if that is gone."""
         kill(-self.pid, number)
 
+    def _as_said(self) -> None:
+        """Its line may be read before its end is seen, or after."""
+        if self.status == 1 and self._said:
+            self.status = self._said
+
     def _keep(self, record: bytes) -> None:
         """The first that tells of a failure is for the termination message."""
         if not self.record and b'"started"' not in record[:40]:
             self.record = record
+
+
+def _number(text: bytes) -> Optional[int]:
+    """That stands before the closing bracket."""
+    digits = text[:8].partition(b")")[0]
+    return int(digits) if digits[digits.startswith(b"-") :].isdigit() else None
 
 
 def kill(pid: int, number: int) -> None:

@@ -179,6 +179,12 @@ def test_a_program_may_start_the_cells_processes(run: Run, tmp_path: Path) -> No
     assert (ended.code, json.loads((tmp_path / "message").read_bytes())["error"]["ename"]) == (1, "ZeroDivisionError")
 
 
+@pytest.mark.parametrize(("told", "code"), [(b"3", 3), (b"-11", 139), (b"1", 1), (b"--1", 1)])
+def test_torchrun_tells_how_a_process_ended_and_ends_with_1_itself(run: Run, told: bytes, code: int) -> None:
+    line = f"ERROR:torch.distributed.elastic:failed (exitcode: {told.decode()}) local_rank: 0 (pid: 7)"
+    assert run("", "init", program=("sh", "-c", f"echo '{line}'; exit 1", "torchrun")).code == code
+
+
 def test_a_program_that_is_missing_is_named(run: Run, tmp_path: Path) -> None:
     ended = run("pass", "init", program=("no-such-mpirun",), CIAO_TERMINATION_LOG=str(tmp_path / "message"))
     words = "no-such-mpirun cannot be started: No such file or directory"

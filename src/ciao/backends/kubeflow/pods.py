@@ -163,11 +163,13 @@ def environment(pods: Pods, role: RoleSpec | None, *, rules: str, index: bool = 
     """
     spec, job = pods.spec, pods.job
     asked = (role or spec.roles[0]).resources
+    elastic = FRAMEWORKS[spec.framework].elastic if spec.elastic else None
     mine = {
         "HOME": WORK,
         "USER": "ciao",
         "TMPDIR": "/tmp",  # noqa: S108  # of the image
         **_threads(asked),
+        **(elastic.always if elastic else {}),
         **({} if asked.gpu or asked.other else FRAMEWORKS[spec.framework].on_cpu),
     }
     ours = {

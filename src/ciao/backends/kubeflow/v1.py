@@ -18,15 +18,13 @@ __all__ = ["BACKSTOP", "replica", "run_policy", "v1_spec"]
 BACKSTOP = 60
 """Seconds after the timeout at which the cluster ends what nobody else has ended."""
 
-_TORCHRUN = ("python3", "-m", "torch.distributed.run", "--no_python")  # the spelling that every version knows
-
 
 def v1_spec(pods: Pods, operator: Operator) -> Manifest:
     """The ``spec`` of the job."""
     spec = pods.spec
     framework = FRAMEWORKS[spec.framework]
     told = "" if operator.complete or spec.elastic else rules(framework, v1_topology(spec, pods.job.name))
-    program = _TORCHRUN if spec.elastic else ()
+    program = ("python3", *framework.elastic.words) if spec.elastic and framework.elastic else ()
     roles = {operator.types[role.role]: replica(pods, role, told=told, words=program) for role in spec.roles}
     return {"runPolicy": run_policy(spec), **_torch(pods.kind, spec), operator.replicas: roles}
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ciao.backends.local.asked import cores_of, gpus_of
 from ciao.backends.local.devices import cores, gpus
-from ciao.backends.local.interpreters import usable_python
+from ciao.backends.local.interpreters import check_module, usable_python
 from ciao.backends.local.launch import Launch, launch, overridden
 from ciao.backends.local.meaning import refuse, without_meaning
 from ciao.backends.local.mpi import mpirun
@@ -51,6 +51,8 @@ class Local:
         python = await asyncio.to_thread(self._python, spec)  # it may start one, to ask for its version
         if spec.framework == "mpi":
             mpirun(python)
+        if spec.elastic is not None and not spec.packages:
+            await asyncio.to_thread(check_module, python, "torch")
         notices = []
         if unmet := without_meaning(spec, memory=measurable(), gpu=bool(gpus() and gpus_of(spec))):
             notices.append(Notice(text=f"the local backend does not apply {', '.join(unmet)}"))

@@ -40,6 +40,7 @@ class Child:
         self.ended_by_us = False
         self.failed = False
         self.secondary = False
+        self.raised = False
         self.user_code = False
         self.lost_bytes = 0
         self.output = -1

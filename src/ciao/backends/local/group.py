@@ -16,7 +16,7 @@ from ciao.backends.cause import looks_secondary
 from ciao.backends.local.child import Child
 from ciao.backends.local.exhaustion import Exhaustion
 from ciao.backends.local.orphans import adopt, end_all, kill_strays
-from ciao.backends.local.rules import lingering, settled_at, succeeded, verdict
+from ciao.backends.local.rules import lingering, settled_at, spared, succeeded, verdict
 
 TYPE_CHECKING = False  # typing itself is slow to import; type checkers know this name
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class Group:
         self.adopt_at: float | None = time.monotonic() + ADOPT_AFTER
         self.closing: dict[Child, float] = {}
         self.sweeping: dict[Child, float] = {}
+        self.gone: list[Child] = []
         self.limits: Limits | None = None
         self.exhaustion = Exhaustion()
         self.job = os.path.basename(supervisor.folder)  # noqa: PTH119  # pathlib costs milliseconds here
@@ -65,7 +66,7 @@ class Group:
         while any(c.running for c in self.children) or self.closing:
             self._step()
         end_all(self.job, within=2.0)
-        won = succeeded(self.children, self.launch["decisive"])
+        won = succeeded(self.children, self.launch["decisive"], self.launch["least"])
         return self.verdict or (("succeeded", "") if won else ("failed", ""))
 
     def _start(self) -> None:
@@ -121,10 +122,15 @@ class Group:
         error = record.get("error")
         if record["type"] in ("error", "exit") and not child.ended_by_us:
             known = error if record["type"] == "error" and isinstance(error, dict) else {}
-            self._failed(child, secondary=looks_secondary(str(known.get("ename")), str(known.get("evalue"))))
+            secondary = looks_secondary(str(known.get("ename")), str(known.get("evalue")))
+            child.raised = child.raised or not secondary
+            self._failed(child, secondary=secondary)
 
     def _began(self, child: Child) -> None:
         child.user_code = True
+        if self.launch["least"] is not None and child.secondary and not child.raised:  # started again below it
+            child.failed = child.secondary = False
+            self.ledger.note("again", replica=child.name)
         if all(c.user_code for c in self.children) and self.adopt_at is not None:
             self.adopt_at = 0.0
 
@@ -177,6 +183,8 @@ class Group:
 
     def _ended(self, child: Child) -> None:
         code, when = child.code or 0, child.ended_at
+        if self.launch["least"] is not None:
+            kill_strays(self.job, child.name)  # torchrun's processes may be in sessions of their own
         if code == 0 and not child.failed:
             self._note(child, "succeeded", code=code, time=when)
         elif child.ended_by_us and not child.failed:
@@ -202,6 +210,7 @@ class Group:
             self.kill_at = now + 1.0
             self._signal(signal.SIGKILL)
         if self.kill_at is None:
+            self._spare(now)
             self._decide(now)
 
     def _decide(self, now: float) -> None:
@@ -212,9 +221,24 @@ class Group:
             cancelled=self.supervisor.cancelled,
             failed_at=self.failed_at,
             deadline=self.supervisor.deadline,
+            least=self.launch["least"],
         )
         if found is not None and not (found[0] == "succeeded" and self._waits(now)):
             self._end(*found)
+
+    def _spare(self, now: float) -> None:
+        """An elastic job goes on without those that it has lost, as long as enough are left."""
+        least = self.launch["least"]
+        if least is None or not any(c.failed for c in self.children):
+            return
+        if not spared(self.children, least):
+            self.failed_at = self.failed_at or now
+            return
+        self.failed_at = None
+        for child in self.children:
+            if child.failed and child.code is not None and child not in self.closing and child not in self.gone:
+                self.gone.append(child)
+                self.ledger.note("spared", replica=child.name, left=len(self.children) - len(self.gone))
 
     def _waits(self, now: float) -> bool:
         """The decisive replicas are done; the others may finish what they do, within the grace period."""

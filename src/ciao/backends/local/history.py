@@ -43,6 +43,7 @@ class History:
         self._attempt = 1
         self._attempts = 1
         self._failures: dict[str, Failure] = {}
+        self._spared: dict[str, Failure] = {}
         self._previous: list[Failure] = []
         self._replicas = {
             name: ReplicaStatus(replica=name, state=ReplicaState.WAITING, since=job.created) for name in job.replicas
@@ -66,6 +67,10 @@ class History:
                 yield from self._replica(entry)
             case "record" if entry.get("ended_by_us") is not True:  # what it says then is nobody's failure
                 yield from self._record(entry)
+            case "again":  # what failed because of another one was started anew below its replica
+                self._failures.pop(entry["replica"], None)
+            case "spared":
+                yield from self._lost_one(entry)
             case "finished":
                 yield from self._finished(entry)
             case "lost":
@@ -85,8 +90,8 @@ class History:
     def _attempt_began(self, entry: Mapping[str, Any]) -> Iterator[Event]:
         self._attempt, self._attempts = int(entry["number"]), int(entry["of"])
         self.started = self.started or _time(entry)
-        first, _ = first_by_cause(tuple(self._failures.values()))
-        self._failures = {}
+        first, _ = first_by_cause(self._that_count())
+        self._failures, self._spared = {}, {}
         if first is not None:
             self._previous.append(first)
             yield Attempt(number=self._attempt, of=self._attempts, failure=first)
@@ -111,6 +116,18 @@ class History:
             reason = reason_of(failure)
         yield from self._changed(name, state, when, reason)
 
+    def _lost_one(self, entry: Mapping[str, Any]) -> Iterator[Event]:
+        """An elastic job goes on without this replica."""
+        name, left = self._replicas[entry["replica"]].replica, int(entry["left"])
+        self._spared[name] = failure = self._failures.pop(name)
+        words = f"{name} is lost ({reason_of(failure)}): the job goes on with {left} of {len(self._replicas)} workers"
+        yield Notice(text=words, level="warning")
+
+    def _that_count(self) -> tuple[Failure, ...]:
+        """All failures; but what the code of a replica raised is not caused by one that was lost before and spared."""
+        raised = any(f.error is not None and not f.secondary for f in self._failures.values())
+        return tuple({**({} if raised else self._spared), **self._failures}.values())
+
     def _changed(self, name: str, state: ReplicaState, when: float, reason: str) -> Iterator[Event]:
         status = ReplicaStatus(replica=name, state=state, since=when, reason=reason)
         self._replicas[name] = status
@@ -124,7 +141,7 @@ class History:
             yield Notice(text=words, level="warning")
         if lost := int(entry.get("lost_bytes", 0)):
             yield Notice(level="warning", text=f"{lost:,} bytes of the log were lost: the disk was full")
-        first, others = first_by_cause(tuple(self._failures.values()))
+        first, others = first_by_cause(self._that_count())
         if entry.get("reason") == "timeout":
             words = f"the job ran longer than its timeout of {float(entry['timeout']):g} s"
             first, others = Failure(replica="", kind="timeout", time=when, ename="DeadlineExceeded", evalue=words), ()

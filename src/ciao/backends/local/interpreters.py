@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ciao.errors import CreateRefused
 
-__all__ = ["usable_python"]
+__all__ = ["check_module", "usable_python"]
 
 OLDEST = (3, 8)
 """The runner's own limit."""
@@ -62,6 +62,19 @@ def _version(path: str, _changed: int) -> tuple[int, int]:
             f"{path} is not a Python{''.join(f': it says {s[:200]!r}' for s in said)}", hint=_suggestion()
         )
     return int(found[1]), int(found[2])
+
+
+def check_module(python: str, module: str) -> None:
+    """Raises CreateRefused if this Python has no such module, by whose program the replicas would start."""
+    looks = "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)"
+    found = subprocess.run(
+        [python, "-c", looks, module], check=False, capture_output=True, timeout=PROBE_SECONDS, stdin=subprocess.DEVNULL
+    )
+    if found.returncode:
+        raise CreateRefused(
+            f"{python} has no {module}, which starts the cell in the workers of an elastic job",
+            hint=f"Install it there, add %package={module}, or choose another Python with %python=",
+        )
 
 
 def _suggestion() -> str:

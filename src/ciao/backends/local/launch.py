@@ -13,7 +13,7 @@ from ciao.backends.local import mpi
 from ciao.backends.local.asked import memory_of
 from ciao.backends.local.devices import VISIBLE, gpus
 from ciao.backends.threads import cpus, threads
-from ciao.frameworks import FRAMEWORKS, Framework
+from ciao.frameworks import FRAMEWORKS
 from ciao.frameworks.base import Address, Topology
 from ciao.home import RUNNER
 from ciao.model import JobSpec, Replica, Role, RoleSpec
@@ -42,7 +42,7 @@ class Launch:
     ``decisive`` names the replicas that must all succeed. The others are then ended, those that are ``endless`` at once
     and the rest after ``grace`` seconds, whatever the clean policy: nobody would delete them later, as on a cluster.
     ``timeout`` is in seconds. ``memory`` and ``cores`` are what replicas may use, by their names; who is not among them
-    may use all.
+    may use all. ``least``: of an elastic job, how many replicas may be left.
     """
 
     processes: tuple[Process, ...]
@@ -54,6 +54,7 @@ class Launch:
     cwd: str
     memory: Mapping[str, str] = field(default_factory=dict)
     cores: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    least: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """For the supervisor's launch file."""
@@ -88,7 +89,8 @@ def launch(
     )
     processes_each = 1 if spec.nproc is None else spec.nproc
     runner, cell = str(code / RUNNER / "__main__.py"), str(code / spec.cell.filename)
-    argv = (python, runner, "cell" if processes_each == 1 else "init", cell)
+    program = (python, *framework.elastic.words) if spec.elastic and framework.elastic else ()
+    argv = (python, runner, "init" if program or processes_each > 1 else "cell", cell, *program)
     limits = {role.role: _threads(role, len(replicas), processes_each) for role in spec.roles}
     processes = tuple(
         Process(
@@ -98,10 +100,11 @@ def launch(
                 **limits[r.role],
                 **_network(),
                 **({} if gpus() else framework.on_cpu),
+                **(framework.elastic.always if spec.elastic and framework.elastic else {}),
                 **spec.env,
-                **framework.variables(topology, r),  # last, as the operators do: the job must find itself
+                **_found_by(spec, topology, r),  # last, as the operators do: the job must find itself
                 **_identity(spec, job, r),
-                **_several(framework, processes_each, grace=grace),
+                **_several(spec, grace=grace),
             },
         )
         for r in replicas
@@ -117,6 +120,7 @@ def launch(
         grace=grace,
         cwd=str(work),
         memory=memory_of(spec),
+        least=spec.elastic.least if spec.elastic else None,
     )
 
 
@@ -125,7 +129,7 @@ def overridden(spec: JobSpec) -> list[str]:
     framework = FRAMEWORKS[spec.framework]
     replicas = framework.ranked(spec.replicas)
     topology = Topology(job="", addresses={r: Address(host=HOST, port=0) for r in replicas})
-    ours = {**framework.variables(topology, replicas[0]), **_identity(spec, "", replicas[0])}
+    ours = {**_found_by(spec, topology, replicas[0]), **_identity(spec, "", replicas[0])}
     return sorted(spec.env.keys() & ours.keys())
 
 
@@ -149,11 +153,22 @@ def _identity(spec: JobSpec, job: str, replica: Replica) -> dict[str, str]:
     }
 
 
-def _several(framework: Framework, count: int, *, grace: float) -> dict[str, str]:
-    """For the runner that starts the processes of a replica."""
-    if count == 1 or not framework.ranks:
+def _found_by(spec: JobSpec, topology: Topology, replica: Replica) -> Mapping[str, str]:
+    """The variables by which a replica finds the others; of an elastic job torchrun does, and tells its processes."""
+    framework = FRAMEWORKS[spec.framework]
+    if spec.elastic and framework.elastic:
+        return framework.elastic.own(topology, replica, spec.elastic.least, spec.nproc or 1)
+    return framework.variables(topology, replica)
+
+
+def _several(spec: JobSpec, *, grace: float) -> dict[str, str]:
+    """For the runner's init, which starts the processes of a replica, or what starts them in its turn."""
+    count, ranks = spec.nproc or 1, FRAMEWORKS[spec.framework].ranks
+    if spec.elastic:
+        return {"CIAO_GRACE": str(grace)}
+    if count == 1 or not ranks:
         return {}
-    pairs = " ".join(f"{rank}/{size}" for rank, size in framework.ranks.items())
+    pairs = " ".join(f"{rank}/{size}" for rank, size in ranks.items())
     return {"CIAO_NPROC": str(count), "CIAO_RANKS": pairs, "CIAO_GRACE": str(grace)}
 
 

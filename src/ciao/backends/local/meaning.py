@@ -42,8 +42,6 @@ def refuse(spec: JobSpec, *, most: int) -> None:
 
 
 def _refuse_numbers(spec: JobSpec, *, most: int) -> None:
-    if spec.elastic is not None:
-        raise CreateRefused("the number of replicas is fixed on this machine", hint=f"Remove %elastic=, {_OTHERWISE}")
     processes = spec.nproc or 1
     framework = FRAMEWORKS[spec.framework]
     if processes > 1 and not framework.ranks and Role.LAUNCHER not in framework.always:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Replica(Protocol):
-        """What is known of one: ``code`` is None while it runs; ``secondary`` tells of its failure."""
+        """What is known of one: ``code`` is None while it runs; ``secondary`` and ``raised`` tell of its failure."""
 
         @property
         def name(self) -> str: ...
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
         def failed(self) -> bool: ...
         @property
         def secondary(self) -> bool: ...
+        @property
+        def raised(self) -> bool: ...
 
 
-__all__ = ["SETTLE", "SETTLE_SECONDARY", "lingering", "settled_at", "succeeded", "verdict"]
+__all__ = ["SETTLE", "SETTLE_SECONDARY", "lingering", "settled_at", "spared", "succeeded", "verdict"]
 
 SETTLE = 0.3
 """Seconds after the first failure in which the others may still show theirs, so that the first by cause is found."""
@@ -40,6 +42,7 @@ def verdict(
     cancelled: bool,
     failed_at: float | None,
     deadline: float | None,
+    least: int | None = None,
 ) -> tuple[str, str] | None:
     """The attempt's phase and the reason that forbids another; None while it goes on.
 
@@ -47,17 +50,28 @@ def verdict(
     """
     if cancelled:
         return "cancelled", "cancelled"
-    if succeeded(replicas, decisive):
+    if succeeded(replicas, decisive, least):
         return "succeeded", ""
     if failed_at is not None:
         return ("failed", "") if now >= settled_at(replicas, failed_at) else None
     return ("failed", "timeout") if deadline is not None and now > deadline else None
 
 
-def succeeded(replicas: Sequence[Replica], decisive: Collection[str]) -> bool:
-    """All decisive replicas have, and nobody failed but for their leaving."""
+def succeeded(replicas: Sequence[Replica], decisive: Collection[str], least: int | None = None) -> bool:
+    """All decisive replicas have, and nobody failed but for their leaving; of an elastic job all that are left."""
+    if least is not None:
+        return spared(replicas, least) and all(r.code is not None for r in replicas)
     done = all(r.code == 0 and not r.failed for r in replicas if r.name in decisive)
     return done and all(r.secondary for r in replicas if r.failed)
+
+
+def spared(replicas: Sequence[Replica], least: int) -> bool:
+    """An elastic job goes on: at least so many are left, and nobody's code raised an error of its own.
+
+    What fails because another one left is started again below the replica, which itself still runs.
+    """
+    left = [r for r in replicas if r.code == 0 or (r.code is None and (r.secondary or not r.failed))]
+    return len(left) >= least and not any(r.raised for r in replicas)
 
 
 def lingering(replicas: Sequence[Replica], endless: Collection[str]) -> bool:

@@ -85,6 +85,46 @@ def test_the_traceback_of_a_failure_is_told_as_soon_as_it_is_in_the_log() -> Non
     assert events == [Traced(replica="worker-1", reason="ValueError: no", lines=7, checksum=4_000_000_000)]
 
 
+def raised(name: str, ename: str, evalue: str = "") -> dict[str, Any]:
+    error = {"type": "error", "time": 4.0, "error": {"ename": ename, "evalue": evalue}}
+    return {"event": "record", "time": 4.1, "replica": name, "record": error}
+
+
+LOST = (replica("worker-1", "failed", code=-9), {"event": "spared", "time": 3.1, "replica": "worker-1", "left": 1})
+
+
+def test_an_elastic_job_tells_whom_it_goes_on_without() -> None:
+    _, events = told(BEGAN, *LOST)
+    notices = [event.text for event in events if isinstance(event, Notice)]
+    assert notices == [
+        "worker-1 is lost (SIGKILL: out of memory, or killed by hand): the job goes on with 1 of 2 workers"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("later", "ename"),
+    [
+        ((raised("worker-0", "ValueError"),), "ValueError"),
+        ((replica("worker-0", "failed", code=3),), "SIGKILL"),
+        (
+            (raised("worker-0", "ConnectionResetError"), {"event": "again", "time": 5.0, "replica": "worker-0"}),
+            "SIGKILL",
+        ),
+    ],
+    ids=[
+        "an error of the code is none of the loss",
+        "one loss too many began with the first",
+        "who runs again has none",
+    ],
+)
+def test_the_cause_of_an_elastic_jobs_end(later: tuple[dict[str, Any], ...], ename: str) -> None:
+    history, _ = told(BEGAN, *LOST, *later, finished("failed"))
+    assert history.outcome is not None
+    assert history.outcome.failure is not None
+    assert history.outcome.failure.ename == ename
+    assert all(other.ename != "ConnectionResetError" for other in history.outcome.others)
+
+
 def test_a_new_attempt_keeps_the_failure_before() -> None:
     again = {**BEGAN, "number": 2, "of": 2}
     history, events = told(BEGAN, replica("worker-0", "failed", code=-9), again, finished("succeeded"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ciao.backends.local.interpreters import usable_python
+from ciao.backends.local.interpreters import check_module, usable_python
 from ciao.errors import CreateRefused
 
 
@@ -43,3 +43,9 @@ def test_one_that_is_too_old_is_refused(tmp_path: Path) -> None:
     old = script(tmp_path, "python", "echo 3.6")
     with pytest.raises(CreateRefused, match=r"is Python 3\.6; replicas need 3\.8 or later"):
         usable_python(str(old))
+
+
+def test_a_python_without_the_module_that_would_start_the_cell_is_refused() -> None:
+    check_module(sys.executable, "json")
+    with pytest.raises(CreateRefused, match=r"has no missing, which starts the cell.*add %package=missing"):
+        check_module(sys.executable, "missing")

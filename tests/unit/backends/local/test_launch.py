@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ciao.backends.local.launch import Launch, base_environment, launch, overridden
-from ciao.model import Cell, JobSpec, Resources, Role, RoleSpec
+from ciao.model import Cell, Elastic, JobSpec, Resources, Role, RoleSpec
 
 
 def planned(**changes: object) -> Launch:
@@ -38,6 +38,24 @@ def test_several_processes_of_a_replica_are_started_by_the_runners_init_and_shar
     assert first.argv[2] == "init"
     assert first.env["CIAO_RANKS"] == "RANK/WORLD_SIZE ROLE_RANK/ROLE_WORLD_SIZE"
     assert (first.env["CIAO_NPROC"], first.env["CIAO_GRACE"], first.env["OMP_NUM_THREADS"]) == ("4", "5.0", "2")
+
+
+def test_workers_of_an_elastic_job_run_torchrun_and_meet_at_the_first() -> None:
+    roles = (RoleSpec(role=Role.WORKER, count=3),)
+    launched = planned(roles=roles, elastic=Elastic(least=2, most=4), nproc=2, env={"PET_TEE": "3", "PET_RDZV_ID": "x"})
+    first, second, _ = launched.processes
+    words = "/py /j/code/ciao_runner/__main__.py init /j/code/cell_7.py /py -m torch.distributed.run --no_python"
+    assert (" ".join(first.argv), launched.least) == (words, 2)
+    meet = {
+        "PET_NNODES": "2:3",
+        "PET_NPROC_PER_NODE": "2",
+        "PET_RDZV_ENDPOINT": "127.0.0.1:3000",
+        "PET_MAX_RESTARTS": "1",
+    }
+    assert meet.items() <= second.env.items()
+    assert [p.env["PET_RDZV_CONF"][:9] for p in launched.processes] == ["is_host=1", "is_host=0", "is_host=0"]
+    assert (second.env["PET_TEE"], second.env["PET_RDZV_ID"], second.env["CIAO_GRACE"]) == ("3", "j", "5.0")
+    assert not {"RANK", "WORLD_SIZE", "CIAO_NPROC"} & second.env.keys()
 
 
 def test_mpirun_starts_ranks_with_their_workers_variables_and_the_workers_wait() -> None:

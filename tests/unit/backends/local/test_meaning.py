@@ -20,7 +20,6 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "dockerfile": ("Dockerfile", "starts processes and uses no image, and so not that of Dockerfile"),
     "secrets": ({"TOKEN": SecretKey(secret="hub", key="a")}, "secret.TOKEN is a value in the cluster.* %env.TOKEN="),
     "volumes": ((Volume(kind="claim", source="data", path="/data"),), "the volume data at /data is the cluster's"),
-    "elastic": (Elastic(least=1, most=4), "the number of replicas is fixed on this machine. Remove %elastic="),
     "nproc": (3, "3 processes are more than the 2 that may run on this machine"),
     "roles": ((RoleSpec(role=Role.WORKER, count=3),), "3 replicas are more than the 2 that may run on this machine"),
 }
@@ -65,4 +64,5 @@ def test_a_framework_without_ranks_runs_one_process_in_a_replica() -> None:
 
 def test_a_plain_job_and_one_process_a_replica_are_taken() -> None:
     refuse(spec(nproc=1), most=1)
+    refuse(spec(elastic=Elastic(least=1, most=4)), most=1)
     assert without_meaning(spec(), memory=False, gpu=False) == []

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from ciao.backends.local.rules import SETTLE, SETTLE_SECONDARY, lingering, verdict
+from ciao.backends.local.rules import SETTLE, SETTLE_SECONDARY, lingering, spared, verdict
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,7 @@ class One:
     code: int | None = None
     failed: bool = False
     secondary: bool = False
+    raised: bool = False
 
 
 RUNS, DONE, FAILED = One("w-0"), One("w-0", code=0), One("w-0", code=1, failed=True)
@@ -53,6 +54,39 @@ OTHER, ECHO = One("w-1"), One("w-1", code=1, failed=True, secondary=True)
 def test_the_verdict(replicas: list[One], more: dict[str, object], found: tuple[str, str] | None) -> None:
     known: dict[str, object] = {"now": 10.0, "cancelled": False, "failed_at": None, "deadline": None, **more}
     assert verdict(replicas, ["w-0"], **known) == found  # type: ignore[arg-type]  # a test may set any
+
+
+RAISED = One("w-2", failed=True, raised=True)
+SHORT = One("w-2", failed=True)
+
+
+@pytest.mark.parametrize(
+    ("replicas", "found"),
+    [
+        ([RUNS, OTHER, FAILED], "yes"),
+        ([RUNS, One("w-1", failed=True, secondary=True), FAILED], "yes"),
+        ([RUNS, FAILED, ECHO], "no"),
+        ([DONE, OTHER, FAILED], "yes"),
+        ([RUNS, OTHER, RAISED], "no"),
+        ([RUNS, FAILED, SHORT], "no"),
+    ],
+    ids=[
+        "one of three is lost",
+        "who failed because of that is started again, as long as its replica runs",
+        "but not once that has ended",
+        "who is done is not lost",
+        "an error of the code is no loss",
+        "who is being killed for want of memory is as good as lost",
+    ],
+)
+def test_an_elastic_job_of_two_at_least_goes_on(replicas: list[One], found: str) -> None:
+    assert ("yes" if spared(replicas, 2) else "no") == found
+
+
+def test_an_elastic_job_has_succeeded_when_all_that_are_left_have() -> None:
+    known: dict[str, object] = {"now": 10.0, "cancelled": False, "failed_at": None, "deadline": None, "least": 1}
+    assert verdict([DONE, OTHER], ["w-0", "w-1"], **known) is None  # type: ignore[arg-type]  # as above
+    assert verdict([DONE, FAILED], ["w-0", "w-1"], **known) == ("succeeded", "")  # type: ignore[arg-type]  # as above
 
 
 def test_workers_that_still_run_are_waited_for_and_parameter_servers_are_not() -> None:

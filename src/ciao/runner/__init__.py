@@ -10,6 +10,10 @@ A program after the file's name starts the cell's processes in its turn, as mpir
 
     python DIR/ciao_runner/__main__.py init DIR/cell_7.py mpirun -n 4
 
+A third part is started beside them, to ask them where they stand (stacks.py)::
+
+    python DIR/ciao_runner/__main__.py stacks DIR/cell_7.py
+
 ``python DIR/ciao_runner cell ...`` does the same, but Python then loads ``runpy`` first, which costs 5 to 10 ms.
 
 What a replica has to say besides its output is a *record*: one JSON object on one line of ASCII, at most
@@ -26,3 +30,6 @@ FRAME = "\x1eciao/1 "
 RECORD_FD = "CIAO_RECORD_FD"
 RECORDS = "CIAO_RECORDS"
 MAX_RECORD = 256 * 1024
+
+STACKS = "ciao-stacks"
+STACKS_SIGNAL = 47  # a real-time signal in the middle of them: no library is known to use it

@@ -26,8 +26,9 @@ def _package() -> str:
 
 
 def _main() -> None:
-    if len(sys.argv) < 3 or sys.argv[1] not in ("cell", "init") or (sys.argv[1] == "cell" and len(sys.argv) > 3):
-        sys.exit("usage: python ciao_runner (cell FILE | init FILE [PROGRAM ...])")
+    parts = ("cell", "init", "stacks")
+    if len(sys.argv) < 3 or sys.argv[1] not in parts or (sys.argv[1] != "init" and len(sys.argv) > 3):
+        sys.exit("usage: python ciao_runner (cell FILE | init FILE [PROGRAM ...] | stacks FILE)")
     module = _package() + "." + sys.argv[1]
     __import__(module)
     sys.modules[module].main(os.path.abspath(sys.argv[2]), *sys.argv[3:])

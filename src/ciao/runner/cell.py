@@ -13,7 +13,7 @@ import os
 import sys
 import time
 
-from . import FORMAT, FRAME, RECORD_FD, RECORDS
+from . import FORMAT, FRAME, RECORD_FD, RECORDS, STACKS, STACKS_SIGNAL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ def main(path: str) -> None:
     channel = Channel.of_environment()
     _prepare_streams()
     _prepare_signals()
+    _prepare_stacks()
     os.environ["PYTHONUNBUFFERED"] = "1"  # for children: their lines go into the same log
     _take_along(path, channel)
     try:
@@ -209,6 +210,23 @@ def _prepare_signals() -> None:
     except (OSError, RuntimeError, ValueError):  # no standard error, nothing to show it on
         pass
     _signal.signal(_signal.SIGTERM, _signal.SIG_DFL)
+
+
+def _prepare_stacks() -> None:
+    """Answer whoever asks for the stack of every thread (stacks.py), even while the main thread waits in C.
+
+    Not with SIGUSR1, of which the user's code may make what it likes, and not into the log. The file is in memory, and
+    its name tells whose it is. Where a system has none, nobody can ask.
+    """
+    local = next(filter(None, map(os.environ.get, ("LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID"))), "")
+    words = (os.getpid(), os.environ.get("CIAO_JOB"), os.environ.get("CIAO_REPLICA"), local)
+    try:
+        fd = os.memfd_create("%s %d %s %s %s" % (STACKS, *words))
+        appending = os.open("/proc/self/fd/%d" % fd, os.O_WRONLY | os.O_APPEND)
+        os.close(fd)
+        faulthandler.register(STACKS_SIGNAL, file=appending, all_threads=True)
+    except (AttributeError, OSError, RuntimeError, ValueError):
+        pass
 
 
 def _users_part(traceback: TracebackType | None) -> TracebackType | None:

@@ -1,0 +1,172 @@
+"""Whoever asks is told where every thread stands, and the cell goes on."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ciao.runner import STACKS_SIGNAL, stacks
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="only Linux has files in memory and /proc"),
+    pytest.mark.parametrize("python", ["3.8", "3.13"], indirect=True),
+]
+
+Start = Callable[..., Any]
+Asked = Callable[[], list[dict[str, Any]]]
+
+ON = "import os, time\ndef on():\n    while not os.path.exists('go'): time.sleep(0.01)\n"
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> dict[str, str]:
+    """Of a name of its own: others may run on this machine."""
+    return {"CIAO_JOB": str(abs(hash(str(tmp_path)))), "CIAO_REPLICA": "worker-0"}
+
+
+@pytest.fixture
+def asked(python: str, code_folder: Path, tmp_path: Path, job: dict[str, str]) -> Asked:
+    """As in a pod: by the replica's Python, in a process of its own."""
+
+    def ask() -> list[dict[str, Any]]:
+        command = [python, str(code_folder / "ciao_runner" / "__main__.py"), "stacks", str(tmp_path / "cell_7.py")]
+        done = subprocess.run(command, env={**os.environ, **job}, capture_output=True, check=True)
+        assert done.stderr == b""
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    return ask
+
+
+def test_every_thread_is_told_with_the_lines_of_the_cell_and_the_log_has_none_of_it(
+    start: Start, job: dict[str, str], asked: Asked, tmp_path: Path
+) -> None:
+    program = start(
+        f"{ON}import threading\n"
+        "def wait_here(): threading.Event().wait()\n"
+        "threading.Thread(target=wait_here, daemon=True).start()\n"
+        "print('ready')\n"
+        "on()\n",
+        **job,
+    )
+    program.says("ready")
+    for _ in range(2):
+        (told,) = asked()
+        assert (told["v"], told["replica"], told["fork"], told["code"]) == (1, "worker-0", False, str(tmp_path))
+        assert f'{tmp_path}/cell_7.py", line 5 in wait_here' in told["dump"]
+        assert told["texts"]["8"] == "on()"
+        assert told["dump"].rstrip().endswith("in <module>")
+    (tmp_path / "go").touch()
+    assert (program.end().code, program.end().out) == (0, b"ready\n")
+
+
+@pytest.mark.parametrize("block", ["ctypes.CDLL(None).pause()", "ctypes.PyDLL(None).pause()"])
+def test_a_main_thread_that_waits_in_c_is_told_even_if_no_other_can_run(
+    start: Start, job: dict[str, str], asked: Asked, block: str
+) -> None:
+    program = start(f"import ctypes\nprint('ready')\n{block}\nprint('went on')\n", **job)
+    program.says("ready")
+    (told,) = asked()
+    assert told["texts"] == {"3": block}
+    program.says("went on")
+
+
+def test_each_of_several_processes_is_told(start: Start, job: dict[str, str], asked: Asked) -> None:
+    program = start(f"{ON}print('ready' + os.environ['LOCAL_RANK'])\non()\n", "init", CIAO_NPROC="2", **job)
+    for number in "01":
+        program.says(f"ready{number}")
+    assert [(one["process"], one["texts"]["5"]) for one in asked()] == [("0", "on()"), ("1", "on()")]
+
+
+def test_a_process_that_the_cell_forked_is_told_after_its_parent(
+    start: Start, job: dict[str, str], asked: Asked
+) -> None:
+    program = start(f"{ON}if os.fork() == 0:\n    print('ready')\n    on()\n    os._exit(0)\non()\n", **job)
+    program.says("ready")
+    assert [(one["fork"], sorted(one["texts"])) for one in asked()] == [(False, ["3", "8"]), (True, ["3", "6"])]
+
+
+def test_a_handler_of_the_users_is_not_called(start: Start, job: dict[str, str], asked: Asked) -> None:
+    names = "[s for s in signal.Signals if s.name in ('SIGUSR1', 'SIGUSR2', 'SIGHUP', 'SIGALRM')]"
+    code = f"{ON}import signal\nfor s in {names}: signal.signal(s, lambda *_: os._exit(3))\nprint('ready')\non()\n"
+    program = start(code, **job)
+    program.says("ready")
+    assert len(asked()) == 1
+    (program.folder / "go").touch()
+    assert program.end().code == 0
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        "os.execlp('sleep', 'sleep', '30')",
+        "import signal; signal.signal(47, signal.SIG_DFL); on()",
+        "os.closerange(3, 1000); on()",
+    ],
+)
+def test_who_would_not_live_through_the_question_is_not_asked(
+    start: Start, job: dict[str, str], asked: Asked, left: str
+) -> None:
+    program = start(f"{ON}print('ready')\n{left}\n", **job)
+    program.says("ready")
+    program.until(lambda: not any(one["dump"] for one in asked()))
+    assert program.process.poll() is None
+
+
+def test_who_is_stopped_gives_no_answer_and_says_why(start: Start, job: dict[str, str], tmp_path: Path) -> None:
+    program = start(f"{ON}print('ready')\non()\n", **job)
+    program.says("ready")
+    program.signal(signal.SIGSTOP)
+    program.until(lambda: stacks._state(program.process.pid) == "T")
+    (told,) = stacks.ask(job["CIAO_JOB"], str(tmp_path), within=0.2)
+    assert (told["dump"], told["state"]) == ("", "T")
+    program.signal(signal.SIGCONT)
+    (tmp_path / "go").touch()
+    assert program.end().code == 0
+
+
+def test_two_who_ask_at_the_same_time_both_get_an_answer(
+    start: Start, job: dict[str, str], tmp_path: Path, asked: Asked
+) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    program = start(f"{ON}print('ready')\non()\n", **job)
+    program.says("ready")
+    with ThreadPoolExecutor(4) as pool:
+        told = [future.result() for future in [pool.submit(asked) for _ in range(4)]]
+    assert [sorted(one["texts"]) for (one,) in told] == [["3", "5"]] * 4
+
+
+def test_only_the_job_and_the_replica_that_are_meant_are_asked(
+    start: Start, job: dict[str, str], tmp_path: Path
+) -> None:
+    program = start(f"{ON}print('ready')\non()\n", **job)
+    program.says("ready")
+    code = str(tmp_path)
+    assert stacks.ask("pytorch-x2", code) == stacks.ask(job["CIAO_JOB"], code, replica="worker-1") == []
+    assert len(stacks.ask(job["CIAO_JOB"], code, replica="worker-0")) == 1
+
+
+def test_an_answer_without_end_is_cut_at_its_beginning(
+    monkeypatch: pytest.MonkeyPatch, start: Start, job: dict[str, str]
+) -> None:
+    monkeypatch.setattr(stacks, "LONGEST", 100)
+    program = start(f"{ON}print('ready')\non()\n", **job)
+    program.says("ready")
+    (told,) = stacks.ask(job["CIAO_JOB"], "")
+    assert len(told["dump"]) == 100
+    assert told["dump"].endswith("in <module>\n")
+
+
+def test_the_signal_is_none_that_has_a_name(python: str) -> None:
+    assert STACKS_SIGNAL not in {int(number) for number in signal.Signals}
+    assert signal.SIGRTMIN < STACKS_SIGNAL < signal.SIGRTMAX
+    assert isinstance(ast.parse(Path(stacks.__file__).read_text(), feature_version=(3, 8)), ast.Module)

@@ -15,6 +15,8 @@ from typing import Any
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
+from fakes.unfolded import unfolded
+
 __all__ = ["Kernel", "Ran", "launched"]
 
 PATIENCE = 60.0
@@ -23,14 +25,19 @@ PATIENCE = 60.0
 
 @dataclass
 class Ran:
-    """What one execution sent."""
+    """What one execution sent; ``drawn`` is the stream as it is in the cell."""
 
     reply: dict[str, Any] = field(default_factory=dict)
-    stdout: str = ""
+    drawn: str = ""
     stderr: str = ""
     results: list[str] = field(default_factory=list)
     displays: dict[str, list[str]] = field(default_factory=dict)
     errors: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def stdout(self) -> str:
+        """The stream, in which what several replicas said is there for each of them."""
+        return unfolded(self.drawn)
 
     @property
     def status(self) -> str:
@@ -48,7 +55,7 @@ class Ran:
         content = message["content"]
         match message["msg_type"]:
             case "stream" if content["name"] == "stdout":
-                self.stdout += content["text"]
+                self.drawn += content["text"]
             case "stream":
                 self.stderr += content["text"]
             case "execute_result":

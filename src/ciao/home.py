@@ -14,6 +14,7 @@
         work/             the replicas' working directory
         included.json     what was put there for them
         logs/worker-0.log every line of a replica, stamped
+    untold/pytorch-x2v9q  some kernel is to tell how the job ended, see frontends/notebook/untold.py
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ def test_a_cell_trains_on_the_cluster(lab: Lab) -> None:
 def test_a_cell_that_waits_says_why_and_can_be_stopped(lab: Lab) -> None:
     notebook = lab.open("waits", [WAITS, "%ciao describe"])
     notebook.run(0)
-    expect(notebook.output(0)).to_contain_text("3 waiting: none of")
+    expect(notebook.output(0)).to_contain_text("wait: none of")
     in_both_themes(notebook, "cluster-3-waiting")
     notebook.stop()
     expect(notebook.output(0)).to_contain_text("cancelled after")

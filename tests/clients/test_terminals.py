@@ -73,3 +73,19 @@ def test_jupyter_console_shows_the_replicas_error(spawn: Spawn) -> None:
     enter(program, "%framework=pytorch", "raise ValueError('bad batch')")
     program.expect("ValueError.*: bad batch")
     program.expect(PROMPT.format(2))
+
+
+def test_ipython_says_before_a_prompt_that_a_job_in_the_background_has_ended(spawn: Spawn) -> None:
+    program = spawn("IPython", "--simple-prompt", "--no-banner", "--colors=NoColor", "--ext=ciao")
+    program.expect(r"In \[1\]: ")
+    program.sendline("get_ipython().run_cell('%framework=pytorch\\n%background=true\\npass', store_history=True);")
+    program.expect("goes on in the background")
+    program.expect(r"In \[\d+\]: ")
+    for _ in range(600):
+        program.sendline("import time; time.sleep(0.1)")
+        if program.expect([r"job pytorch-\w+ succeeded in .* \(started by Cell In\[\d+\]\)", r"In \[\d+\]: "]) == 0:
+            break
+    program.expect(r"In \[\d+\]: ")
+    program.sendline("print('once', 'only')")
+    program.expect("once only")
+    assert "succeeded" not in (program.before or "")

@@ -26,8 +26,13 @@ def load(shell: InteractiveShell) -> None:
     with ExitStack() as undo:
         _add_transforms(shell, undo)
         _add_magics(shell, magics, undo)
-        shell.events.register("pre_run_cell", remember)
-        undo.callback(shell.events.unregister, "pre_run_cell", remember)
+        for event, told in (
+            ("pre_run_cell", remember),
+            ("pre_run_cell", magics.before_cell),
+            ("post_run_cell", magics.after_cell),
+        ):
+            shell.events.register(event, told)
+            undo.callback(shell.events.unregister, event, told)
         undo.callback(completion.install(shell))
         undo.callback(interrupt.guard(shell))
         forget_traceback(shell)

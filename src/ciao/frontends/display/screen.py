@@ -105,6 +105,11 @@ class Screen:
         return self._standing.outcome
 
     @property
+    def began(self) -> float:
+        """From when on its time is counted, in epoch seconds."""
+        return self._standing.began
+
+    @property
     def tick(self) -> float:
         """Seconds until the next draw is due."""
         return max(0.0, self._drawn_at + tick(self._budget.drawn_lines) - self._clock())

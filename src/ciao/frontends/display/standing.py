@@ -63,6 +63,11 @@ class Standing:
                 self._hear_of_the_job(event)
         return ""
 
+    @property
+    def began(self) -> float:
+        """When its first replica ran, or else when it began to exist, in epoch seconds."""
+        return self._asked if self._started is None else self._started
+
     def view(self, stage: Stage | None, *, apart: bool) -> View:
         """This moment. ``apart``: the panel is not above the lines that replicas write now."""
         return View(

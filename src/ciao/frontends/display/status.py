@@ -16,7 +16,7 @@ from ciao.frontends.display.colour import plain
 from ciao.frontends.display.packing import Shown
 from ciao.model import Failure, Outcome, Phase, ReplicaState, ReplicaStatus
 
-__all__ = ["Head", "Stage", "View", "duration", "failed", "head", "line", "place", "reason", "short"]
+__all__ = ["Head", "Stage", "View", "duration", "ended", "failed", "head", "line", "place", "reason", "short"]
 
 _LONGEST = 120
 _WAIT = 300
@@ -91,6 +91,23 @@ def failed(failure: Failure, verb: str = ": ") -> str:
     return short(f"{who}{verb}{why}" if who else why)
 
 
+def ended(outcome: Outcome, began: float) -> str:
+    """``succeeded in 12 s``, or how else, and why."""
+    took = duration(outcome.ended - began)
+    attempts = f" (attempt {outcome.attempts})" if outcome.attempts > 1 else ""
+    why = failed(outcome.failure) if outcome.failure is not None else short(plain(outcome.message))
+    others = len(outcome.others)
+    echo = f" ({others} {'other' if others == 1 else 'others'} failed too)" if others else ""
+    reason = f": {why}{echo}" if why else ""
+    match outcome.phase:
+        case Phase.SUCCEEDED:
+            return f"succeeded in {took}{attempts}"
+        case Phase.LOST:
+            return f"lost{reason}"
+        case _:
+            return f"{outcome.phase.value} after {took}{attempts}{reason}"
+
+
 def duration(seconds: float) -> str:
     """A length of time for people: ``3.2 s``, ``12 s``, ``2 min 5 s``, ``1 h 2 min``, ``3 d 4 h``."""
     seconds = max(0.0, seconds)
@@ -117,7 +134,7 @@ def _state(view: View) -> str:
 def _words(view: View) -> tuple[str, str]:
     """The words that stay, and those that change as time passes."""
     if view.outcome is not None:
-        return _ended(view.outcome, view), ""
+        return ended(view.outcome, view.asked if view.started is None else view.started), ""
     if view.stage is None:
         return _state(view), _passing(view.asked if view.started is None else view.started, view.now)
     match view.stage.kind:
@@ -144,22 +161,6 @@ def _clock(seconds: float) -> str:
 def _progress(view: View) -> list[str]:
     attempt = [] if view.attempt is None else [f"attempt {view.attempt[0]} of {view.attempt[1]}"]
     return attempt + _replicas(view.replicas.values())
-
-
-def _ended(outcome: Outcome, view: View) -> str:
-    took = duration(outcome.ended - (view.asked if view.started is None else view.started))
-    attempts = f" (attempt {outcome.attempts})" if outcome.attempts > 1 else ""
-    why = failed(outcome.failure) if outcome.failure is not None else short(plain(outcome.message))
-    others = len(outcome.others)
-    echo = f" ({others} {'other' if others == 1 else 'others'} failed too)" if others else ""
-    reason = f": {why}{echo}" if why else ""
-    match outcome.phase:
-        case Phase.SUCCEEDED:
-            return f"succeeded in {took}{attempts}"
-        case Phase.LOST:
-            return f"lost{reason}"
-        case _:
-            return f"{outcome.phase.value} after {took}{attempts}{reason}"
 
 
 def _replicas(statuses: Iterable[ReplicaStatus]) -> list[str]:

@@ -20,6 +20,7 @@ from ciao.model import Cell, Notice
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from ciao.frontends.notebook.endings import Endings
     from ciao.model import JobSpec
     from ciao.session import Session
 
@@ -32,20 +33,26 @@ NAMES_SHOWN = 5
 
 
 async def run(
-    cell: Cell, shell: InteractiveShell, session: Session, *, earlier: Future[Notice | None] | None = None
+    cell: Cell,
+    shell: InteractiveShell,
+    session: Session,
+    endings: Endings,
+    *,
+    earlier: Future[Notice | None] | None = None,
 ) -> None:
     """Run a job cell. Raises the cell's mistakes, the training code's exception, or KeyboardInterrupt.
 
     ``earlier`` is what to say of jobs from before, once it is known.
     """
     with Interrupt() as interrupt:
-        await _designed(_run(cell, shell, session, interrupt, earlier), cell.label)
+        work = _run(cell, shell, session, interrupt, endings=endings, earlier=earlier)
+        await _designed(work, cell.label)
 
 
-async def follow(line: str, cell: Cell, shell: InteractiveShell, session: Session) -> None:
+async def follow(line: str, cell: Cell, shell: InteractiveShell, session: Session, endings: Endings) -> None:
     """Run ``%ciao attach JOB`` or ``%ciao logs JOB --follow``; an interrupt lets go of the job, which goes on."""
     with Interrupt() as interrupt:
-        await _designed(_follow(line, cell, shell, session, interrupt), cell.label)
+        await _designed(_follow(line, cell, shell, session, interrupt, endings=endings), cell.label)
 
 
 async def _run(
@@ -53,13 +60,16 @@ async def _run(
     shell: InteractiveShell,
     session: Session,
     interrupt: Interrupt,
+    *,
+    endings: Endings,
     earlier: Future[Notice | None] | None,
 ) -> None:
     from ciao import interpreter
 
     spec = interpreter.read(cell, settings=session.settings)
     alike = session.settings.fold
-    watch = Watch(shell, interrupt, where=session.place(spec.backend, spec.namespace), alike=alike)
+    where = session.place(spec.backend, spec.namespace)
+    watch = Watch(shell, interrupt, where=where, alike=alike, endings=endings)
     if earlier is not None:
         earlier.add_done_callback(watch.expect)
     for notice in _unknown_names(spec, shell):
@@ -77,7 +87,9 @@ async def _run(
     watch.finish(CellSource(label=cell.label, lines=tuple(cell.text.splitlines())))
 
 
-async def _follow(line: str, cell: Cell, shell: InteractiveShell, session: Session, interrupt: Interrupt) -> None:
+async def _follow(
+    line: str, cell: Cell, shell: InteractiveShell, session: Session, interrupt: Interrupt, *, endings: Endings
+) -> None:
     from ciao.commands.choose import Own
     from ciao.commands.follow import following
     from ciao.commands.line import parse, split
@@ -95,6 +107,7 @@ async def _follow(line: str, cell: Cell, shell: InteractiveShell, session: Sessi
         watch.run.cancel()
         watch.close()
         raise failure.Interrupted(f"{wanted.job} goes on; %ciao cancel {wanted.job} ends it")
+    endings.drop(wanted.job)
     watch.finish(CellSource(label=watch.made_by), raises=raises)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextvars import ContextVar
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ciao.frontends.notebook import transform
@@ -12,9 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
     from concurrent.futures import Future
 
-    from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
+    from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
 
     from ciao.frontends.command import Answer
+    from ciao.frontends.notebook.endings import Endings
     from ciao.model import Cell, Notice
     from ciao.session import Session
 
@@ -58,6 +61,24 @@ def forget_traceback(shell: InteractiveShell) -> None:
         shell._last_traceback = None  # noqa: SLF001  # ipykernel resets it in synchronous cells only
 
 
+def _untold() -> Path:
+    """Where kernels note whose end they are to tell; found without the settings, which no ordinary cell loads."""
+    return Path(os.environ.get("CIAO_HOME") or "~/.ciao").expanduser() / "untold"
+
+
+def _any_in(folder: Path) -> bool:
+    try:
+        return any(folder.iterdir())
+    except OSError:
+        return False
+
+
+def _in_terminal(shell: InteractiveShell) -> bool:
+    from ciao.frontends.notebook.outlet import in_terminal
+
+    return in_terminal(shell)
+
+
 def _designed_session() -> Session:
     """The session; settings that cannot be read are an error that IPython shows without frames of ours."""
     from ciao.errors import CiaoError
@@ -78,6 +99,35 @@ class Magics:
         self._shell = shell
         self._loaded = time.time()
         self._told = False
+        self._endings: Endings | None = None
+        self._first = True
+
+    def before_cell(self, info: ExecutionInfo) -> None:
+        """Say which jobs have ended since the last cell. What a frontend runs for itself shows nobody anything."""
+        if not info.store_history:
+            return
+        if self._first and self._endings is None and _any_in(_untold()):
+            self._known_endings()
+        if self._endings is not None:
+            self._endings.tell()
+
+    def after_cell(self, _: ExecutionResult) -> None:
+        """A terminal says it before the next prompt; of what a kernel before this one left, the first cell tells."""
+        first, self._first = self._first, False
+        if self._endings is None or not (first or _in_terminal(self._shell)):
+            return
+        if first:
+            self._endings.wait()
+        self._endings.tell()
+
+    def _known_endings(self) -> Endings:
+        """Made when first needed; what another kernel left is looked for then."""
+        if self._endings is None:
+            from ciao.frontends.notebook.endings import Endings
+
+            self._endings = Endings(_untold(), current_session)
+            self._endings.inherit(self._notebook())
+        return self._endings
 
     def kubeflow_cell(self, line: str, body: str) -> Awaitable[None]:
         """Run the cell as a distributed job: ``%%kubeflow framework=pytorch worker=2``."""
@@ -112,9 +162,10 @@ class Magics:
         forget_traceback(self._shell)
         session = _designed_session()
         if line := transform.follows(text):
-            await cell.follow(line, self._cell(text), self._shell, session)
+            await cell.follow(line, self._cell(text), self._shell, session, self._known_endings())
         else:
-            await cell.run(self._cell(text), self._shell, session, earlier=self._earlier(session))
+            earlier = self._earlier(session)
+            await cell.run(self._cell(text), self._shell, session, self._known_endings(), earlier=earlier)
 
     def _as_typed(self, text: str) -> str:
         """The text without the newline that IPython added, if it did."""
@@ -127,9 +178,12 @@ class Magics:
         info = RUNNING.get()
         counted = info is not None and info.store_history and info.raw_cell == text
         number = self._shell.displayhook.prompt_count if counted else None  # right in every version of IPython
+        return Cell(text=text, number=number, notebook=self._notebook())
+
+    def _notebook(self) -> str:
+        """Its path as far as the frontend tells, or an empty text."""
         names: dict[str, Any] = self._shell.user_ns
-        notebook = names.get("__vsc_ipynb_file__") or names.get("__session__") or ""
-        return Cell(text=text, number=number, notebook=str(notebook))
+        return str(names.get("__vsc_ipynb_file__") or names.get("__session__") or "")
 
     def _command(self, line: str, body: str) -> None:
         from ciao.errors import CiaoError

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ciao.frontends.display.panel import Status
     from ciao.frontends.display.status import Stage
     from ciao.frontends.display.traceback import CellSource
+    from ciao.frontends.notebook.endings import Endings
     from ciao.frontends.notebook.interrupt import Interrupt
 
 __all__ = ["Watch"]
@@ -34,7 +35,10 @@ STATUS_PERIOD = 0.5
 
 
 class Watch:
-    """Belongs to one cell. ``listen`` is called in the engine's thread, all else in the cell's."""
+    """Belongs to one cell. ``listen`` is called in the engine's thread, all else in the cell's.
+
+    ``endings`` are told of a job that the cell made, and may let go of.
+    """
 
     run: Run
 
@@ -46,6 +50,7 @@ class Watch:
         where: str,
         fold: bool = True,
         alike: bool = True,
+        endings: Endings | None = None,
     ) -> None:
         from ciao.frontends.display.screen import Screen
 
@@ -56,6 +61,7 @@ class Watch:
         self._outlet = Outlet(shell)
         self._loop = asyncio.get_running_loop()
         self._created: asyncio.Future[None] = self._loop.create_future()
+        self._endings = endings
         self._job: Job | None = None
         self._stage: Stage | None = None
 
@@ -74,6 +80,8 @@ class Watch:
         self._screen(event)
         if isinstance(event, Created):
             self._job = event.job
+            if self._endings is not None:
+                self._endings.keep(event.job)
             self._loop.call_soon_threadsafe(self._creation)  # the screen knows it by then
 
     def expect(self, news: Future[Notice | None]) -> None:
@@ -96,6 +104,7 @@ class Watch:
     def finish(self, source: CellSource, *, raises: bool = True) -> None:
         """Write the rest of a run that is done; raise why it failed."""
         self._conclude()
+        self._forget()
         self.close()
         outcome = self.run.done.result()
         if outcome is not None and raises:
@@ -137,10 +146,29 @@ class Watch:
 
     def _afterwards(self, cancel: bool) -> None:  # noqa: FBT001  # a thread's arguments have no names
         if cancel and not self._shutting_down():
+            self._forget()
             self.run.cancel()
         else:
-            self._stage = None  # it goes on, and its line tells how
-        self._keep_status()
+            self._stage = None  # it goes on, and its panel tells how
+        while not wait([self.run.done], timeout=STATUS_PERIOD).done:
+            self._update()
+        self._conclude()
+        if not cancel:
+            self._announce()
+        self._update()
+
+    def _announce(self) -> None:
+        """The next cell says how the job ended."""
+        outcome = self._screen.outcome
+        if self._endings is not None and self._job is not None and outcome is not None:
+            from ciao.frontends.notebook.notices import sentence
+
+            self._endings.add(self._job.name, sentence(self._job, outcome, self._screen.began))
+
+    def _forget(self) -> None:
+        """The user knows how the job ended, or ended it."""
+        if self._endings is not None and self._job is not None:
+            self._endings.drop(self._job.name)
 
     def _shutting_down(self) -> bool:
         """Whether the interrupt only announced a shutdown, or a restart: Jupyter sends one before it asks for them.
@@ -155,12 +183,6 @@ class Watch:
                 return True
             time.sleep(TICK)
         return False
-
-    def _keep_status(self) -> None:
-        while not wait([self.run.done], timeout=STATUS_PERIOD).done:
-            self._update()
-        self._conclude()
-        self._update()
 
     def _conclude(self) -> None:
         """Give a run that is done without an outcome an end that stays true."""

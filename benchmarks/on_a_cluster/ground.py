@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -67,6 +67,11 @@ class Counted:
     def stream(self, path: str, *, params: Mapping[str, str] | None = None, idle: float) -> AsyncGenerator[bytes, None]:
         self.streams[_kind(path)] += 1
         return self._api.stream(path, params=params, idle=idle)
+
+    def messages(
+        self, path: str, *, params: Sequence[tuple[str, str]], protocols: Sequence[str]
+    ) -> AsyncGenerator[bytes, None]:
+        return self._api.messages(path, params=params, protocols=protocols)
 
     async def close(self) -> None:
         await self._api.close()

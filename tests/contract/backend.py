@@ -15,7 +15,7 @@ from contextlib import aclosing
 import pytest
 
 from ciao.backends.base import Backend
-from ciao.errors import JobNotFound
+from ciao.errors import BackendError, JobNotFound
 from ciao.model import Attempt, Event, Finished, Lines, Phase, ReplicaChanged, ReplicaState, Role, RoleSpec
 from fakes.told import Create, Run, Spec
 
@@ -177,3 +177,59 @@ async def test_a_deleted_job_is_gone(job: Create, spec: Spec, backend: Backend, 
     await backend.delete(name)
     assert await backend.jobs() == []
     assert left(name) == []
+
+
+STANDING = """
+import os, signal, threading, time
+def wait_here(event):
+    event.wait()
+if os.environ['RANK'] == '3':
+    print('up')
+    raise SystemExit(0)
+if os.environ['RANK'] == '2':
+    print('up')
+    os.kill(os.getpid(), signal.SIGSTOP)
+threading.Thread(target=wait_here, args=[threading.Event()], daemon=True).start()
+print('up')
+if os.environ['RANK'] == '1':
+    __import__('ctypes').PyDLL(None).pause()  # no other thread can run
+wait_here(threading.Event())
+"""
+
+
+async def test_each_replica_tells_where_it_stands_or_why_it_does_not(job: Create, spec: Spec, backend: Backend) -> None:
+    name = await job(spec(STANDING, workers=4))
+    await until(name, backend, lambda seen: up(4)(seen) and _ended(seen, "worker-3"))
+    told = {one.replica: one for one in await backend.stacks(name)}
+    assert list(told) == [f"worker-{n}" for n in range(4)]
+    places = [(f.line, f.function, f.source) for f in told["worker-0"].threads[0].frames if f.in_cell]
+    assert places == [
+        (15, "<module>", ("wait_here(threading.Event())",)),
+        (4, "wait_here", ("event.wait()",)),
+    ]
+    assert [f.line for f in told["worker-0"].threads[1].frames if f.in_cell] == [4]
+    assert [f.line for f in told["worker-1"].threads[0].frames] == [14]
+    assert (told["worker-2"].silent, told["worker-3"].silent) == ("it is stopped (SIGSTOP)", "it has succeeded")
+    assert [one.replica for one in await backend.stacks(name, replica="worker-1")] == ["worker-1"]
+    await backend.cancel(name)
+    with pytest.raises(BackendError, match=f"the job {name} is over"):
+        await backend.stacks(name)
+
+
+async def test_processes_of_a_replica_tell_each_for_itself(job: Create, spec: Spec, backend: Backend) -> None:
+    code = "import os, time\nprint('up')\nif os.environ['RANK'] == '1': time.sleep(1000)\n" + FOREVER
+    name = await job(spec(code, workers=1, nproc=2))
+    await until(name, backend, lambda seen: sum(len(e.lines) for e in seen if isinstance(e, Lines)) >= 3)
+    told = await backend.stacks(name)
+    assert [(one.name, one.threads[0].frames[0].line > 3) for one in told] == [
+        ("worker-0 process 0", True),
+        ("worker-0 process 1", False),
+    ]
+    await backend.cancel(name)
+
+
+def _ended(seen: list[Event], replica: str) -> bool:
+    return any(
+        isinstance(e, ReplicaChanged) and e.status.replica == replica and e.status.state is ReplicaState.SUCCEEDED
+        for e in seen
+    )

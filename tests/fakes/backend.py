@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ciao.errors import CiaoError, JobNotFound
-from ciao.model import Bundle, Event, Folder, Job, JobSpec, Notice, Outcome, Packing, Phase, Summary, Target
+from ciao.model import Bundle, Event, Folder, Job, JobSpec, Notice, Outcome, Packing, Phase, Standing, Summary, Target
 from ciao.s2i.base import Tell
 
 CANCELLED = Outcome(phase=Phase.CANCELLED, ended=0.0)
@@ -23,6 +23,7 @@ class Scripted:
     slow_create: bool = False
     refuses: CiaoError | None = None
     summaries: Sequence[Summary] = ()
+    stand: Sequence[Standing] | CiaoError = ()
     calls: list[str] = field(default_factory=list)
     name: str = "local"
     where: str = "local"
@@ -67,6 +68,12 @@ class Scripted:
             if summary.job.name == name:
                 return summary
         raise JobNotFound(f"there is no job {name!r}")
+
+    async def stacks(self, name: str, *, replica: str | None = None) -> Sequence[Standing]:
+        self.calls.append("stacks")
+        if isinstance(self.stand, CiaoError):
+            raise self.stand
+        return [one for one in self.stand if replica in (None, one.replica)]
 
 
 @dataclass(kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
 from ciao.errors import BackendUnavailable
@@ -97,6 +97,11 @@ class Scripted:
                 step()
             else:
                 yield step
+
+    def messages(
+        self, path: str, *, params: Sequence[tuple[str, str]], protocols: Sequence[str]
+    ) -> AsyncGenerator[bytes, None]:
+        raise NotImplementedError
 
     async def close(self) -> None:
         """Nothing is open."""

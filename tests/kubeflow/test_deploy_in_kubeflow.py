@@ -27,6 +27,7 @@ KUBERNETES_EDIT: dict[str, tuple[str, ...]] = {
     "secrets": ("get", "list", "watch", "create", "delete", "deletecollection", "patch", "update"),
     "jobs.batch": ("get", "list", "watch", "create", "delete", "deletecollection", "patch", "update"),
     "pods/log": ("get", "list", "watch"),
+    "pods/exec": ("get", "list", "watch", "create", "delete", "deletecollection", "patch", "update"),
     "events": ("get", "list", "watch"),
     "resourcequotas": ("get", "list", "watch"),
 }

@@ -31,6 +31,7 @@ FEATURES: dict[str, set[str]] = {
     "configmaps": {"bring the code"},
     "packages": {"ask a large base image what packages it has"},
     "trial": {"try a pod"},
+    "stacks": {"ask replicas where they stand"},
     "queues": {"list queues", "show quotas"},
     "cluster-wide": {"list the shipped runtimes", "make images for the platforms of the nodes"},
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
-from ciao.model import Bundle, Event, Job, JobSpec, Notice, Outcome, Summary, Target
+from ciao.model import Bundle, Event, Job, JobSpec, Notice, Outcome, Standing, Summary, Target
 
 __all__ = ["Backend"]
 
@@ -57,3 +57,10 @@ class Backend(Protocol):
 
     async def job(self, name: str) -> Summary:
         """One job."""
+
+    async def stacks(self, name: str, *, replica: str | None = None) -> Sequence[Standing]:
+        """Where each process of the job stands, of every replica in order or of one; it goes on meanwhile.
+
+        Who gives no answer is among them, with the reason. Raises BackendError for a job that has ended, and if nobody
+        may, or can, be asked.
+        """

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ciao.backends.base import Backend
 from ciao.errors import BackendError, BackendUnavailable, CiaoError, JobNotFound
-from ciao.model import Bundle, Event, Job, JobSpec, Notice, Outcome, Summary, Target
+from ciao.model import Bundle, Event, Job, JobSpec, Notice, Outcome, Standing, Summary, Target
 
 __all__ = ["PATIENCE", "Joined", "Listing", "listed"]
 
@@ -89,6 +89,10 @@ class Joined:
     async def job(self, name: str) -> Summary:
         """Where the job is."""
         return await (await self._home(name)).job(name)
+
+    async def stacks(self, name: str, *, replica: str | None = None) -> Sequence[Standing]:
+        """Where the job is."""
+        return await (await self._home(name)).stacks(name, replica=replica)
 
     async def listed(self) -> Listing:
         """The jobs of all, and who could not be asked. Raises that error if nobody could."""

@@ -8,7 +8,7 @@ import itertools
 import json
 import os
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -22,7 +22,7 @@ from ciao.k8s.translate import refusal
 from ciao.settings import Settings
 
 if TYPE_CHECKING:  # aiohttp is imported with the first request
-    from aiohttp import ClientResponse, ClientSession, ClientTimeout
+    from aiohttp import ClientResponse, ClientSession, ClientTimeout, ClientWebSocketResponse
 
 __all__ = ["Connection", "Patience", "connect"]
 
@@ -32,6 +32,8 @@ CONNECT = 10.0
 """Seconds for a connection, TLS included."""
 TOTAL = 30.0
 """Seconds for a whole request."""
+MESSAGE = 1024 * 1024
+"""Bytes of one message of a WebSocket; Kubernetes' have at most 32 KiB."""
 BUSY = 429
 AWAY = (502, 503, 504)
 """What a server that is starting anew says, or the balancer before it."""
@@ -162,6 +164,24 @@ class Connection:
         except (ClientError, TimeoutError, OSError) as error:
             raise reach.unreachable(error, self._access, idle=idle) from None  # it may show headers
 
+    async def messages(
+        self, path: str, *, params: Sequence[tuple[str, str]], protocols: Sequence[str]
+    ) -> AsyncGenerator[bytes, None]:
+        """The binary messages of a WebSocket. It is not tried again: what it asks for may have been done."""
+        from aiohttp import ClientError, WSMsgType
+
+        from ciao.k8s import reach
+
+        try:
+            async with self._conversing(path, params, protocols) as socket:
+                async for message in socket:
+                    if message.type is WSMsgType.BINARY:
+                        yield message.data
+                if (error := socket.exception()) is not None:
+                    raise error
+        except (ClientError, OSError) as error:
+            raise reach.unreachable(error, self._access) from None  # it may show headers
+
     async def close(self) -> None:
         """Close every connection; requests that are under way fail."""
         from ciao.k8s.sockets import Connector
@@ -224,6 +244,33 @@ class Connection:
                     raise await _refusal(response, ask)
                 yield response
                 return
+
+    @contextlib.asynccontextmanager
+    async def _conversing(
+        self, path: str, params: Sequence[tuple[str, str]], protocols: Sequence[str]
+    ) -> AsyncIterator[ClientWebSocketResponse]:
+        """A WebSocket. Logs in anew, once, as above; of a refusal it is only told which it was."""
+        from aiohttp import WSServerHandshakeError
+
+        identity = await self._credentials.current()
+        for attempt in (1, 2):
+            try:
+                async with self._opened().ws_connect(
+                    self._access.server + path,
+                    params=list(params),
+                    protocols=list(protocols),
+                    headers=list(identity.headers),
+                    proxy=self._proxy,
+                    ssl=identity.tls or True,
+                    server_hostname=self._access.server_name if identity.tls else None,
+                    max_msg_size=MESSAGE,
+                ) as socket:
+                    yield socket
+                    return
+            except WSServerHandshakeError as error:
+                if error.status != 401 or attempt == 2:
+                    raise refusal(error.status, b"", path=path) from None  # it may show headers
+                identity = await self._credentials.renew(identity)
 
     def _send(self, ask: Ask, identity: Identity, *, limits: ClientTimeout) -> Any:
         return self._opened().request(

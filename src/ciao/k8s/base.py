@@ -1,8 +1,8 @@
-"""The seam to an API server: one request, one stream. Watches and logs are built on these two."""
+"""The seam to an API server: one request, one stream, one WebSocket. Watches, logs and commands are built on these."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -30,7 +30,7 @@ APPLY = "application/apply-patch+yaml"
 class Api(Protocol):
     """An authenticated connection to one API server.
 
-    Both methods raise ApiError for what the server refuses and BackendUnavailable if it cannot be reached.
+    All methods raise ApiError for what the server refuses and BackendUnavailable if it cannot be reached.
     """
 
     @property
@@ -57,6 +57,14 @@ class Api(Protocol):
 
         A clean end of the body ends the generator. A connection that breaks, or that brings nothing for ``idle``
         seconds, raises BackendUnavailable. An answer that is not 200 (204, too) raises ApiError before any piece.
+        """
+
+    def messages(
+        self, path: str, *, params: Sequence[tuple[str, str]], protocols: Sequence[str]
+    ) -> AsyncGenerator[bytes, None]:
+        """The binary messages of a WebSocket as they come, to its end; close it with ``aclosing``.
+
+        The server speaks one of the protocols. How long that may take is for the caller to say.
         """
 
     async def close(self) -> None:

@@ -46,6 +46,7 @@ from ciao.model.spec import (
     SecretKey,
     Volume,
 )
+from ciao.model.stacks import Standing, Thread
 from ciao.model.target import Target
 
 __all__ = [
@@ -85,8 +86,10 @@ __all__ = [
     "RoleSpec",
     "SecretKey",
     "SpecRead",
+    "Standing",
     "Summary",
     "Target",
+    "Thread",
     "Traced",
     "Volume",
 ]

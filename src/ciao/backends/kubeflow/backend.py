@@ -8,7 +8,8 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from ciao.backends.kubeflow import creating, ending
+from ciao.backends.dumps import check_runs, complete
+from ciao.backends.kubeflow import asking, creating, ending
 from ciao.backends.kubeflow.attempts import Attempts
 from ciao.backends.kubeflow.bases import architecture, bases
 from ciao.backends.kubeflow.cluster import Cluster
@@ -36,7 +37,7 @@ from ciao.errors import BackendUnavailable, CreateRefused, JobNotFound, did_you_
 from ciao.k8s import sources
 from ciao.k8s.access import Access
 from ciao.k8s.base import Api
-from ciao.model import Bundle, Event, Job, JobSpec, Mounted, Notice, Outcome, Phase, Summary, Target
+from ciao.model import Bundle, Event, Job, JobSpec, Mounted, Notice, Outcome, Phase, Standing, Summary, Target
 from ciao.settings import Settings
 
 __all__ = ["Kubeflow"]
@@ -239,6 +240,20 @@ class Kubeflow:
         pods, said = await asyncio.gather(ending.pods_of(api, found), events_of(api, found))
         story = seen_now(story_of(found, keep.outcome()), pods, events=said)
         return replace(story.summary(), facts=facts(found, pods), places=places(pods, story.ranked))
+
+    async def stacks(self, name: str, *, replica: str | None = None) -> Sequence[Standing]:
+        """Asks by a command in each pod, which needs a right that nothing else needs."""
+        found, keep = await self._found(name), self._keep(name)
+        if found is None:
+            check_runs(remembered(keep, self._kept_job(name, keep)))
+            return ()
+        api = self._cluster(found.namespace).api
+        pods = await ending.pods_of(api, found)
+        story = seen_now(story_of(found, keep.outcome()), pods)
+        check_runs(story.summary())
+        asked = asking.asked(pods, story.ranked, replica=replica)
+        told = await asking.ask(api, asked, namespace=found.namespace)
+        return complete(story.summary(), told, replica=replica)
 
     async def images(self) -> InUse:
         """The images that jobs which have not ended need. Raises BackendError."""

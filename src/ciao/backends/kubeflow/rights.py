@@ -11,7 +11,7 @@ from ciao.k8s.base import CONFIG_MAPS, EVENTS, NODES, PODS, Manifest
 from ciao.k8s.discovery import TRAINER
 from ciao.k8s.rights import Right
 
-__all__ = ["KUEUE", "NEEDS", "TRY_A_POD", "Need", "cluster_role", "needs", "role"]
+__all__ = ["KUEUE", "NEEDS", "STACKS", "TRY_A_POD", "Need", "cluster_role", "needs", "role"]
 
 KUEUE = "kueue.x-k8s.io"
 
@@ -56,6 +56,14 @@ class Need:
         return f"{self.resource}/{self.subresource}" if self.subresource else self.resource
 
 
+STACKS = Need(
+    feature="ask replicas where they stand",
+    resource=PODS.plural,
+    subresource="exec",
+    verbs=("create", "get"),  # a WebSocket is a GET; from Kubernetes 1.35 on it needs the other, too
+    without="`%ciao stacks` does not work, and what stands still is told without where",
+)
+
 NEEDS: tuple[Need, ...] = (
     *(
         Need(feature=f"run {f.operator.kind}s", resource=f.operator.plural, group=KUBEFLOW, verbs=JOB_VERBS)
@@ -76,6 +84,7 @@ NEEDS: tuple[Need, ...] = (
         verbs=("list", "watch"),
         without="reasons that only events tell are not shown: quota, volumes, admission",
     ),
+    STACKS,
     Need(
         feature="%cleanPolicy=all",
         resource=PODS.plural,

@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
+from ciao.backends.dumps import check_runs, complete, standings
 from ciao.backends.local.asked import cores_of, gpus_of
 from ciao.backends.local.devices import cores, gpus
 from ciao.backends.local.interpreters import check_module, usable_python
@@ -25,9 +26,23 @@ from ciao.backends.local.room import available, lacking
 from ciao.backends.local.shares import Shares, claim, share
 from ciao.backends.local.starting import start
 from ciao.backends.local.watching import history, watch
-from ciao.errors import CreateRefused, JobNotFound, StateError
+from ciao.errors import BackendError, CreateRefused, JobNotFound, StateError
 from ciao.home import JobFolder, writing
-from ciao.model import Bundle, CleanPolicy, Event, Folder, Job, JobSpec, Notice, Outcome, Phase, Summary, Target
+from ciao.model import (
+    Bundle,
+    CleanPolicy,
+    Event,
+    Folder,
+    Job,
+    JobSpec,
+    Notice,
+    Outcome,
+    Phase,
+    Standing,
+    Summary,
+    Target,
+)
+from ciao.runner import stacks
 from ciao.settings import Settings
 
 __all__ = ["Local"]
@@ -142,6 +157,17 @@ class Local:
     async def job(self, name: str) -> Summary:
         """From the job's folder."""
         return history(self._folder(name)).summary()
+
+    async def stacks(self, name: str, *, replica: str | None = None) -> Sequence[Standing]:
+        """Asks the processes themselves, which say whose they are: the supervisor has no part in it."""
+        folder = self._folder(name)
+        summary = history(folder).summary()
+        check_runs(summary)
+        if sys.platform != "linux":
+            hint = "`kill -USR1 PID` makes a replica write its stacks into its log; `ps` tells the PID"
+            raise BackendError("only Linux can be asked where processes stand", hint=hint)
+        told = await asyncio.to_thread(stacks.ask, name, str(folder.code), replica=replica or "")
+        return complete(summary, standings(told), replica=replica)
 
     def _named(self, name: str) -> JobFolder:
         """The folder that a job of this name has or would have."""

@@ -7,7 +7,7 @@ import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,11 @@ class Cluster:
         self, path: str, *, params: Mapping[str, str] | None = None, idle: float
     ) -> AsyncGenerator[bytes, None]:
         yield b""
+
+    def messages(
+        self, path: str, *, params: Sequence[tuple[str, str]], protocols: Sequence[str]
+    ) -> AsyncGenerator[bytes, None]:
+        raise NotImplementedError
 
     async def close(self) -> None:
         pass

@@ -13,7 +13,7 @@
         code/             the cell's file and the runner
         work/             the replicas' working directory
         included.json     what was put there for them
-        logs/worker-0.log every line of a replica, stamped
+        logs/worker-0.log every line of a replica, stamped; of a long one more pieces, see logs/rotation.py
     untold/pytorch-x2v9q  some kernel is to tell how the job ended, see frontends/notebook/untold.py
 """
 

@@ -1,4 +1,4 @@
-"""The logs of a job on this machine's disk: one file a replica, which only grows."""
+"""The logs of a job on this machine's disk: one of each replica, which only grows."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ciao.errors import StateError
 from ciao.logs.lines import EPOCH, parse
+from ciao.logs.rotation import following, starts
 from ciao.model import Line
 
 __all__ = ["CHUNK", "Kept", "Tail", "prune"]
@@ -18,10 +19,11 @@ CHUNK = 1024 * 1024
 
 
 class Tail:
-    """Reads what is new in one replica's log.
+    """Reads what is new in one replica's log, through all of its pieces (see :mod:`ciao.logs.rotation`).
 
     ``offset`` is all there is to resume with: given back to another Tail, even in another process, it makes every
-    line come exactly once. ``more``: the last read left bytes behind that were already there.
+    line come exactly once. ``more``: the last read left bytes behind that were already there. Where a part of the log
+    is not kept, a line says how much that is.
     """
 
     def __init__(self, replica: str, path: Path, *, offset: int = 0) -> None:
@@ -30,6 +32,9 @@ class Tail:
         self.offset = offset
         self.more = False
         self._stamp = EPOCH
+        self._log = str(path)
+        self._start = 0  # where the piece begins in which we are
+        self._closed = False  # what was read goes to the end of one that another follows
 
     def read(self, limit: int = CHUNK, *, ended: bool = False) -> list[Line]:
         """The next complete lines, of about ``limit`` bytes at most; a longer line comes whole.
@@ -37,29 +42,72 @@ class Tail:
         A last line without its newline is held back, unless ``ended`` says that nobody writes any more. A file that
         does not exist has no lines yet. Raises StateError for one that cannot be read.
         """
-        data = self._chunk(limit)
-        complete = len(data) if ended and not self.more else data.rfind(b"\n") + 1
+        try:
+            lost = self._turn()
+            data = self._chunk(limit)
+        except FileNotFoundError:  # it went between two looks; the next finds what follows
+            data, self.more = b"", self._start > 0
+        except OSError as error:
+            raise StateError(f"the log {self.path} cannot be read: {error.strerror}") from error
+        whole = self._closed or (ended and not self.more)
+        complete = len(data) if whole else data.rfind(b"\n") + 1
         lines = parse(self.replica, data[:complete], after=self._stamp)
         self.offset += complete
         if lines:
             self._stamp = lines[-1].stamp
+        if lost:
+            lines.insert(0, Line(self.replica, lines[0].stamp if lines else self._stamp, _missing(lost)))
         return lines
 
+    def _turn(self) -> int:
+        """Go to the piece that has the next byte; how many bytes before it are not kept."""
+        here = self.offset - self._start
+        size = self._size(self._start)
+        if here < size or not self.offset:
+            return 0
+        if size and here == size:
+            if not self._exists(self.offset):
+                return 0
+            self._start = self.offset
+            if self._size(self._start):
+                return 0
+        found = starts(self._log)
+        after = [start for start in found if start > self.offset]
+        self._start = found[len(found) - len(after) - 1]
+        if not after or self.offset < self._start + self._size(self._start):
+            return 0
+        lost = after[0] - self.offset
+        self._start = self.offset = after[0]
+        return lost
+
     def _chunk(self, limit: int) -> bytes:
-        try:
-            with self.path.open("rb", buffering=0) as file:
-                size = os.fstat(file.fileno()).st_size
-                file.seek(self.offset)
-                data = file.read(min(limit, max(0, size - self.offset)))
-                while b"\n" not in data and self.offset + len(data) < size:  # a line longer than the limit
-                    data += file.read(min(max(limit, len(data)), size - self.offset - len(data)))
-        except FileNotFoundError:
-            self.more = False
+        self.more = self._closed = False
+        if self._size(self._start) <= self.offset - self._start:
             return b""
-        except OSError as error:
-            raise StateError(f"the log {self.path} cannot be read: {error.strerror}") from error
-        self.more = self.offset + len(data) < size
+        with open(following(self._log, self._start), "rb", buffering=0) as file:  # noqa: PTH123 - of every look
+            size = os.fstat(file.fileno()).st_size
+            end = self._start + size
+            file.seek(self.offset - self._start)
+            data = file.read(min(limit, max(0, end - self.offset)))
+            while b"\n" not in data and self.offset + len(data) < end:  # a line longer than the limit
+                data += file.read(min(max(limit, len(data)), end - self.offset - len(data)))
+        read_to = self.offset + len(data)
+        self._closed = read_to == end and self._exists(end)
+        self.more = read_to < end or self._closed
         return data
+
+    def _size(self, start: int) -> int:
+        try:
+            return os.stat(following(self._log, start)).st_size  # noqa: PTH116 - at every look
+        except FileNotFoundError:
+            return 0
+
+    def _exists(self, start: int) -> bool:
+        return os.path.exists(following(self._log, start))  # noqa: PTH110 - at every look
+
+
+def _missing(lost: int) -> str:
+    return f"… {lost:,} bytes are not kept here: of a long log its beginning and its newest part are (keep.log)"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,7 +29,7 @@ class Settings:
     """Every setting, with its default. Times are in seconds, sizes in bytes.
 
     ``home`` holds one folder a job. ``resources`` are defaults by role name. ``keep_for`` and ``keep_bytes`` are
-    when the folders of ended jobs are pruned. ``fold`` shows
+    when the folders of ended jobs are pruned, ``keep_log`` is the most of one replica's log. ``fold`` shows
     once in a cell what several replicas write alike. ``grace`` is how long a replica has between SIGTERM and SIGKILL.
     ``python`` is the interpreter of local replicas, None for the kernel's own. For a cluster are ``kubeconfig``,
     ``namespace``, ``images`` (by framework), ``live`` (how many replicas' logs are followed), ``run_as`` (the number of
@@ -53,6 +53,7 @@ class Settings:
     grace: float = 5.0
     keep_for: float = 14 * 86400.0
     keep_bytes: int = 2 * 1024**3
+    keep_log: int = 256 * 1024**2
     fold: bool = True
     kubeconfig: Path | None = None
     namespace: str | None = None
@@ -137,6 +138,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         key="logs.fold", field="fold", default="true", read=boolean,
         doc="In a cell, a line that several replicas write alike is shown once; false: once for each",
+    ),
+    Setting(
+        key="keep.log", field="keep_log", default="256Mi", read=size,
+        doc="The most of one replica's log: its beginning and its newest part; less for many, so that keep.bytes holds",
     ),
     *_resources(),
     Setting(key="kubeconfig", field="kubeconfig", read=path, doc="The cluster's credentials (for a cluster)"),

@@ -6,9 +6,9 @@ job writes what comes into ``$CIAO_HOME/kubeflow/jobs/NAME``, laid out as the fo
     logs/worker-0.1.0.1f3a....log   every line of one container's life, in the form of logs/lines.py: the replica,
                                     the how manieth life, the number of its container's restarts, its pod's uid
 
-The log of a container's life only grows, and where to go on reading from the cluster follows from its end: nothing
-else is written down, so that a process that is killed leaves nothing that could disagree with it. One process at a
-time writes; others follow the job without.
+The log of a container's life only grows, in pieces if it is long, and where to go on reading from the cluster follows
+from its end: nothing else is written down, so that a process that is killed leaves nothing that could disagree with
+it. One process at a time writes; others follow the job without.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from typing import Any, get_args
 
 from ciao.home import SCHEMA, JobFolder, make_private
 from ciao.logs.resume import Mark
+from ciao.logs.rotation import Pieces, following, share, starts
 from ciao.model import Failure, FailureKind, Job, Outcome, Phase
 
 __all__ = ["Keep", "Life", "read_outcome", "told_outcome"]
@@ -45,12 +46,18 @@ class Life:
 
 
 class Keep:
-    """The folder of one job. Nothing here raises for a disk that is full: following goes on without."""
+    """The folder of one job. Nothing here raises for a disk that is full: following goes on without.
 
-    def __init__(self, home: Path, name: str) -> None:
+    Of each log ``keep_log`` bytes are kept, of many so much less that all have no more than ``keep_bytes``; see
+    :mod:`ciao.logs.rotation`.
+    """
+
+    def __init__(self, home: Path, name: str, *, keep_log: int = 1 << 28, keep_bytes: int = 1 << 31) -> None:
         self.folder = JobFolder.of(home / "kubeflow", name)
         self._lock: int | None = None
         self._paths = _found(self.folder.logs)
+        self._most, self._all = keep_log, keep_bytes
+        self._pieces: dict[Life, Pieces] = {}
 
     @classmethod
     def all(cls, home: Path) -> list[Keep]:
@@ -61,6 +68,7 @@ class Keep:
         """Become the one who writes; ``known`` is what an attach needs besides the job. False: somebody else is, or
         it cannot be written.
         """
+        self._most = share(self._most, replicas=len(job.replicas), of=self._all)
         try:
             make_private(self.folder.logs)
             self._lock = os.open(self.folder.lock_file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -86,7 +94,7 @@ class Keep:
     def append(self, life: Life, data: bytes) -> None:
         """Lines of one life, whole."""
         if self.writes:
-            with contextlib.suppress(OSError), self.path(life).open("ab") as file:
+            with contextlib.suppress(OSError), self._place(life, len(data)).open("ab") as file:
                 file.write(data)
 
     def lives(self) -> tuple[Life, ...]:
@@ -103,16 +111,25 @@ class Keep:
 
     def tail(self, life: Life) -> Mark:
         """How far its log was kept; a line that was cut off by a crash is removed from it first."""
-        path = self.path(life)
+        path = str(self.path(life))
         with contextlib.suppress(OSError):
-            _mend(path)
-            with path.open("rb") as file:
-                start = max(0, os.fstat(file.fileno()).st_size - TAIL)
-                file.seek(start)
-                data = file.read()
-            whole = start == 0
+            self._pieces.pop(life, None)
+            pieces = [Path(following(path, start)) for start in starts(path)]
+            _mend(pieces[-1])
+            data, whole = b"", False
+            while pieces and len(data) < TAIL:
+                before, whole = _end(pieces.pop(), TAIL - len(data))
+                data, whole = before + data, whole and not pieces
             return Mark.behind(data if whole else data[data.find(b"\n") + 1 :], whole=whole)
         return Mark()
+
+    def _place(self, life: Life, count: int) -> Path:
+        """The file for the next bytes of this log."""
+        if life not in self._pieces:
+            self._pieces[life] = Pieces(str(self.path(life)), self._most)
+        if (new := self._pieces[life].turn(count)) is not None:
+            os.close(new)
+        return Path(self._pieces[life].path)
 
     def job(self) -> Job:
         """What the job is. Raises StateError."""
@@ -149,6 +166,14 @@ def _found(logs: Path) -> dict[Life, Path]:
         found = [(match, path) for path in logs.iterdir() if (match := _LIFE.fullmatch(path.name)) is not None]
     found.sort(key=lambda one: (one[0]["replica"], int(one[0]["order"])))
     return {Life(replica=m["replica"], uid=m["uid"], restart=int(m["restart"])): path for m, path in found}
+
+
+def _end(path: Path, size: int) -> tuple[bytes, bool]:
+    """The last bytes of a file, and whether these are all."""
+    with path.open("rb") as file:
+        start = max(0, os.fstat(file.fileno()).st_size - size)
+        file.seek(start)
+        return file.read(), start == 0
 
 
 def _mend(path: Path) -> None:

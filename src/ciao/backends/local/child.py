@@ -15,6 +15,7 @@ import time
 
 from ciao.backends.local.ledger import FULL
 from ciao.logs.lines import stamp, stamped
+from ciao.logs.rotation import Pieces
 from ciao.runner.pump import Pump
 
 TYPE_CHECKING = False  # typing itself is slow to import; type checkers know this name
@@ -31,9 +32,12 @@ F_SETSIG = 10  # Linux
 
 
 class Child:
-    """A replica's process. ``code`` is None while it runs, then its exit code, negative for a signal."""
+    """A replica's process. ``code`` is None while it runs, then its exit code, negative for a signal.
 
-    def __init__(self, name: str, log_path: str) -> None:
+    Of its log so many bytes are kept, as :mod:`ciao.logs.rotation` says.
+    """
+
+    def __init__(self, name: str, log_path: str, *, keep: int = 1 << 28) -> None:
         self.name = name
         self.pid = 0
         self.code: int | None = None
@@ -47,8 +51,8 @@ class Child:
         self.records = -1
         self.ended_at = 0.0  # epoch seconds; of one that was killed for want of memory, when
         self.used = 0  # bytes, of such a one
-        self._log_path = log_path
         self._log = -1
+        self._pieces = Pieces(log_path, keep)
         self._torn = False
         self._pump = Pump()
         self._record_rest = b""
@@ -60,7 +64,7 @@ class Child:
         theirs: list[int] = []
         ours = _bound(cores)  # it begins where we are; moved later, its libraries would have counted the others
         try:
-            self._log = os.open(self._log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            self._log = self._pieces.open()
             self.output, out = _pipe(theirs, size=PIPE_BYTES)
             self.records, record = _pipe(theirs)
             lifeline, self._lifeline = os.pipe()
@@ -134,6 +138,9 @@ class Child:
         if not lines:
             return
         data = memoryview(b"\n" * self._torn + stamped(lines, stamp(time.time_ns()).encode()))
+        if not self._torn and (new := self._pieces.turn(len(data))) is not None:
+            os.close(self._log)
+            self._log = new
         while data:
             try:
                 written = os.write(self._log, data)

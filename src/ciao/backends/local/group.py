@@ -46,7 +46,8 @@ class Group:
         self.ledger = supervisor.ledger
         self.launch = supervisor.launch
         self.children = [
-            Child(p["name"], f"{supervisor.folder}/logs/{p['name']}.log") for p in self.launch["processes"]
+            Child(p["name"], f"{supervisor.folder}/logs/{p['name']}.log", keep=self.launch["keep_log"])
+            for p in self.launch["processes"]
         ]
         self.verdict: tuple[str, str] | None = None
         self.failed_at: float | None = None

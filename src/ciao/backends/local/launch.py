@@ -42,7 +42,8 @@ class Launch:
     ``decisive`` names the replicas that must all succeed. The others are then ended, those that are ``endless`` at once
     and the rest after ``grace`` seconds, whatever the clean policy: nobody would delete them later, as on a cluster.
     ``timeout`` is in seconds. ``memory`` and ``cores`` are what replicas may use, by their names; who is not among them
-    may use all. ``least``: of an elastic job, how many replicas may be left.
+    may use all. ``least``: of an elastic job, how many replicas may be left. ``keep_log`` is how many bytes of each
+    replica's log are kept.
     """
 
     processes: tuple[Process, ...]
@@ -54,6 +55,7 @@ class Launch:
     cwd: str
     memory: Mapping[str, str] = field(default_factory=dict)
     cores: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    keep_log: int = 1 << 28
     least: int | None = None
 
     def as_json(self) -> dict[str, Any]:

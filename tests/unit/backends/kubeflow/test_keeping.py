@@ -8,6 +8,9 @@ import pytest
 
 from ciao.backends.kubeflow.keeping import Keep, Life
 from ciao.backends.kubeflow.remembering import kept
+from ciao.backends.kubeflow.replay import replay
+from ciao.logs.lines import stamp, stamped
+from ciao.logs.resume import Reader
 from ciao.model import Failure, Job, Outcome, Phase
 
 JOB = Job(name="pytorch-bcdfg", backend="kubeflow", framework="pytorch", replicas=("worker-0",), created=1.0)
@@ -66,3 +69,37 @@ def test_a_folder_that_cannot_be_made_is_done_without(tmp_path: Path) -> None:
     assert not keep.open(JOB)
     keep.append(FIRST, b"one\n")
     keep.end(Outcome(phase=Phase.SUCCEEDED, ended=1.0))
+
+
+def numbered(first: int, count: int) -> bytes:
+    return stamped(
+        b"".join(b"%09d\n" % n for n in range(first, first + count)), stamp((first + 10**9) * 10**9).encode()
+    )
+
+
+def test_of_a_long_log_the_beginning_and_the_newest_part_are_kept(tmp_path: Path) -> None:
+    keep = Keep(tmp_path, JOB.name, keep_log=1 << 20)
+    keep.open(JOB)
+    for n in range(100):
+        keep.append(FIRST, numbered(n * 1_000, 1_000))
+    assert sum(path.stat().st_size for path in keep.folder.logs.iterdir()) <= 1 << 20
+    texts = [line.text for part in replay(Keep(tmp_path, JOB.name)) for line in part.lines]
+    (told,) = (text for text in texts if "not kept here" in text)
+    assert (texts[0], texts[-1]) == ("000000000", "000099999")
+    assert texts.index(told) > 2_000
+    assert Keep(tmp_path, JOB.name).lives() == (FIRST,)
+
+
+def test_a_long_log_goes_on_where_it_ended(tmp_path: Path) -> None:
+    keep = Keep(tmp_path, JOB.name, keep_log=1 << 20)
+    keep.open(JOB)
+    for n in range(50):
+        keep.append(FIRST, numbered(n * 1_000, 1_000))
+        if n % 10 == 0:  # another process goes on
+            keep.close()
+            keep = Keep(tmp_path, JOB.name, keep_log=1 << 20)
+            keep.open(JOB)
+        reader = Reader(keep.tail(FIRST))
+        reader.connect()
+        assert reader.feed(numbered(n * 1_000, 1_000)).data == b""
+        assert reader.feed(numbered(n * 1_000 + 1_000, 1)).data != b""

@@ -129,7 +129,7 @@ class Kubeflow:
         """
         cluster = self._cluster(spec.namespace)
         made = await self._made(spec, job, bundle)
-        keep = Keep(self._settings.home, job.name)
+        keep = self._keep(job.name)
         keep.open(job, namespace=cluster.namespace, kind=made.kind.name)
         self._ours[job.name] = _Ours(spec=spec, bundle=bundle, began=time.time())
         try:
@@ -306,7 +306,8 @@ class Kubeflow:
 
     def _keep(self, name: str) -> Keep:
         try:
-            return Keep(self._settings.home, name)
+            of = self._settings
+            return Keep(of.home, name, keep_log=of.keep_log, keep_bytes=of.keep_bytes)
         except ValueError:
             raise JobNotFound(f"there is no job {name!r} on {self.where}", hint="`%ciao jobs` lists them") from None
 

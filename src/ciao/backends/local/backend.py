@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from ciao.backends.local.starting import start
 from ciao.backends.local.watching import history, watch
 from ciao.errors import BackendError, CreateRefused, JobNotFound, StateError
 from ciao.home import JobFolder, writing
+from ciao.logs import rotation
 from ciao.model import (
     Bundle,
     CleanPolicy,
@@ -196,7 +198,7 @@ class Local:
         work = JobFolder.of(self._settings.home, job.name).work
         python = self._python(spec)
         program = mpirun(python) if spec.framework == "mpi" else ""
-        return launch(
+        planned = launch(
             spec,
             job=job.name,
             code=code,
@@ -206,6 +208,8 @@ class Local:
             grace=self._settings.grace,
             mpirun=program,
         )
+        keep = rotation.share(self._settings.keep_log, replicas=len(job.replicas), of=self._settings.keep_bytes)
+        return replace(planned, keep_log=keep)
 
     async def _end(self, folder: JobFolder) -> None:
         """Tell the supervisor, once it has an id, and wait for its end; kill it if that takes too long."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ciao.model import Failure
 
-__all__ = ["first_by_cause", "looks_secondary"]
+__all__ = ["abort_looks_secondary", "first_by_cause", "looks_secondary"]
 
 REAP_DELAY = 0.1
 """Seconds by which a death without a record (signal, ``os._exit``) is taken to be older than its reaping."""
@@ -67,6 +67,11 @@ def looks_secondary(ename: str, evalue: str) -> bool:
     return ename in _PEER_LOST_NAMES or any(w in words for w in _PEER_LOST_WORDS)
 
 
+def abort_looks_secondary(said: str) -> bool:
+    """A process aborted itself, with these words or none: a runtime's watchdog does so when others are gone."""
+    return not said or looks_secondary("", said)
+
+
 def first_by_cause(failures: Sequence[Failure]) -> tuple[Failure | None, tuple[Failure, ...]]:
     """The failure that the others follow from, and those others in the order of time."""
     ranked = sorted(failures, key=lambda f: (f.secondary, _began(f)))
@@ -74,4 +79,5 @@ def first_by_cause(failures: Sequence[Failure]) -> tuple[Failure | None, tuple[F
 
 
 def _began(failure: Failure) -> float:
-    return failure.time if failure.error is not None else failure.time - REAP_DELAY
+    """A death is told when the process is reaped, an exception by the process itself."""
+    return failure.time if failure.kind == "exception" else failure.time - REAP_DELAY

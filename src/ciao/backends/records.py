@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, TypeGuard
 
-from ciao.backends.cause import looks_secondary
+from ciao.backends.cause import abort_looks_secondary, looks_secondary
 from ciao.model import Failure, Frame, RemoteError, Traced
 
-__all__ = ["error_of", "exception_failure", "exit_failure", "reason_of", "signal_failure", "traced"]
+__all__ = ["died", "error_of", "exception_failure", "exit_failure", "reason_of", "signal_failure", "traced"]
 
 MAX_TEXT = 64 * 1024
 MAX_FRAMES = 120
 MAX_SOURCE = 300
 MAX_CAUSES = 8
+MAX_MEMBERS = 8
+MAX_COLUMN = 300
 MAX_LINES = 100_000
 
 _SIGNAL_WORDS = {
@@ -29,8 +32,9 @@ _SIGNAL_WORDS = {
     "SIGINT": "interrupted",
     "SIGKILL": "out of memory, or killed by hand",
     "SIGSEGV": "segmentation fault in native code; the replica's log has the stack",
-    "SIGTERM": "ended by hand",
+    "SIGTERM": "ended by hand or by another program",
 }
+_NO_WORDS: Mapping[str, Any] = {}
 
 
 def error_of(data: object) -> RemoteError | None:
@@ -42,9 +46,10 @@ def exception_failure(replica: str, record: Mapping[str, Any], *, seen: float) -
     """The failure that a record of type ``error`` or ``exit`` tells; ``seen`` stands in for a time it lacks."""
     when = _number(record.get("time"), seen)
     if record.get("type") == "exit":
-        return exit_failure(replica, _integer(record.get("code"), 1), when=when, said=_text(record.get("message")))
+        said = _text(record.get("message"))
+        return exit_failure(replica, _integer(record.get("code"), 1), when=when, said=said, words=record)
     error = error_of(record.get("error"))
-    if error is None:
+    if error is None or record.get("type") == "died":
         return None
     return Failure(
         replica=replica,
@@ -53,8 +58,14 @@ def exception_failure(replica: str, record: Mapping[str, Any], *, seen: float) -
         ename=error.ename,
         evalue=error.evalue,
         error=error,
-        secondary=looks_secondary(error.ename, error.evalue),
+        secondary=_echo(error),
+        rank=_rank(record),
     )
+
+
+def died(record: Mapping[str, Any]) -> bool:
+    """It tells of a process that told nothing itself: words for :func:`signal_failure` and :func:`exit_failure`."""
+    return record.get("type") == "died"
 
 
 def traced(failure: Failure, record: Mapping[str, Any]) -> Traced | None:
@@ -70,22 +81,49 @@ def reason_of(failure: Failure) -> str:
     return f"{failure.ename}: {failure.evalue}" if failure.evalue else failure.ename
 
 
-def exit_failure(replica: str, code: int, *, when: float, said: str = "") -> Failure:
+def exit_failure(
+    replica: str, code: int, *, when: float, said: str = "", words: Mapping[str, Any] = _NO_WORDS
+) -> Failure:
     """A process that ended with a code of its own choice; ``said`` is the text that it gave to ``sys.exit``."""
-    words = f"{said} (exit code {code})" if said else f"exit code {code}"
-    return Failure(replica=replica, kind="exit", time=when, ename="SystemExit", evalue=words)
+    evalue = f"{said} (exit code {code})" if said else f"exit code {code}"
+    return Failure(replica=replica, kind="exit", time=when, ename="SystemExit", evalue=evalue, rank=_rank(words))
 
 
-def signal_failure(replica: str, number: int, *, when: float) -> Failure:
-    """A process that a signal ended."""
+def signal_failure(replica: str, number: int, *, when: float, words: Mapping[str, Any] = _NO_WORDS) -> Failure:
+    """A process that a signal ended. ``words`` is the record that others made of its last ones, if there is one."""
     try:
         name = signal.Signals(number).name
     except ValueError:
         name = f"signal {number}"
-    words = _SIGNAL_WORDS.get(name, "ended by a signal")
+    told = error_of(words.get("error"))
+    said = told.evalue if told is not None else ""
+    evalue = _signal_words(name, said, stood=told is not None and bool(told.frames))
     return Failure(
-        replica=replica, kind="signal", time=when, ename=name, evalue=words, secondary=looks_secondary(name, "")
+        replica=replica,
+        kind="signal",
+        time=when,
+        ename=name,
+        evalue=evalue,
+        error=replace(told, ename=name, evalue=evalue) if told is not None and told.frames else None,
+        secondary=name == "SIGABRT" and abort_looks_secondary(said),
+        rank=_rank(words),
     )
+
+
+def _signal_words(name: str, said: str, *, stood: bool) -> str:
+    """What it means. Who has the process's own words, or sees where it stood, need not look for them in the log."""
+    words = _SIGNAL_WORDS.get(name, "ended by a signal")
+    if said:
+        return f"{words.partition(';')[0]}: {said}"
+    return words.partition(";")[0] if stood and name == "SIGSEGV" else words
+
+
+def _echo(error: RemoteError) -> bool:
+    """It looks like the loss of a peer, or follows from what does; of a group every member."""
+    if error.exceptions and not error.left_out:
+        return all(map(_echo, error.exceptions))
+    here = looks_secondary(error.ename, error.evalue)
+    return here or (error.cause is not None and _echo(error.cause))
 
 
 def _error(data: object, *, depth: int) -> RemoteError | None:
@@ -95,23 +133,34 @@ def _error(data: object, *, depth: int) -> RemoteError | None:
     left_out = sum(_integer(f.get("skipped"), 0) for f in frames)
     notes = [f"({left_out} frames between these are left out)"] if left_out > 0 else []
     return RemoteError(
-        ename=_text(data.get("ename"))[:200] or "Exception",
+        ename=" ".join(_text(data.get("ename"))[:200].split()) or "Exception",
         evalue=_text(data.get("evalue")),
         frames=(*(_frame(f) for f in frames if "skipped" not in f), *_syntax(data.get("syntax"))),
         notes=(*map(_text, _list(data.get("notes"))[:20]), *notes),
         cause=_error(data.get("cause"), depth=depth + 1),
         by_from=data.get("by_from") is True,
+        exceptions=_members(data, depth=depth + 1),
+        left_out=max(0, _integer(data.get("left_out"), 0)),
     )
+
+
+def _members(data: Mapping[str, Any], *, depth: int) -> tuple[RemoteError, ...]:
+    members = (_error(one, depth=depth) for one in _list(data.get("exceptions"))[:MAX_MEMBERS])
+    return tuple(one for one in members if one is not None)
 
 
 def _frame(data: Mapping[str, Any]) -> Frame:
     first = max(1, _integer(data.get("first"), 1))
+    line = max(1, _integer(data.get("line"), first))
+    source = tuple(_text(line)[:2000] for line in _list(data.get("source"))[:MAX_SOURCE])
+    if not source and (text := _text(data.get("text"))[:2000]):
+        source, first = (text,), line
     return Frame(
         file=_text(data.get("file"))[:4096],
-        line=max(1, _integer(data.get("line"), first)),
+        line=line,
         function=_text(data.get("name"))[:200] or "?",
         first_line=first,
-        source=tuple(_text(line)[:2000] for line in _list(data.get("source"))[:MAX_SOURCE]),
+        source=source,
         in_cell=data.get("cell") is True,
     )
 
@@ -120,7 +169,13 @@ def _syntax(data: object) -> Iterator[Frame]:
     """Where a syntax error lies, as a last frame: the code there never ran, but that is the place to look at."""
     if isinstance(data, Mapping) and data.get("file"):
         line, text = _integer(data.get("line"), 1), _text(data.get("text"))
-        yield _frame({**data, "first": line, "name": "<module>", "source": [text] if text else []})
+        frame = _frame({**data, "first": line, "name": "<module>", "source": [text] if text else []})
+        yield replace(frame, column=min(max(0, _integer(data.get("offset"), 0)), MAX_COLUMN))
+
+
+def _rank(record: Mapping[str, Any]) -> int | None:
+    rank = record.get("rank")
+    return rank if _within(rank, 0, 10**7) else None
 
 
 def _text(value: object) -> str:

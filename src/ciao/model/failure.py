@@ -15,7 +15,7 @@ class Frame:
     """One frame of a remote traceback, oldest first in its list.
 
     ``source`` is the text of the whole function, whose first line has number ``first_line``; empty if unknown.
-    ``in_cell``: the frame lies in the cell's own file.
+    ``in_cell``: the frame lies in the cell's own file. ``column`` counts from 1: of a syntax error, where it lies.
     """
 
     file: str
@@ -24,13 +24,15 @@ class Frame:
     first_line: int = 1
     source: tuple[str, ...] = ()
     in_cell: bool = False
+    column: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class RemoteError:
     """An exception that was raised in a replica, as data from a less trusted place.
 
-    ``cause`` is what ``raise ... from`` or the context names, ``by_from`` tells which of the two.
+    ``cause`` is what ``raise ... from`` or the context names, ``by_from`` tells which of the two. ``exceptions`` are
+    the members of a group, but for so many that are ``left_out``.
     """
 
     ename: str
@@ -39,6 +41,8 @@ class RemoteError:
     notes: tuple[str, ...] = ()
     cause: RemoteError | None = None
     by_from: bool = False
+    exceptions: tuple[RemoteError, ...] = ()
+    left_out: int = 0
 
 
 FailureKind = Literal["exception", "exit", "signal", "timeout", "start", "lost"]
@@ -49,7 +53,9 @@ class Failure:
     """Why one replica failed, at an epoch time in seconds.
 
     ``ename`` and ``evalue`` are what the cell's error says: the user's exception for ``exception``, else a name
-    such as ``SystemExit`` or ``SIGKILL`` with words. ``secondary``: it looks like the echo of another's death.
+    such as ``SystemExit`` or ``SIGKILL`` with words; ``error`` is then where the process stood, if that is known.
+    ``secondary``: it looks like the echo of another's death. ``rank``: which of the replica's processes it was, if it
+    has several, counted over the whole job.
     """
 
     replica: str
@@ -59,6 +65,12 @@ class Failure:
     evalue: str
     error: RemoteError | None = None
     secondary: bool = False
+    rank: int | None = None
+
+    @property
+    def place(self) -> str:
+        """``worker-1``, or ``launcher-0 (rank 2)``."""
+        return self.replica if self.rank is None else f"{self.replica} (rank {self.rank})"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,10 +18,11 @@ from . import FORMAT, FRAME, RECORD_FD, RECORDS, STACKS, STACKS_SIGNAL
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType, TracebackType
-    from typing import Any, List
+    from typing import Any, Callable, List
 
 
-MAX_SHOWN = 64_000  # a longer traceback is not held back by whoever shows the log, so nobody need know it
+PATIENCE = 5.0
+"""Seconds for telling of an exception, whose own code may never return."""
 
 
 class Channel:
@@ -243,10 +244,15 @@ def _record_error(error: BaseException, at: float, path: str, channel: Channel) 
     try:
         if isinstance(error, MemoryError):
             bytearray(16 << 20)  # room for the imports; without it some versions crash in them
-        record = _record_module(path).error_line(error, at=at, cell=path)
+        record = _at_most(PATIENCE, path, lambda: _ours("record", path).error_line(error, at=at, cell=path))
     except BaseException:  # noqa: BLE001  # no memory, a module of the user's in the place of json ...
         record = _bare_record(error, at, path)
     channel.send(record)
+
+
+def _at_most(seconds: float, path: str, told: Callable[[], str]) -> str:
+    with _ours("patience", path).Patience(seconds):
+        return told()
 
 
 def _bare_record(error: BaseException, at: float, path: str) -> str:
@@ -272,82 +278,34 @@ def _plain(text: str) -> str:
 
 
 def _record_exit(leave: SystemExit, at: float, path: str, channel: Channel) -> None:
-    if not channel.mine:
+    if not channel.mine or leave.code in (None, 0):
         return
     try:
-        record = "" if leave.code in (None, 0) else _record_module(path).exit_line(leave.code, at=at)
+        record = _at_most(PATIENCE, path, lambda: _ours("record", path).exit_line(leave.code, at=at))
     except BaseException:  # noqa: BLE001  # as above
         record = '{"v":%d,"type":"exit","time":%r,"code":1}' % (FORMAT, at)
     if record:
         channel.send(record)
 
 
-def _record_module(cell: str) -> ModuleType:
-    """record.py and what it needs of the standard library, not what the cell brought along under those names."""
-    path, code = sys.path[:], os.path.dirname(cell)
-    sys.path[:] = [p for p in path if p not in ("", code) and not p.startswith(code + "/")]
-    try:
-        from . import record
-    finally:
-        sys.path[:] = path
-    return record
-
-
-class _Copying:
-    """Standard error that also keeps what is written through it, as long as that is short; None if it was not."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self._room = MAX_SHOWN
-        self.texts: List[str] | None = []
-
-    def write(self, text: str) -> None:
-        self._stream.write(text)
-        try:
-            self._room -= len(text)
-            if self.texts is not None and self._room >= 0:
-                self.texts.append(text)
-            else:
-                self.texts = None
-        except BaseException:  # noqa: BLE001  # no memory: what matters is that it was written
-            self.texts = None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
 def _show(error: BaseException, path: str, channel: Channel) -> None:
-    """Show the exception, and record what was shown if Python's own display did it."""
-    stderr = getattr(sys, "stderr", None)
-    if stderr is None or sys.excepthook is not sys.__excepthook__ or not channel.mine:
-        _display(error)
-        return
-    copying = _Copying(stderr)
-    sys.stderr = copying
+    """Show the exception as Python does, and record what was shown."""
     try:
-        _display(error)
-    finally:
-        sys.stderr = stderr
-    try:
-        record = _record_module(path).shown_line("".join(copying.texts or ()))
-    except BaseException:  # noqa: BLE001  # as above; then nobody knows which lines these were, and all are shown
+        showing = _ours("showing", path)
+    except BaseException:  # noqa: BLE001  # as above
+        sys.excepthook(type(error), error, error.__traceback__)
         return
+    record = showing.show(error, mine=channel.mine)
     if record:
         channel.send(record)
 
 
-def _display(error: BaseException) -> None:
-    """What Python's top level does with an exception: the user's hook if there is one, else a traceback."""
-    traceback = error.__traceback__
-    sys.last_type, sys.last_value, sys.last_traceback = type(error), error, traceback
-    setattr(sys, "last_exc", error)  # noqa: B010  # from 3.12 on; the checks run as 3.11
+def _ours(name: str, cell: str) -> Any:
+    """A module of ours, with what it needs of the standard library and not what the cell brought along by that name."""
+    path, code = sys.path[:], os.path.dirname(cell)
+    sys.path[:] = [p for p in path if p not in ("", code) and not p.startswith(code + "/")]
     try:
-        sys.excepthook(type(error), error, traceback)
-    except SystemExit:
-        raise
-    except BaseException as second:  # noqa: BLE001  # the hook is the user's
-        BaseException.with_traceback(second, _users_part(sys.exc_info()[2]))
-        sys.stderr.write("Error in sys.excepthook:\n")
-        sys.__excepthook__(type(second), second, second.__traceback__)
-        sys.stderr.write("\nOriginal exception was:\n")
-        sys.__excepthook__(type(error), error, traceback)
+        __import__("%s.%s" % (__package__, name))
+    finally:
+        sys.path[:] = path
+    return sys.modules["%s.%s" % (__package__, name)]

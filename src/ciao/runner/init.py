@@ -53,7 +53,9 @@ def main(path: str, *program: str) -> None:
     from .termination import write_message  # while the cell starts: it takes as long as all the rest of us
 
     cell.watch()
+    died = b"" if cell.stopped else cell.told.died()
     if upstream.supervised:
+        upstream.told([died] if died else [])
         end_as(cell.exit_code if cell.stopped else cell.status)
     write_message(cell.told.record, cell.status, stopped=cell.stopped)
     sys.exit(cell.exit_code)

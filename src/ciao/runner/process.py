@@ -9,6 +9,8 @@ import sys
 
 from . import FRAME, MAX_RECORD, RECORD_FD, RECORDS
 from .pump import Pump
+from .ranks import rank_of
+from .tail import Tail
 from .upstream import Lifeline, NamedPipe
 
 TYPE_CHECKING = False
@@ -35,7 +37,10 @@ class Process:
         self.records, record = (self._named.reader, -1) if self._named else os.pipe()
         self._pump = Pump()
         self._rest = b""
+        self._path = path
         self._program = bool(program)
+        self._tail = Tail()
+        self._rank = rank_of(environ)
         self._said: Optional[int] = None
         lifeline = Lifeline() if tied else None
         environ = dict(environ)
@@ -56,6 +61,7 @@ class Process:
     def take_output(self, data: bytes) -> bytes:
         """The lines that this piece of output completes; those that are unfinished at its end if it is empty."""
         lines = self._pump.feed(data) if data else self._pump.flush()
+        self._tail.add(lines)
         at = lines.find(FRAME.encode()) if self._program and not self.record else -1
         while at >= 0 and not self.record:
             at += len(FRAME)
@@ -84,6 +90,18 @@ class Process:
         self.signal(signal.SIGKILL)
         if self._named is not None:
             self._named.close()
+
+    def died(self) -> bytes:
+        """What its output tells of its end, as a record; empty if it told that itself, or all went well."""
+        if self.record or not self.status:
+            return b""
+        from . import crash
+
+        told = crash.died(
+            self._tail, cell=self._path, signal=max(0, -self.status), rank=self._rank, several=self._program
+        )
+        self.record = crash.line(told) if told is not None else b""
+        return self.record
 
     def signal(self, number: int) -> None:
         """To its whole group; nothing happens if that is gone."""

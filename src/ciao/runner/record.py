@@ -10,11 +10,13 @@
 
     ERROR: ename, evalue, module, notes [text], frames [FRAME, oldest first], cause ERROR or null,
            by_from (the cause was given by "raise ... from", else it is the context), exceptions [ERROR, of a group],
+           left_out (members of the group that are not among them),
            and for a SyntaxError syntax {file, line, offset, text, cell}
     FRAME: file, line, name, first (the function's first line), source (all its lines, or none), text (the line,
            without its indentation), cell (it lies in the cell's file); a mark in place of frames that
            were left out has an empty file, line 0 and their number in "skipped"
 
+``rank`` is there if the replica has several processes: which of them it was, counted over the whole job.
 ``time`` is the moment at which the exception was caught, in seconds since the epoch. ``source`` is a whole function
 or nothing: a fragment would not tokenize when it is shown. It is missing for a function of more than MAX_SOURCE
 lines, an unreadable file, and for the module of the cell, which its reader has; in a record that would be too long
@@ -25,8 +27,10 @@ from __future__ import annotations
 
 import binascii
 import json
+import os
 
 from . import FORMAT, MAX_RECORD
+from .ranks import rank_of
 from .telling import EDGE, MAX_DEPTH, MAX_TEXT, MAX_VALUE, cut_text, safe_text, tell
 
 TYPE_CHECKING = False
@@ -40,7 +44,7 @@ def error_line(error: BaseException, *, at: float, cell: str) -> str:
     """The record of an exception, at most MAX_RECORD bytes. ``cell`` is the path of the cell's file."""
     told = tell(error, cell)
     return fitted(
-        {"v": FORMAT, "type": "error", "time": at, "error": told},
+        _ranked({"v": FORMAT, "type": "error", "time": at, "error": told}),
         MAX_RECORD - 1,
         (
             {"sources": "once"},
@@ -57,7 +61,7 @@ def exit_line(code: object, *, at: float) -> str:
     status = exit_status(code)
     if status == 0:
         return ""
-    record: Record = {"v": FORMAT, "type": "exit", "time": at, "code": status}
+    record = _ranked({"v": FORMAT, "type": "exit", "time": at, "code": status})
     if not isinstance(code, int):
         record["message"] = safe_text(code, 4096)
     return json.dumps(record)
@@ -69,6 +73,11 @@ def shown_line(text: str) -> str:
         return ""
     data = text.encode("utf-8", "backslashreplace")
     return json.dumps({"v": FORMAT, "type": "shown", "lines": data.count(b"\n"), "crc": binascii.crc32(data)})
+
+
+def _ranked(record: Record) -> Record:
+    rank = rank_of(os.environ)
+    return record if rank is None else dict(record, rank=rank)
 
 
 def exit_status(code: object) -> int:

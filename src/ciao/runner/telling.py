@@ -11,6 +11,9 @@ import linecache
 import os
 import stat
 
+from .elsewhere import opened
+from .patience import Late
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, TracebackType
@@ -26,6 +29,7 @@ MAX_NOTES = 20
 MAX_DEPTH = 16
 MAX_GROUP = 8
 EDGE = 50  # frames kept at each end of a traceback
+HANGS = "<exception str() does not return>"
 
 
 def tell(error: BaseException, cell: str) -> Record:
@@ -40,6 +44,8 @@ def safe_text(value: object, limit: int, failed: str = "<exception str() failed>
         head = str.__getitem__(text, slice(limit))  # an exact str even if __str__ gave a subclass
         head = head.encode("utf-8", "backslashreplace").decode()
         more = str.__len__(text) - limit
+    except Late:
+        return HANGS
     except BaseException:  # noqa: BLE001  # the user's __str__
         return failed
     return head + _more(more) if more > 0 else head
@@ -74,6 +80,12 @@ def _exceptions(value: object) -> List[BaseException]:
     return [e for e in value if issubclass(type(e), BaseException)][:MAX_GROUP]
 
 
+def _count(error: BaseException) -> int:
+    """How many members a group has."""
+    members = _attribute(error, "exceptions")
+    return len(members) if type(members) in (tuple, list) else 0
+
+
 class _Teller:
     """Tells exceptions as data. Each exception is told once, so that cycles end."""
 
@@ -99,8 +111,10 @@ class _Teller:
             told["syntax"] = _syntax(error, self._cell)
         if depth > 0:
             told["exceptions"] = self._nested(_exceptions(_attribute(error, "exceptions")), depth)
+            told["left_out"] = _count(error) - len(told["exceptions"])
             cause, told["by_from"] = _cause(error)
             told["cause"] = next(iter(self._nested([cause] if cause else [], depth)), None)
+            told = opened(told, error, self._cell)
         return told
 
     def _nested(self, errors: List[BaseException], depth: int) -> List[Record]:

@@ -127,14 +127,14 @@ def _terminated(replica: str, pod: Manifest, container: Container, state: Manife
         if told is not None:
             return told
         if isinstance(number := words.get("signal"), int) and not isinstance(number, bool):
-            return _killed(replica, number, when)
+            return _killed(replica, number, when, words)
     if code > 128:  # a shell's and the runner's way to say a signal
-        return _killed(replica, code - 128, when)
-    return exit_failure(replica, code, when=when)
+        return _killed(replica, code - 128, when, {})
+    return exit_failure(replica, code, when=when, words=words or {})
 
 
-def _killed(replica: str, number: int, when: float) -> Failure:
-    failure = signal_failure(replica, number, when=when)
+def _killed(replica: str, number: int, when: float, words: Mapping[str, Any]) -> Failure:
+    failure = signal_failure(replica, number, when=when, words=words)
     if failure.ename == "SIGKILL":
         return replace(failure, evalue="killed: by hand, or by its node for want of memory")
     return failure

@@ -196,7 +196,7 @@ def told_outcome(outcome: Outcome, *, longest: int = 64 * 1024) -> dict[str, Any
 
 
 def _failure(failure: Failure, longest: int) -> dict[str, Any]:
-    told = {k: getattr(failure, k) for k in ("replica", "kind", "time", "ename", "evalue", "secondary")}
+    told = {k: getattr(failure, k) for k in ("replica", "kind", "time", "ename", "evalue", "secondary", "rank")}
     return {**told, "evalue": failure.evalue[:longest]}
 
 
@@ -224,6 +224,7 @@ def _failures(data: Sequence[Mapping[str, Any]]) -> tuple[Failure, ...]:
             ename=str(one["ename"]),
             evalue=str(one["evalue"]),
             secondary=one["secondary"] is True,
+            rank=int(one["rank"]) if one.get("rank") is not None else None,
         )
         for one in data
     )

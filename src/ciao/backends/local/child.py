@@ -17,6 +17,7 @@ from ciao.backends.local.ledger import FULL
 from ciao.logs.lines import stamp, stamped
 from ciao.logs.rotation import Pieces
 from ciao.runner.pump import Pump
+from ciao.runner.tail import Tail
 
 TYPE_CHECKING = False  # typing itself is slow to import; type checkers know this name
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Child:
         self._pieces = Pieces(log_path, keep)
         self._torn = False
         self._pump = Pump()
+        self.tail = Tail()
         self._record_rest = b""
         self._record_bytes = 0
         self._lifeline = -1
@@ -137,6 +139,7 @@ class Child:
         """Append lines to the log. A full disk costs lines, never the training: what was lost is counted."""
         if not lines:
             return
+        self.tail.add(lines)
         data = memoryview(b"\n" * self._torn + stamped(lines, stamp(time.time_ns()).encode()))
         if not self._torn and (new := self._pieces.turn(len(data))) is not None:
             os.close(self._log)

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 
-from ciao.backends.cause import looks_secondary
+from ciao.backends.cause import abort_looks_secondary, looks_secondary
 from ciao.backends.local.child import Child
 from ciao.backends.local.exhaustion import Exhaustion
 from ciao.backends.local.orphans import adopt, end_all, kill_strays
@@ -191,8 +191,20 @@ class Group:
         elif child.ended_by_us and not child.failed:
             self._note(child, "ended", code=code, time=when)
         else:
-            self._failed(child, secondary=code == -signal.SIGABRT)
+            self._failed(child, secondary=self._last_words(child) and code == -signal.SIGABRT)
             self._note(child, "failed", code=code, time=when, **self._memory(child))
+
+    def _last_words(self, child: Child) -> bool:
+        """Note what a replica left in its log that a signal ended; whether it may have followed another's death."""
+        if child.failed or child.code is None or child.code >= 0:
+            return False
+        from ciao.runner import crash  # when there is a crash
+
+        argv = next(p["argv"] for p in self.launch["processes"] if p["name"] == child.name)
+        if (record := crash.died(child.tail, cell="".join(argv[3:4]), signal=-child.code)) is None:
+            return True
+        self.ledger.note("record", replica=child.name, record=record)
+        return abort_looks_secondary(str(record.get("error", {}).get("evalue", "")))
 
     def _memory(self, child: Child) -> dict[str, object]:
         """That it died for want of memory, if it did: its own, or the machine's."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from ciao.backends.cause import first_by_cause
 from ciao.backends.memory import out_of_memory
-from ciao.backends.records import exception_failure, exit_failure, reason_of, signal_failure, traced
+from ciao.backends.records import died, exception_failure, exit_failure, reason_of, signal_failure, traced
 from ciao.frameworks import FRAMEWORKS
 from ciao.model import (
     Attempt,
@@ -43,6 +43,7 @@ class History:
         self._attempt = 1
         self._attempts = 1
         self._failures: dict[str, Failure] = {}
+        self._last_words: dict[str, Mapping[str, Any]] = {}
         self._spared: dict[str, Failure] = {}
         self._previous: list[Failure] = []
         self._replicas = {
@@ -91,13 +92,15 @@ class History:
         self._attempt, self._attempts = int(entry["number"]), int(entry["of"])
         self.started = self.started or _time(entry)
         first, _ = first_by_cause(self._that_count())
-        self._failures, self._spared = {}, {}
+        self._failures, self._spared, self._last_words = {}, {}, {}
         if first is not None:
             self._previous.append(first)
             yield Attempt(number=self._attempt, of=self._attempts, failure=first)
 
     def _record(self, entry: Mapping[str, Any]) -> Iterator[Event]:
         name, record = self._replicas[entry["replica"]].replica, entry["record"]
+        if died(record):
+            self._last_words.setdefault(name, record)
         failure = exception_failure(name, record, seen=_time(entry))
         if failure is not None:
             self._failures.setdefault(name, failure)
@@ -110,7 +113,7 @@ class History:
             self.processes[name] = int(entry["pid"])
         reason = ""
         if state is ReplicaState.FAILED:
-            failure = self._failures.setdefault(name, _died(name, entry, when))
+            failure = self._failures.setdefault(name, _died(name, entry, when, self._last_words.pop(name, {})))
             if (short := _short_of_memory(name, entry, when)) is not None:  # what it raised follows from that
                 failure = self._failures[name] = short
             reason = reason_of(failure)
@@ -125,7 +128,7 @@ class History:
 
     def _that_count(self) -> tuple[Failure, ...]:
         """All failures; but what the code of a replica raised is not caused by one that was lost before and spared."""
-        raised = any(f.error is not None and not f.secondary for f in self._failures.values())
+        raised = any(f.kind == "exception" and not f.secondary for f in self._failures.values())
         return tuple({**({} if raised else self._spared), **self._failures}.values())
 
     def _changed(self, name: str, state: ReplicaState, when: float, reason: str) -> Iterator[Event]:
@@ -185,13 +188,13 @@ def _time(entry: Mapping[str, Any]) -> float:
     return when
 
 
-def _died(name: str, entry: Mapping[str, Any], when: float) -> Failure:
+def _died(name: str, entry: Mapping[str, Any], when: float, words: Mapping[str, Any]) -> Failure:
     code = int(entry["code"])
-    if words := entry.get("words"):
-        return Failure(replica=name, kind="start", time=when, ename="StartError", evalue=str(words))
+    if unable := entry.get("words"):
+        return Failure(replica=name, kind="start", time=when, ename="StartError", evalue=str(unable))
     if code >= 0:
-        return exit_failure(name, code, when=when)
-    failure = signal_failure(name, -code, when=when)
+        return exit_failure(name, code, when=when, words=words)
+    failure = signal_failure(name, -code, when=when, words=words)
     spared = (entry.get("memory") or {}).get("machine") is False
     return replace(failure, evalue=_BY_SOMEBODY) if failure.ename == "SIGKILL" and spared else failure
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from ciao.errors import CellError, CiaoError
-from ciao.frontends.display.traceback import CellSource, echoes, printable, render
+from ciao.frontends.display.traceback import CellSource, bounded, echoes, printable, render
 from ciao.model import Failure, Outcome, Phase
 
 __all__ = ["Interrupted", "TrainingError", "of_outcome", "shown", "single"]
@@ -79,14 +79,14 @@ def single(error: BaseException) -> BaseException:
 
 def _raised(ename: str, evalue: str, outcome: Outcome) -> TrainingError:
     name = printable(ename).replace("\n", " ")[:200] or "Error"
-    error: TrainingError = type(name, (TrainingError,), {"__module__": "builtins"})(printable(evalue))
+    error: TrainingError = type(name, (TrainingError,), {"__module__": "builtins"})(bounded(printable(evalue)))
     error.outcome = outcome
     return error
 
 
 def _text(failure: Failure, outcome: Outcome, cell: CellSource, *, colour: bool) -> list[str]:
     if failure.error is None:
-        blocks = [f"{printable(failure.ename)}: {printable(failure.evalue)}"]
+        blocks = [f"{printable(failure.ename)}: {bounded(printable(failure.evalue))}"]
     else:
         blocks = render(failure.error, cell, replica=failure.replica, colour=colour)
     return [*blocks, *_where(failure), *echoes(outcome), *_hint(outcome)]
@@ -96,7 +96,7 @@ def _where(failure: Failure) -> list[str]:
     """The replica, in a line; none for what befell the job as a whole."""
     if not failure.replica:
         return []
-    return [f"raised in {failure.replica}" if failure.kind == "exception" else f"in {failure.replica}"]
+    return [f"raised in {failure.place}" if failure.kind == "exception" else f"in {failure.place}"]
 
 
 def _hint(outcome: Outcome) -> list[str]:

@@ -10,23 +10,30 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 
 from ciao.model import Failure, Frame, Outcome, RemoteError
 
-__all__ = ["CellSource", "echoes", "printable", "render"]
+__all__ = ["CellSource", "bounded", "echoes", "printable", "render"]
 
 WIDTH = 75  # IPython's
 NUMBERS = 7  # columns for the arrow and the line number, as IPython has it
 AROUND = 2  # lines of source above and below
 CHAIN_LIMIT = 8
 ALIKE_LIMIT = 3
+CYCLE_LIMIT = 8  # functions that call each other in turn
 LINE_LIMIT = 400
 
 BY_FROM = "The above exception was the direct cause of the following exception:"
 BY_CONTEXT = "During handling of the above exception, another exception occurred:"
 
-CONTROL = re.compile(r"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\ud800-\udfff]")
+VALUE_LINES, VALUE_LAST, VALUE_LIMIT = 60, 10, 8_000  # of a message: lines, those at its end, characters
+MEMBER_LINES, MEMBER_DEPTH, MEMBER_FRAMES = 120, 4, 3  # of an exception group
+
+CONTROL = re.compile(
+    r"\x1b(?!\[[0-9;]*m)"
+    r"|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +59,21 @@ COLOURS = Palette(red="\x1b[31m", green="\x1b[32m", cyan="\x1b[36m", bold="\x1b[
 
 
 def printable(text: str) -> str:
-    """The text without what moves a terminal's cursor or sets its title; colours may stay."""
+    """The text without what moves a terminal's cursor, sets its title or turns letters round; colours may stay."""
     return CONTROL.sub("\ufffd", text)
+
+
+def bounded(text: str) -> str:
+    """A message, without the middle of a very long one: the replica's log has all of it."""
+    lines = text.split("\n")
+    if len(lines) > VALUE_LINES:
+        left = len(lines) - VALUE_LINES
+        mark = f"[... {left:,} more lines in the log ...]"
+        text = "\n".join([*lines[: VALUE_LINES - VALUE_LAST], mark, *lines[-VALUE_LAST:]])
+    if len(text) > VALUE_LIMIT:
+        half = VALUE_LIMIT // 2
+        text = f"{text[:half]}\n[... {len(text) - 2 * half:,} more characters in the log ...]\n{text[-half:]}"
+    return text
 
 
 def render(error: RemoteError, cell: CellSource, *, replica: str, colour: bool) -> list[str]:
@@ -64,7 +84,7 @@ def render(error: RemoteError, cell: CellSource, *, replica: str, colour: bool) 
     for step, one in enumerate(chain):
         blocks.append(_heading(one, ink))
         blocks += _frames(one.frames, cell, replica, ink)
-        blocks.append(_verdict(one, ink))
+        blocks += [_verdict(one, ink), *_members(one, cell, replica, ink)]
         if step < len(chain) - 1:
             blocks.append(f"\n{BY_FROM if chain[step + 1].by_from else BY_CONTEXT}\n")
     return blocks
@@ -81,7 +101,7 @@ def echoes(outcome: Outcome) -> list[str]:
     for (ename, evalue), same in groupby(others, key=_reason):
         lines.append(f"{_names(same)} failed because of it: {_one_line(ename, evalue)}")
     for number, failure in enumerate(outcome.previous, start=1):
-        lines.append(f"attempt {number} failed in {failure.replica}: {_one_line(failure.ename, failure.evalue)}")
+        lines.append(f"attempt {number} failed in {failure.place}: {_one_line(failure.ename, failure.evalue)}")
     return lines
 
 
@@ -98,26 +118,84 @@ def _heading(error: RemoteError, ink: Palette) -> str:
 
 
 def _verdict(error: RemoteError, ink: Palette) -> str:
-    text = printable(error.evalue)
+    text = bounded(printable(error.evalue))
     head = f"{ink.red}{printable(error.ename)}{ink.off}"
-    return "\n".join([f"{head}: {text}" if text else head, *map(printable, error.notes)])
+    return "\n".join([f"{head}: {text}" if text else head, *(bounded(printable(note)) for note in error.notes)])
 
 
 def _frames(frames: Sequence[Frame], cell: CellSource, replica: str, ink: Palette) -> Iterator[str]:
-    for frame, run in groupby(frames):
-        count = len(list(run))
-        for _ in range(min(count, ALIKE_LIMIT)):
+    """Each once, or a few times; what a recursion repeats is counted."""
+    at = 0
+    while at < len(frames):
+        size, times = _repeated(frames, at)
+        shown = min(times, ALIKE_LIMIT if size == 1 else 1)
+        for frame in frames[at : at + size * shown]:
             yield _frame(frame, cell, replica, ink)
-        if count > ALIKE_LIMIT:
-            yield f"    {ink.red}[... {count - ALIKE_LIMIT} more of the same frame]{ink.off}\n"
+        if times > shown:
+            which = "frame" if size == 1 else f"{size} frames"
+            yield f"    {ink.red}[... {times - shown} more of the same {which}]{ink.off}\n"
+        at += size * times
+
+
+def _repeated(frames: Sequence[Frame], at: int) -> tuple[int, int]:
+    """How many frames are repeated from here on, and how many times they stand there."""
+    best = 1, 1
+    for size in range(1, CYCLE_LIMIT + 1):
+        cycle, times = frames[at : at + size], 1
+        while frames[at + size * times : at + size * (times + 1)] == cycle:
+            times += 1
+        if times > (1 if size == 1 else 2) and size * times > best[0] * best[1]:
+            best = size, times
+    return best
+
+
+def _members(error: RemoteError, cell: CellSource, replica: str, ink: Palette) -> Iterator[str]:
+    """What a group holds, each with the lines where it was raised; not more than a page of it."""
+    lines = list(islice(_tree(error, cell, replica, ink, depth=1), MEMBER_LINES + 1))
+    yield from lines[:MEMBER_LINES]
+    if len(lines) > MEMBER_LINES:
+        yield "    [... more in the log ...]"
+
+
+def _tree(error: RemoteError, cell: CellSource, replica: str, ink: Palette, *, depth: int) -> Iterator[str]:
+    indent = "    " * depth
+    for number, one in enumerate(error.exceptions, start=1):
+        first, *rest = _verdict(one, ink).split("\n")
+        yield f"{indent}{number}. {first}"
+        yield from (f"{indent}   {line}" for line in rest)
+        own = [frame for frame in one.frames if frame.in_cell] or one.frames[-1:]
+        for frame in own[-MEMBER_FRAMES:]:
+            yield f"{indent}   {_place(frame, cell, replica, ink)}{_line(frame, cell)}"
+        if one.cause is not None:
+            words = "caused by" if one.by_from else "raised while handling"
+            yield f"{indent}   {words} {_one_line(one.cause.ename, one.cause.evalue)}"
+        if depth < MEMBER_DEPTH:
+            yield from _tree(one, cell, replica, ink, depth=depth + 1)
+    if error.left_out:
+        yield f"{indent}[... {error.left_out:,} more in the log ...]"
+
+
+def _line(frame: Frame, cell: CellSource) -> str:
+    lines, first = _lines(frame, cell)
+    at = frame.line - first
+    return f": {printable(lines[at].strip())[:LINE_LIMIT]}" if 0 <= at < len(lines) else ""
 
 
 def _frame(frame: Frame, cell: CellSource, replica: str, ink: Palette) -> str:
+    return f"{_place(frame, cell, replica, ink)}\n" + "".join(_source(frame, cell, ink))
+
+
+def _place(frame: Frame, cell: CellSource, replica: str, ink: Palette) -> str:
     if frame.in_cell:
         place = f"{ink.green}{cell.label}, line {frame.line}{ink.off}"
     else:
         place = f"{ink.cyan}File {ink.green}{replica}:{printable(frame.file)}:{frame.line}{ink.off}"
-    return f"{place}{_inside(frame.function, ink)}\n" + "".join(_source(frame, cell, ink))
+    return f"{place}{_inside(frame.function, ink)}"
+
+
+def _lines(frame: Frame, cell: CellSource) -> tuple[Sequence[str], int]:
+    """The source that is known, and the number of its first line."""
+    return (cell.lines, 1) if frame.in_cell and cell.lines else (frame.source, frame.first_line)
 
 
 def _inside(function: str, ink: Palette) -> str:
@@ -127,8 +205,7 @@ def _inside(function: str, ink: Palette) -> str:
 
 
 def _source(frame: Frame, cell: CellSource, ink: Palette) -> Iterator[str]:
-    from_cell = frame.in_cell and bool(cell.lines)
-    lines, first = (cell.lines, 1) if from_cell else (frame.source, frame.first_line)
+    lines, first = _lines(frame, cell)
     at = frame.line - first
     if not 0 <= at < len(lines):
         return
@@ -138,6 +215,8 @@ def _source(frame: Frame, cell: CellSource, ink: Palette) -> Iterator[str]:
         if number == frame.line:
             arrow = "-" * max(1, NUMBERS - len(str(number)) - 2) + "> "
             yield f"{ink.green}{arrow}{number}{ink.off} {line}\n"
+            if frame.column:
+                yield f"{' ' * (NUMBERS + frame.column)}{ink.red}^{ink.off}\n"
         else:
             yield f"{ink.green}{number:>{NUMBERS}}{ink.off} {line}\n"
 
@@ -158,7 +237,7 @@ def _reason(failure: Failure) -> tuple[str, str]:
 
 
 def _names(failures: Iterable[Failure]) -> str:
-    names = [f.replica for f in failures]
+    names = [f.place for f in failures]
     shown = ", ".join(names[:6])
     return f"{shown} and {len(names) - 6} more" if len(names) > 6 else shown
 

@@ -84,10 +84,10 @@ def _descriptor(kind: str, digest: str, size: int) -> dict[str, object]:
     return {"mediaType": f"{OCI}.{kind}", "digest": f"sha256:{digest}", "size": size}
 
 
-def _wheels(name: str, *requirements: str, without: tuple[str, ...] = ()) -> Image:
+def _wheels(name: str, *requirements: str, without: tuple[str, ...] = (), below: Layer | None = None) -> Image:
     """An image of Debian's Python with packages from PyPI."""
     recipe = Wheels(requirements=requirements, python="3.11", glibc=36, without=without)
-    return Image(name=name, layer=Layer(name=name, recipe=recipe, below=DEBIAN))
+    return Image(name=name, layer=Layer(name=name, recipe=recipe, below=below or DEBIAN))
 
 
 DEBIAN = Layer(name="debian", recipe=Debian(release="bookworm", packages=("python3", "ca-certificates")))
@@ -111,7 +111,8 @@ PYTORCH = Image(name="pytorch", layer=Layer(name="pytorch", recipe=Packages(name
 JAX = _wheels("jax", "jax==0.10.2")
 TENSORFLOW = _wheels("tensorflow", "tensorflow-cpu==2.21.0", without=("tensorflow/include",))
 XGBOOST = _wheels("xgboost", "xgboost-cpu==3.2.0")
-PADDLE = _wheels("paddle", "paddlepaddle==3.3.1", without=("paddle/include",))
+OPENMP = Layer(name="openmp", recipe=Packages(names=("libgomp1",)), below=DEBIAN)
+PADDLE = _wheels("paddle", "paddlepaddle==3.3.1", "setuptools==80.9.0", without=("paddle/include",), below=OPENMP)
 OPENMPI = Image(
     name="openmpi",
     layer=Layer(

@@ -84,15 +84,16 @@ def test_the_demo_trains_on_three_workers_and_shows_a_failure(tmp_path: Path, ke
 
 
 @pytest.mark.torch
-def test_pytorch_trains_with_ddp_on_a_master_and_two_workers(tmp_path: Path, kernel: str) -> None:
+def test_pytorch_trains_with_ddp_and_in_an_elastic_job(tmp_path: Path, kernel: str) -> None:
     if subprocess.run(["/usr/bin/python3", "-c", "import torch"], capture_output=True, check=False).returncode:
         pytest.skip("/usr/bin/python3 has no PyTorch (Debian: apt-get install python3-torch)")
     result = execute("pytorch-ddp", kernel=kernel, out=tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr
-    (training,) = outputs(tmp_path / "pytorch-ddp.ipynb")
+    training, elastic = outputs(tmp_path / "pytorch-ddp.ipynb")
     assert losses(training)[-1] < losses(training)[0] / 10
     assert len(digests(training)) == 3
     assert len(set(digests(training))) == 1
+    learned(elastic, replicas=2)
 
 
 def learned(text: str, *, replicas: int) -> None:
@@ -100,6 +101,14 @@ def learned(text: str, *, replicas: int) -> None:
     assert losses(text)[-1] < losses(text)[0] / 5
     weights = re.findall(r"rank \d: weights ([0-9a-f]{8})", text)
     assert (len(weights), len(set(weights))) == (replicas, 1)
+
+
+@pytest.mark.jax
+def test_jax_trains_over_two_workers(tmp_path: Path, kernel: str) -> None:
+    result = execute("jax", kernel=kernel, out=tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    (training,) = outputs(tmp_path / "jax.ipynb")
+    learned(training, replicas=2)
 
 
 def test_tensorflow_trains_over_workers_and_over_parameter_servers(tmp_path: Path, kernel: str) -> None:
@@ -160,6 +169,15 @@ def test_the_tour_shows_what_it_says(tmp_path: Path, kernel: str) -> None:
 def test_every_example_is_tested() -> None:
     here = Path(__file__).read_text()
     assert [p.name for p in EXAMPLES.glob("*.ipynb") if f'execute("{p.stem}"' not in here] == []
+
+
+def test_the_list_of_examples_names_tests_that_are_there() -> None:
+    here, there = Path(__file__).read_text(), (ROOT / "tests" / "kubeflow" / "test_kinds.py").read_text()
+    rows = re.findall(r"^\| ([a-z-]+) \| (`.*?) \|(.*)\|$", (EXAMPLES / "README.md").read_text(), re.MULTILINE)
+    assert sorted(name for name, _, _ in rows) == sorted(p.stem for p in EXAMPLES.glob("*.ipynb"))
+    for _, local, cluster in rows:
+        assert all(f"def {test}(" in here for test in re.findall(r"test_\w+", local))
+        assert all(f"def {test}(" in there for test in re.findall(r"test_\w+", cluster))
 
 
 def test_a_notebook_whose_cell_fails_is_saved_and_reported(tmp_path: Path, kernel: str) -> None:

@@ -1,4 +1,4 @@
-"""A real JupyterLab, and a real Chromium that looks at it; fixtures of both for every folder of tests."""
+"""A real JupyterLab or Notebook 7, and a real Chromium that looks at it; fixtures of both for every folder of tests."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
@@ -88,11 +89,12 @@ class Notebook:
 
 @dataclass(frozen=True, kw_only=True)
 class Lab:
-    """A JupyterLab on a folder of its own."""
+    """A JupyterLab, or Notebook 7, on a folder of its own."""
 
     url: str
     folder: Path
     browser: Browser
+    program: str = "jupyterlab"
 
     def open(self, name: str, cells: Sequence[str]) -> Notebook:
         """A new notebook with these cells, its kernel ready."""
@@ -100,11 +102,16 @@ class Lab:
             cells=[new_code_cell(text) for text in cells],
             metadata={"kernelspec": {"name": "ciao", "display_name": "Ciao", "language": "python"}},
         )
+        return self.show(name, book)
+
+    def show(self, name: str, book: NotebookNode) -> Notebook:
+        """This notebook with the outputs that it has: nobody trusts it."""
         nbformat.write(book, self.folder / f"{name}.ipynb")
         page = self.browser.new_page(viewport={"width": 1280, "height": 900}, device_scale_factor=1)
         page.set_default_timeout(PATIENCE)
         # in a workspace of its own: a page that is reloaded shows what was open in its workspace, of other pages too
-        page.goto(f"{self.url}/lab/workspaces/{name}/tree/{name}.ipynb?token={TOKEN}&reset")
+        lab = f"lab/workspaces/{name}/tree/{name}.ipynb?token={TOKEN}&reset"
+        page.goto(f"{self.url}/{lab if self.program == 'jupyterlab' else f'notebooks/{name}.ipynb?token={TOKEN}'}")
         page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
         page.wait_for_function(KERNEL_IS, arg=["idle"])
         return Notebook(page=page)
@@ -180,7 +187,7 @@ def _command(program: str, port: int, folder: Path) -> list[str]:
     return [
         *(sys.executable, "-m", program, "--allow-root", "--no-browser", "--ip=127.0.0.1", f"--port={port}"),
         *("--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder}"),
-        *(["--expose-app-in-browser"] if program == "jupyterlab" else []),
+        *(["--expose-app-in-browser"] if program in ("jupyterlab", "notebook") else []),
     ]
 
 

@@ -50,7 +50,7 @@ class Words(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         assert self.open[1:2] == ["li"]
-        self.lines[-1] += data
+        self.lines[-1] += data.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def lines(view: View) -> list[str]:

@@ -33,6 +33,8 @@ _COLOURS = {  # legible on white and on black
 }
 _GREY = "#808080"
 
+_DOT = "\N{NO-BREAK SPACE}· "  # no line begins with it
+
 _VERBS = {ReplicaState.WAITING: ("waits", "wait"), ReplicaState.FAILED: ("failed", "failed")}
 
 _LIST = "list-style:none;margin:2px 0;padding:1px 0 1px 8px;border-left:3px solid"
@@ -74,8 +76,8 @@ def _head(view: View, first: Head) -> str:
         facts += [f"attempt {view.attempt[0]} of {view.attempt[1]}"] if view.attempt else []
         facts += [view.packing.text] if view.packing else []
     dot = f'<i style="color:{colour};font-style:normal">●</i>'
-    rest = " · ".join(html.escape(plain(fact)) for fact in facts if fact)
-    return f"{dot} <b>{html.escape(first.words)}</b>{html.escape(first.passing)} · {rest}"
+    rest = _DOT.join(html.escape(plain(fact)) for fact in facts if fact)
+    return f"{dot} <b>{html.escape(first.words)}</b>{html.escape(first.passing)}{_DOT}{rest}"
 
 
 def _body(view: View) -> Iterator[str]:

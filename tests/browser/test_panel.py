@@ -121,6 +121,30 @@ def test_it_is_one_output_in_its_place_that_does_not_move_while_the_job_runs_and
     assert (box(shown), shown.count(), outputs.count()) == (before, 1, number)
 
 
+def test_the_end_of_a_job_in_the_background_disturbs_nobody_and_the_next_cell_tells_it(
+    page: Lab, tmp_path: Path
+) -> None:
+    code = TRAINS.replace("GATE", str(tmp_path / "gate"))
+    notebook = page.open("behind", [f"%background=true\n{code}", "0"])
+    notebook.run(0)
+    notebook.ended(0)
+    expect(panels(notebook)).to_contain_text("4 running")
+    expect(panels(notebook)).to_contain_text("worker-3 | worker 3 is ready")
+    typed = notebook.cell(1).locator(".cm-content")
+    typed.click()
+    notebook.page.keyboard.type("6 * ")
+    before = box(typed)
+    (tmp_path / "gate").touch()
+    expect(panels(notebook)).to_contain_text("●●●● 4 succeeded")
+    notebook.page.keyboard.type("7 +")  # the cursor is where it was
+    assert box(typed) == before
+    expect(typed).to_have_text(re.compile(r"6 \* 7 \+"))
+    notebook.shot(f"panel-background-{page.program}")
+    notebook.run(1)
+    expect(notebook.output(1)).to_contain_text(re.compile(r"job pytorch-\w+ succeeded in .* \(started by Cell In"))
+    notebook.shot(f"panel-background-told-{page.program}")
+
+
 def test_a_thousand_replicas_are_redrawn_without_a_new_output_and_without_a_scroll(page: Lab) -> None:
     notebook = page.open("thousand", [REDRAWN, *["0"] * 12])
     notebook.run(0)

@@ -178,7 +178,7 @@ def _replicas(statuses: Iterable[ReplicaStatus]) -> list[str]:
 
 def _why(reasons: Sequence[str]) -> str:
     """The reason that most have. A wait's may be long, for it says what to do."""
-    known = Counter(plain(reason) for reason in reasons if reason)
+    known = Counter(filter(None, reasons))
     if not known:
         return ""
     [(most, _)] = known.most_common(1)

@@ -39,10 +39,10 @@ _NOTES = 200  # more of our own sentences than this are a flood as well
 
 
 def tick(shown: int) -> float:
-    """Seconds between two draws: a page takes longer to add to a long output."""
+    """Seconds between two draws: what a page takes for one grows with the length of the output that is there."""
     if shown < 2_000:
         return 0.05
-    return 0.25 if shown < CAP_LINES else 0.5
+    return 0.25 if shown < 4_000 else 0.5
 
 
 class Budget:

@@ -20,8 +20,8 @@ def left_of(job: str) -> list[bytes]:
 
 
 def left_in(home: Path) -> list[bytes]:
-    """The command lines of processes that belong to any job below this ``$CIAO_HOME``, their supervisors too."""
-    folder, jobs = f"{home}/jobs/".encode(), {f"CIAO_JOB={path.name}".encode() for path in home.glob("jobs/*")}
+    """The command lines of processes that belong to any job below this ``$CIAO_HOME``, or name a file there."""
+    folder, jobs = f"{home}/".encode(), {f"CIAO_JOB={path.name}".encode() for path in home.glob("jobs/*")}
     return [command for command, environment in _processes() if folder in command or not jobs.isdisjoint(environment)]
 
 

@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import os
-import random
-import re
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from fakes.chatty import TIMES, cell, moments, of_replicas, said, shown
 from fakes.kernel import Kernel
+from fakes.processes import left_in
 
-TIMES = int(os.environ.get("CIAO_SOAK_TIMES", "2"))
-COUNT = 600
-CHATTY = f"""%framework=pytorch
-%worker=2
-import time
-for i in range({COUNT}):
-    print("line", i)
-    if i % 20 == 0:
-        time.sleep(0.05)
-"""
-"""About 1.5 seconds of lines, fewer than a cell shows before it leaves some out."""
+CALM = {"steps": 20, "lines": 15, "pause": 0.05}
+"""About a second of lines, fewer than a cell shows before it leaves some out."""
 
+LOUD = {"steps": 40, "lines": 50, "pause": 0.03}
+"""Thousands of lines a second; in `make soak` (CIAO_SOAK_TIMES) their kernel dies at each stage of them."""
 
-def numbers(text: str, replica: str) -> list[int]:
-    """The numbers of the lines that a replica printed, without colours."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
-    return [int(n) for n in re.findall(rf"^{replica} +\| line (\d+)$", plain, re.MULTILINE)]
+SPANS = [(0.0, 0.1), (0.1, 0.5), (0.5, 1.0), (1.0, 1.5), (1.5, 2.0)]
+"""Seconds from the request: while the job is made and starts, while it prints, while it ends and its cell closes."""
 
 
 def job_name(home: Path) -> str:
@@ -38,23 +31,67 @@ def job_name(home: Path) -> str:
     return folder.name
 
 
-@pytest.mark.parametrize("moment", [random.Random(n).uniform(0.0, 1.6) for n in range(TIMES)])
-def test_a_kernel_that_is_killed_loses_no_line(launch: Callable[..., Kernel], home: Path, moment: float) -> None:
-    first = launch()
-    first.start(CHATTY, until="running")
+def jobs_of(home: Path) -> list[str]:
+    """Names of what are jobs by now: none if the kernel died before it made one."""
+    return [file.parent.name for file in home.glob("jobs/*/job.json")]
+
+
+def abandoned(launch: Callable[..., Kernel], cell: str, moment: float) -> None:
+    """Run a cell in a kernel that is killed after so many seconds."""
+    kernel = launch()
+    kernel.client.execute(cell)
     time.sleep(moment)  # a moment of the job, not a wait for something
-    os.kill(first.pid, signal.SIGKILL)
-    ran = launch().run(f"%ciao attach {job_name(home)}")
-    assert [numbers(ran.stdout, f"worker-{i}") for i in range(2)] == [list(range(COUNT))] * 2
-    assert ran.status.startswith("succeeded")
+    os.kill(kernel.pid, signal.SIGKILL)
+
+
+def ciao(home: Path, *words: str) -> subprocess.Popen[str]:
+    """``ciao ...`` in a shell."""
+    environment = {**os.environ, "CIAO_HOME": str(home), "CIAO_BACKEND": "local"}
+    return subprocess.Popen([sys.executable, "-m", "ciao", *words], env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def log_of(home: Path, job: str) -> dict[str, list[str]]:
+    out, _ = ciao(home, "logs", job).communicate(timeout=60)
+    return of_replicas(out)
+
+
+@pytest.mark.parametrize("moment", moments(TIMES, *(SPANS if TIMES > 1 else SPANS[2:3])))
+def test_a_kernel_that_is_killed_loses_no_line(launch: Callable[..., Kernel], home: Path, moment: float) -> None:
+    abandoned(launch, cell("%framework=pytorch", workers=2, **CALM), moment)
+    for job in jobs_of(home):
+        ran = launch().run(f"%ciao attach {job}")
+        assert [shown(ran.stdout, rank) for rank in range(2)] == [list(range(300))] * 2
+        assert ran.status.startswith("succeeded")
+        assert log_of(home, job) == {f"worker-{rank}": said(rank, **CALM) for rank in range(2)}
+    assert left_in(home) == []
+
+
+@pytest.mark.parametrize("moment", moments(TIMES, *(SPANS if TIMES > 1 else SPANS[2:3])))
+def test_nor_do_three_killed_one_after_the_other_while_others_look(
+    launch: Callable[..., Kernel], home: Path, moment: float
+) -> None:
+    abandoned(launch, cell("%framework=pytorch", workers=4, **LOUD), moment)
+    for job in jobs_of(home):
+        abandoned(launch, f"%ciao attach {job}", moment / 4)
+        other = launch()
+        request = other.client.execute(f"%ciao attach {job}")
+        with ciao(home, "attach", job) as shell:
+            abandoned(launch, f"%ciao attach {job}", moment / 4)
+            ran, (attached, _) = other.wait(request), shell.communicate(timeout=60)
+        expected = {f"worker-{rank}": said(rank, **LOUD) for rank in range(4)}
+        assert log_of(home, job) == of_replicas(attached) == expected
+        in_cell = [shown(ran.stdout, rank) for rank in range(4)]
+        assert in_cell == [sorted({*numbers}) for numbers in in_cell]
+        assert ran.status.startswith("succeeded")
+    assert left_in(home) == []
 
 
 def test_a_job_goes_on_when_its_kernel_is_shut_down(launch: Callable[..., Kernel], home: Path) -> None:
     first = launch()
-    first.start(CHATTY, until="running")
+    first.start(cell("%framework=pytorch", workers=2, **CALM), until="running")
     first.manager.shutdown_kernel()
     ran = launch().run(f"%ciao attach {job_name(home)}")
-    assert [numbers(ran.stdout, f"worker-{i}") for i in range(2)] == [list(range(COUNT))] * 2
+    assert [shown(ran.stdout, rank) for rank in range(2)] == [list(range(300))] * 2
 
 
 def test_the_error_of_a_job_from_another_kernel_names_its_cell(launch: Callable[..., Kernel], home: Path) -> None:

@@ -75,6 +75,24 @@ def test_an_interrupt_of_an_idle_kernel_does_not_reach_the_next_cell(kernel: Ker
     assert kernel.run("%framework=pytorch\nprint('unharmed')").reply["status"] == "ok"
 
 
+BETWEEN = """import os, signal
+def strikes(*message, kernel=get_ipython().kernel):
+    del kernel.should_handle
+    os.kill(os.getpid(), signal.SIGINT)
+    return kernel.should_handle(*message)
+get_ipython().kernel.should_handle = strikes
+"""
+"""The kernel has said that it is busy with the next request, and has not begun with it, when it is interrupted."""
+
+
+@pytest.mark.parametrize("cell", [WAITING, "import time\ntime.sleep(600)"], ids=["a job", "ordinary"])
+def test_an_interrupt_between_the_word_busy_and_the_cell_reaches_it(kernel: Kernel, jobs: Path, cell: str) -> None:
+    kernel.run(BETWEEN)
+    assert kernel.run(cell).error[0] == "KeyboardInterrupt"
+    assert kernel.run("1 + 1").results == ["2"]
+    until(lambda: alive(jobs) == set())
+
+
 def test_an_ordinary_cell_is_interrupted_as_ever(kernel: Kernel) -> None:
     request, ran = kernel.start("import time\nprint('go', flush=True)\ntime.sleep(600)", until="go")
     kernel.interrupt()

@@ -28,7 +28,7 @@ lab: $(READY)-lab ## Open the examples in JupyterLab
 	$(PY) -m jupyterlab --ServerApp.root_dir=examples --LabApp.default_url=/lab/tree/demo.ipynb $(ARGS)
 
 ##@ Work on it
-.PHONY: check format test fuzz soak bench docs constraints clean help
+.PHONY: check format test fuzz soak bench docs pictures constraints clean help
 check: $(READY)-test ## Format, lint, types, layers, generated pages
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
@@ -57,6 +57,9 @@ bench: $(READY)-bench ## Measure against ipykernel, ipyparallel, bare python and
 
 docs: $(READY)-demo ## Write the pages that come from the code: docs/magics.md, docs/settings.md
 	$(PY) tools/generate_docs.py
+
+pictures: $(READY)-test ## Take the README's pictures again, in Chromium
+	$(PY) tools/take_pictures.py
 
 constraints: $(READY)-test ## Pin the newest versions of everything in constraints.txt
 	$(PY) -m pip install --quiet uv

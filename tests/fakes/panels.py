@@ -61,7 +61,11 @@ VIEWS: dict[str, View] = {
     ),
     "one": _view(job("r", "master"), where="local"),
     "100": _view(job("r" * 37 + "wwww" + "r" * 59, reason="its image is being pulled")),
-    "1000": _view(job("r" * 420 + "f" + "w" * 30 + "r" * 400 + "wwrr" * 30 + "." * 29, reason=NO_ROOM)),
+    "1000": _view(
+        job("r" * 420 + "." + "w" * 30 + "r" * 429 + "wwrr" * 30, reason=NO_ROOM)
+        | job("." * 420 + "f", reason="OOMKilled: it used more memory than its limit of 8Gi"),
+        expected=tuple(f"worker-{n}" for n in range(1000)),
+    ),
     "failed": _view(
         job("eefe"), outcome=Outcome(phase=Phase.FAILED, ended=NOW, failure=_FAILURE, attempts=2, others=(_FAILURE,))
     ),
@@ -73,8 +77,8 @@ VIEWS: dict[str, View] = {
     "background": _view(
         job("rrrr"),
         latest={
-            "worker-0": "epoch 3  step 1200  loss 0.4132  <b>not bold</b>",
-            "worker-1": "epoch 3  step 1198  loss 0.4329",
+            "worker-0": "epoch 3  step 1200  loss 0.4132",
+            "worker-1": "epoch 3  step 1198  loss 0.4329  <b>not bold</b>",
             "worker-2": "\x1b[31mepoch 3\x1b[0m  step 1201  " + "loss 0.4201 " * 40,
             "worker-3": "",
         },

@@ -72,7 +72,7 @@ def test_a_line_of_text_is_beside_it_where_html_is_not_shown() -> None:
 
 
 def test_states_differ_by_their_shape_and_are_named() -> None:
-    assert lines(VIEWS["1000"])[1] == "worker ▲ 1 failed · ■ 880 running · □ 90 waiting"
+    assert lines(VIEWS["1000"])[1] == "worker ▲ 1 failed · ■ 909 running · □ 90 waiting"
     assert lines(VIEWS["failed"])[1] == "worker ○○▲○ ▲ 1 failed · ○ 3 ended"
 
 
@@ -125,7 +125,7 @@ def test_a_job_that_was_refused_has_no_replicas() -> None:
 
 def test_last_lines_are_one_line_of_text_each() -> None:
     shown = lines(VIEWS["background"])[2:]
-    assert shown[0] == "worker-0 | epoch 3 step 1200 loss 0.4132 <b>not bold</b>"
+    assert shown[1] == "worker-1 | epoch 3 step 1198 loss 0.4329 <b>not bold</b>"
     assert shown[2].startswith("worker-2 | epoch 3 step 1201 ")
     assert len(shown[2]) < 140
 

@@ -65,7 +65,7 @@ def panel(view: View) -> Status:
         html=f'<ul style="{_LIST} {_COLOURS.get(first.state, _GREY)}">{listed}</ul>',
         text=said.text,
         key=said.key,
-        urgent=f"{first.words} · {view.name} · {view.attempt}",
+        urgent=f"{first.words} · {view.name} · {len(view.expected)} · {view.attempt}",
     )
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fakes.failures import LOSING, MEETING, plain
+
 if TYPE_CHECKING:
     from fakes.kernel import Kernel, Ran
 
@@ -22,25 +24,6 @@ SOON = 5.0
 
 KINDS = ["PyTorchJob", "TrainJob"]
 
-MEETING = """import os, socket, sys, time
-rank = int(os.environ["RANK"])
-def connect():
-    while True:
-        try:
-            return socket.create_connection((os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])))
-        except OSError:
-            time.sleep(0.1)
-if rank == 0:
-    peer = socket.create_server(("", int(os.environ["MASTER_PORT"]))).accept()[0]
-else:
-    peer = connect()
-print("met at", time.time(), flush=True)
-"""
-"""Two replicas that are bound to each other, as those of a collective are."""
-
-LOSING = 'if not peer.recv(1):\n    raise ConnectionError("Connection closed by peer")\n'
-"""What the other does: it fails too, and earlier if it is quicker."""
-
 DEATHS = [
     pytest.param("raise ValueError('bad batch')", "ValueError", "bad batch", id="exception"),
     pytest.param("os.kill(os.getpid(), 9)", "SIGKILL", "killed: by hand, or by its node", id="killed"),
@@ -48,10 +31,6 @@ DEATHS = [
     pytest.param("os._exit(3)", "SystemExit", "exit code 3", id="exit code"),
 ]
 """Each with a victim, which loses its peer."""
-
-
-def plain(text: str) -> str:
-    return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 def failed_at(ran: Ran) -> float:

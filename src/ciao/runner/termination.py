@@ -4,6 +4,7 @@
 
     {"v":1, "type":"end", "time":..., "code":0}                         or "signal":9, "died":"SIGKILL"
     {"v":1, "type":"error", "time":..., "error":{...}, "code":1}        a record (record.py) with the status
+    {"v":1, "type":"died", "time":..., "error":{...}, "signal":11, ...} the same (crash.py)
 
 ``code`` and ``signal`` are those of the cell's process. ``"stopped":true`` is there if SIGTERM was asked of us, and
 our own exit status then 143. Always valid JSON of at most MAX_MESSAGE bytes: the frames are those of the cell, texts
@@ -55,7 +56,7 @@ def message(record: bytes, status: int, *, stopped: bool) -> bytes:
         told = dict(json.loads(record), **end)
         if "message" in told:
             told["message"] = cut_text(told["message"], 300)
-        line = fitted(told, 0, _CUTS[:1]) if "error" in told else json.dumps(told)
+        line = fitted(told, 0, _CUTS[:1]) if told.get("type") == "error" else json.dumps(told)
         if len(line) > MAX_MESSAGE:
             line = fitted(told, MAX_MESSAGE, _CUTS)
     except (ValueError, TypeError, KeyError, RecursionError):  # none, or not made by record.py

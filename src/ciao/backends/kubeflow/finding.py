@@ -129,6 +129,7 @@ def story_of(found: Found, outcome: Outcome | None = None) -> Story:
         job=found.job,
         timeout=found.spec.timeout,
         retries=found.spec.retries,
+        restarts=found.spec.retries if found.kind.operator is None else 0,
         kind=found.kind.name,
         namespace=found.namespace,
         attempt=attempt_of(found.manifest),

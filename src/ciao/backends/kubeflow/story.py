@@ -43,6 +43,9 @@ SETTLE = 1.5
 SETTLE_SECONDARY = 4.0
 """The same while all failures look like the loss of a peer, whose own end has not been seen yet."""
 
+RESTARTING = 120.0
+"""Seconds in which an operator has started the group again, if it is to: it waits for the end of all pods."""
+
 RESTART = "jobset.sigs.k8s.io/restart-attempt"
 
 
@@ -50,13 +53,14 @@ RESTART = "jobset.sigs.k8s.io/restart-attempt"
 class Story:
     """What is known of a job so far.
 
-    ``timeout`` is in seconds; ``retries`` is how often the group may start again. ``known`` is how it ended, if that
-    was found out earlier. ``own`` is how %include= names a module of the user's own; empty for any other.
+    ``timeout`` is in seconds; ``retries`` is how often the group may start again, ``restarts`` how often its operator
+    does that by itself. ``known`` is how it ended, if that was found out earlier. ``own`` is how %include= names a module of the user's own; empty for any other.
     """
 
     job: Job
     timeout: float | None = None
     retries: int = 0
+    restarts: int = 0
     kind: str = ""
     namespace: str = ""
     outcome: Outcome | None = None
@@ -143,7 +147,7 @@ class Story:
         first, _ = first_by_cause(tuple(self._failures.values()))
         if first is not None:
             self._previous.append(first)
-            yield Attempt(number=number, of=self.retries + 1, failure=first)
+            yield Attempt(number=number, of=max(self.retries, self.restarts) + 1, failure=first)
         self.attempt, self._failures, self._failed_at, self._verdict_at = number, {}, None, None
         self._leaving, self._blamed = {}, None
         self._past.update(filter(None, map(self.replicas.uid, self.ranked)))
@@ -162,7 +166,7 @@ class Story:
         elif self._succeeded():
             yield from self._end(Phase.SUCCEEDED, now)
         elif self._failed_at is not None:
-            if now >= self._failed_at + self._settle() and not self.retry_due(now):
+            if now >= self._failed_at + self._settled_after() and not self.retry_due(now):
                 yield from self._end(Phase.FAILED, now)
         else:
             yield from self._overdue(now)
@@ -187,7 +191,7 @@ class Story:
         """Seconds until the next tick is worth its while; infinite if only news can change anything."""
         moments = [self.replicas.patience_ends()]
         if self._failed_at is not None:
-            moments.append(self._failed_at + self._settle())
+            moments.append(self._failed_at + self._settled_after())
         if self.timeout is not None and self.started is not None:
             moments.append(self.started + self.timeout)
         if self._verdict_at is not None:
@@ -349,6 +353,11 @@ class Story:
 
     def _settle(self) -> float:
         return SETTLE_SECONDARY if all(f.secondary for f in self._failures.values()) else SETTLE
+
+    def _settled_after(self) -> float:
+        """Seconds after the first failure at which it is the end; an operator that starts again is waited for."""
+        again = self._verdict_at is None and self.attempt <= self.restarts
+        return RESTARTING if again else self._settle()
 
     def _operators_word(self, now: float) -> Iterator[Event]:
         """The operator has decided, and the replicas do not tell why: their pods are gone, or never were."""

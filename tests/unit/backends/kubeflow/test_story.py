@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ciao.backends.kubeflow.story import SETTLE, SETTLE_SECONDARY, Story
+from ciao.backends.kubeflow.story import RESTART, SETTLE, SETTLE_SECONDARY, Story
 from ciao.model import (
     Attempt,
     Event,
@@ -385,3 +385,26 @@ def test_pods_of_a_trainjob_are_told_by_their_number() -> None:
 def test_a_pod_of_nobody_is_left_alone() -> None:
     known = story("worker-0")
     assert told(known.see_pod(pod("worker-7", RUNS), now=100)) == []
+
+
+def test_an_operator_that_starts_the_group_again_by_itself_is_waited_for() -> None:
+    known = story("master-0", restarts=1)
+    told(known.see_pod(pod("master-0", ended(1, message=words("ValueError", "first"))), now=200))
+    assert told(known.tick(210)) == []
+    assert known.due(210) > 60
+    labels = {**pod("master-0")["metadata"]["labels"], RESTART: "1"}
+    seen = told(known.see_pod(pod("master-0", RUNS, uid="b", metadata={"labels": labels, "uid": "b"}), now=212))
+    (attempt,) = [e for e in seen if isinstance(e, Attempt)]
+    assert (attempt.number, attempt.of, attempt.failure.evalue) == (2, 2, "first")
+    again = pod("master-0", ended(1, message=words("ValueError", "second")), metadata={"labels": labels, "uid": "b"})
+    told(known.see_pod(again, now=220))
+    outcome = end(known, now=230)
+    assert [f.evalue for f in (outcome.failure, *outcome.previous) if f is not None] == ["second", "first"]
+
+
+def test_an_operator_that_gives_up_is_not_waited_for() -> None:
+    known = story("master-0", restarts=1)
+    told(known.see_pod(pod("master-0", ended(1, message=words("ValueError", "first"))), now=200))
+    verdict = {"type": "Failed", "status": "True", "reason": "AllJobsFailed", "message": ""}
+    told(known.see_job({"status": {"conditions": [verdict]}}, now=201))
+    assert failure(known, now=210).evalue == "first"

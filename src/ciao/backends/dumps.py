@@ -23,6 +23,7 @@ MAX_FRAMES = 100
 MAX_NAME = 500
 
 RUNNER = "ciao_runner"
+TAKER = "_take_signals"
 
 HEAD = re.compile(r"(?:Current thread|Thread) 0x[0-9a-f]+(?: \[.*\])? ?\(most recent call first\):?")
 FRAME = re.compile(r'  File "(?P<file>[^\n]*)", line (?P<line>[0-9]{1,7}|\?\?\?) in (?P<function>[^\n]*)')
@@ -35,6 +36,7 @@ STATES: Mapping[str, str] = {
     "": "it has ended",
 }
 UNTOLD = "it gave no answer"
+TOO_MANY = "it has more than 100 threads, and the main one was not among those that were told"
 
 NOT_RUNNING: Mapping[ReplicaState, str] = {
     ReplicaState.WAITING: "it waits to start",
@@ -74,7 +76,7 @@ def _why(status: ReplicaStatus) -> str:
 
 
 def _ordered(processes: Sequence[Standing]) -> list[Standing]:
-    return sorted(processes, key=lambda one: (one.fork, int(one.process or "0")))
+    return sorted(processes, key=lambda one: int(one.process or "0"))
 
 
 def lines_of(output: bytes) -> list[object]:
@@ -97,24 +99,34 @@ def standings(told: Iterable[object], *, replica: str = "") -> tuple[Standing, .
 
 
 def _standing(told: Mapping[str, Any], replica: str) -> Standing:
-    threads = tuple(_threads(_text(told.get("dump"), MAX_DUMP), told))
+    dump = _text(told.get("dump"), MAX_DUMP)
+    cut = dump.endswith("\n...\n")  # faulthandler tells of so many, and of the main thread last
+    threads = () if cut else tuple(_threads(dump, told))
     process = _text(told.get("process"), 8)
     return Standing(
         replica=replica,
         process=process if process.isascii() and process.isdigit() else "",
-        fork=told.get("fork") is True,
         threads=_main_first(threads),
-        silent="" if threads else STATES.get(_text(told.get("state"), 8), UNTOLD),
+        silent="" if threads else TOO_MANY if cut else STATES.get(_text(told.get("state"), 8), UNTOLD),
     )
 
 
 def _alone(one: Standing) -> Standing:
-    return Standing(replica=one.replica, fork=one.fork, threads=one.threads, silent=one.silent)
+    return Standing(replica=one.replica, threads=one.threads, silent=one.silent)
 
 
 def _main_first(threads: Sequence[Thread]) -> tuple[Thread, ...]:
     """Faulthandler begins with the youngest."""
-    return (_inner(threads[-1]), *threads[-2::-1]) if threads else ()
+    return (_inner(threads[-1]), *(one for one in threads[-2::-1] if not _is_ours(one))) if threads else ()
+
+
+def _is_ours(thread: Thread) -> bool:
+    """It only takes the signal."""
+    return bool(thread.frames) and all(frame.function == TAKER and _in_runner(frame) for frame in thread.frames)
+
+
+def _in_runner(frame: Frame) -> bool:
+    return posixpath.basename(posixpath.dirname(frame.file)) == RUNNER
 
 
 def _inner(main: Thread) -> Thread:
@@ -122,7 +134,7 @@ def _inner(main: Thread) -> Thread:
     first = next((i for i, frame in enumerate(main.frames) if frame.in_cell), None)
     if first is not None:
         return Thread(frames=main.frames[first:])
-    own = [frame for frame in main.frames if posixpath.basename(posixpath.dirname(frame.file)) != RUNNER]
+    own = [frame for frame in main.frames if not _in_runner(frame)]
     return Thread(frames=tuple(own), cut=main.cut)
 
 

@@ -21,18 +21,16 @@ class Thread:
 class Standing:
     """One process of a replica, as data from a less trusted place.
 
-    ``process`` is its number in the replica, empty if that has only one. ``fork``: the cell forked it, as a data loader
-    does. The main thread is the first of ``threads``. ``silent`` says why it gave no answer; then there are none.
+    ``process`` is its number in the replica, empty if that has only one. The main thread is the first of ``threads``.
+    ``silent`` says why it gave no answer; then there are none.
     """
 
     replica: str
     process: str = ""
-    fork: bool = False
     threads: tuple[Thread, ...] = ()
     silent: str = ""
 
     @property
     def name(self) -> str:
-        """``worker-0``, ``worker-0 process 1``, ``a process that worker-0 forked``."""
-        whole = f"{self.replica} process {self.process}" if self.process else self.replica
-        return f"a process that {whole} forked" if self.fork else whole
+        """``worker-0``, ``worker-0 process 1``."""
+        return f"{self.replica} process {self.process}" if self.process else self.replica

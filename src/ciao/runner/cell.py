@@ -7,6 +7,7 @@ traceback) is imported when there is one, and ``signal`` and ``typing`` never ar
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # the C half of signal; the rest of it is enum, which takes 3 ms
+import _thread  # threading is more than is needed for one that only waits
 import builtins
 import faulthandler
 import os
@@ -218,6 +219,9 @@ def _prepare_stacks() -> None:
 
     Not with SIGUSR1, of which the user's code may make what it likes, and not into the log. The file is in memory, and
     its name tells whose it is. Where a system has none, nobody can ask.
+
+    A thread of its own takes the signal: the system call in which another waits would end early, and much fails of that
+    (torch.distributed: "Interrupted system call"). Threads of the user's code inherit that theirs is blocked.
     """
     local = next(filter(None, map(os.environ.get, ("LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID"))), "")
     words = (os.getpid(), os.environ.get("CIAO_JOB"), os.environ.get("CIAO_REPLICA"), local)
@@ -226,8 +230,22 @@ def _prepare_stacks() -> None:
         appending = os.open("/proc/self/fd/%d" % fd, os.O_WRONLY | os.O_APPEND)
         os.close(fd)
         faulthandler.register(STACKS_SIGNAL, file=appending, all_threads=True)
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, (STACKS_SIGNAL,))
+        begun = _thread.allocate_lock()
+        begun.acquire()
+        _thread.start_new_thread(_take_signals, (begun,))
+        begun.acquire()
     except (AttributeError, OSError, RuntimeError, ValueError):
         pass
+
+
+def _take_signals(begun: _thread.LockType) -> None:
+    """Wait for ever, outside of the interpreter: the handler needs none of it, and holds no lock that a fork copies."""
+    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (STACKS_SIGNAL,))
+    begun.release()
+    never = _thread.allocate_lock()
+    never.acquire()
+    never.acquire()
 
 
 def _users_part(traceback: TracebackType | None) -> TracebackType | None:

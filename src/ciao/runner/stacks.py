@@ -3,13 +3,12 @@
 Each has a file in memory (cell.py), into which faulthandler writes the stacks when STACKS_SIGNAL comes: no interpreter
 is needed for it, so it works while the main thread waits in C. Only a process that has the file and catches the signal
 is sent it: to anybody else it would be the end. The file is found as an open one in ``/proc``, which only the same
-user may look into.
-
-A process that the cell forked has its parent's file, and answers into it, after its parent.
+user may look into. A process that the cell forked has its parent's file, too, and is not asked: it lacks the thread
+that could take the signal without harm.
 
 What is told of each process, as one JSON object on a line::
 
-    {"v":1, "replica":"worker-0", "process":"1", "fork":false, "pid":17, "state":"S",
+    {"v":1, "replica":"worker-0", "process":"1", "pid":17, "state":"S",
      "code":"/ciao/code", "dump":"Thread 0x...", "texts":{"12":"dist.all_reduce(x)"}}
 
 ``process`` is its number in the replica, or empty; ``dump`` is what faulthandler wrote, its end if that is long, and
@@ -40,9 +39,6 @@ PATIENCE = 3.0
 QUIET = 0.3
 """Seconds without another byte after which an answer is complete whose end does not show."""
 
-FORKS = 4
-"""Of the processes that one has forked, how many are asked."""
-
 LONGEST = 128 * 1024
 LONGEST_TEXT = 300
 LINK = "/memfd:" + STACKS + " "
@@ -57,16 +53,8 @@ def main(path: str) -> None:
 
 def ask(job: str, code: str, *, replica: str = "", within: float = PATIENCE) -> List[Dict[str, Any]]:
     """What the job's processes here tell, of all replicas or of one; ``code`` is the folder of the cell's file."""
-    families: Dict[str, List[_Process]] = {}
-    for process in _processes():
-        if process.job == job and replica in ("", process.replica):
-            families.setdefault(process.file, []).append(process)
-    asked: List[_Process] = []
-    for family in families.values():
-        family.sort(key=lambda one: (one.fork, one.pid))
-        asked += family[: 1 + FORKS]
-    for turn in range(1 + FORKS):
-        _ask_each([family[turn] for family in families.values() if turn < len(family)], within)
+    asked = [one for one in _processes() if one.job == job and replica in ("", one.replica)]
+    _ask_each(asked, within)
     return [process.told(code) for process in asked]
 
 
@@ -78,7 +66,7 @@ class _Process:
         self.pid = pid
         self.link = link
         self.file = target
-        self.fork = words[0] != str(pid)
+        self.own = words[0] == str(pid)
         self.job, self.replica, self.number = words[1:4]
         self.dump = b""
         self.asked = False
@@ -138,7 +126,6 @@ class _Process:
             "v": FORMAT,
             "replica": self.replica,
             "process": self.number,
-            "fork": self.fork,
             "pid": self.pid,
             "state": _state(self.pid),
             "code": code,
@@ -183,7 +170,7 @@ def _processes() -> Iterator[_Process]:
         link = _link(pid)
         if link is not None:
             process = _Process(pid, *link)
-            if not process.fork or _catches(pid):  # else it is somebody who asks, too
+            if process.own:  # else it was forked, or it is somebody who asks, too
                 yield process
 
 

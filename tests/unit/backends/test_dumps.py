@@ -19,7 +19,10 @@ Thread 0x00007f0000000001 (most recent call first):
   File "/home/j\\xfcrgen/code/cell_7.py", line 3 in wait_here
   File "/usr/lib/python3.11/threading.py", line 1002 in _bootstrap
 
-Current thread 0x00007f0000000002 [python3] (most recent call first):
+Current thread 0x00007f0000000003 [python3] (most recent call first):
+  File "/home/j\\xfcrgen/code/ciao_runner/cell.py", line 230 in _take_signals
+
+Thread 0x00007f0000000002 (most recent call first):
   File "/usr/lib/python3/dist-packages/torch/distributed/distributed_c10d.py", line 1322 in all_reduce
   File "/home/j\\xfcrgen/code/cell_7.py", line 9 in step
   File "/home/j\\xfcrgen/code/cell_7.py", line 12 in <module>
@@ -30,7 +33,6 @@ TOLD = {
     "v": 1,
     "replica": "worker-0",
     "process": "",
-    "fork": False,
     "state": "S",
     "code": "/home/jürgen/code",
     "dump": DUMP,
@@ -69,16 +71,19 @@ def test_who_told_nothing_has_a_reason(state: str, words: str) -> None:
     assert (one(dump="", state=state).silent, one(dump="", state=state).threads) == (words, ())
 
 
+def test_the_main_thread_is_not_guessed_where_it_was_left_out() -> None:
+    assert one(dump=DUMP + "...\n").silent.startswith("it has more than 100 threads")
+
+
 def test_the_replica_whose_pod_was_asked_is_not_for_its_processes_to_say() -> None:
     assert [s.replica for s in standings([{**TOLD, "replica": "master-0"}], replica="worker-3")] == ["worker-3"]
 
 
 def test_processes_are_numbered_where_a_replica_has_several() -> None:
-    single = standings([{**TOLD, "process": "0"}, {**TOLD, "process": "0", "fork": True}])
+    single = standings([{**TOLD, "process": "0"}])
     double = standings([{**TOLD, "process": "0"}, {**TOLD, "process": "1"}])
     assert [s.name for s in (*single, *double)] == [
         "worker-0",
-        "a process that worker-0 forked",
         "worker-0 process 0",
         "worker-0 process 1",
     ]

@@ -105,6 +105,12 @@ KINDS = (
         words="<exception str() failed>",
     ),
     Kind(
+        name="hangs",
+        death="class Hangs(Exception):\n    def __str__(self): time.sleep(1000)\nraise Hangs  #!",
+        ename="Hangs",
+        words="<exception str() does not return>",
+    ),
+    Kind(
         name="long",
         death="raise ValueError('\\n'.join(map(str, range(10_000))))  #!",
         ename="ValueError",

@@ -38,7 +38,7 @@ _FRAME = re.compile(r'  File "([^\n]*)", line ([0-9]{1,7}) in ([^\n]*)')
 _SAID = re.compile(
     r"^(?:.{0,200}\bwhat\(\): +(?P<cpp>.+)"
     r"|(?P<terminate>terminate called .+)"
-    r"|(?P<heap>(?:free|malloc|realloc|corrupted|double free|munmap_chunk|malloc_consolidate)\b.*[:!(].*)"
+    r"|(?P<heap>(?:(?:free|malloc|realloc|munmap_chunk|malloc_consolidate)\(\): |double free or |corrupted ).+)"
     r"|(?P<glibc>\*\*\* .+ \*\*\*.*)"
     r"|(?P<assertion>.{0,300}\bAssertion [`'].+ failed.*)"
     r"|F[0-9]{4,8} [0-9:.]+ +[0-9]+ [^\]]{1,200}\] (?P<log>.+)"

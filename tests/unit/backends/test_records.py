@@ -102,3 +102,56 @@ def test_a_text_that_cannot_be_encoded_is_mended() -> None:
     error = error_of({"ename": "E", "evalue": "a\ud800b"})
     assert error is not None
     assert error.evalue == "a?b"
+
+
+def test_members_of_a_group_are_told_and_counted() -> None:
+    members = [{"ename": "ValueError", "evalue": str(n)} for n in range(20)]
+    error = error_of({"ename": "ExceptionGroup", "exceptions": members, "left_out": 12})
+    assert error is not None
+    assert [one.evalue for one in error.exceptions] == list("01234567")
+    assert error.left_out == 12
+
+
+def test_a_crash_has_the_frames_that_the_log_told() -> None:
+    frame = {"file": "cell_7.py", "line": 4, "name": "native", "first": 4, "cell": True}
+    words = {"type": "died", "rank": 2, "error": {"ename": "Segmentation fault", "frames": [frame]}}
+    assert exception_failure("worker-1", words, seen=1.0) is None
+    failure = signal_failure("worker-1", 11, when=2.0, words=words)
+    assert (failure.ename, failure.evalue) == ("SIGSEGV", "segmentation fault in native code")
+    assert failure.error is not None
+    assert [f.line for f in failure.error.frames] == [4]
+    assert failure.place == "worker-1 (rank 2)"
+
+
+@pytest.mark.parametrize(
+    ("said", "secondary"),
+    [("free(): invalid pointer", False), ("", True), ("another task died: coordination service", True)],
+)
+def test_an_abort_that_says_why_follows_from_nobodys_death_unless_it_says_so(said: str, secondary: bool) -> None:  # noqa: FBT001  # a row of the table
+    failure = signal_failure("worker-1", 6, when=2.0, words={"type": "died", "error": {"evalue": said}})
+    assert failure.secondary is secondary
+    assert said in failure.evalue
+
+
+@pytest.mark.parametrize("rank", [-1, 10**9, True, "2", 1.0, None])
+def test_a_rank_that_is_none_is_not_told(rank: object) -> None:
+    assert exit_failure("worker-1", 3, when=1.0, words={"rank": rank}).place == "worker-1"
+
+
+def test_what_follows_from_the_loss_of_a_peer_is_an_echo_too() -> None:
+    lost = {"ename": "ConnectionResetError", "evalue": ""}
+    own = {"ename": "ValueError", "evalue": ""}
+    told = [
+        {"ename": "RuntimeError", "evalue": "step 3", "cause": lost},
+        {"ename": "ExceptionGroup", "evalue": "two", "exceptions": [lost, lost]},
+        {"ename": "ExceptionGroup", "evalue": "two", "exceptions": [lost, own]},
+        {"ename": "RuntimeError", "evalue": "step 3", "cause": own},
+    ]
+    failures = [exception_failure("worker-1", {"type": "error", "error": error}, seen=1.0) for error in told]
+    assert [failure is not None and failure.secondary for failure in failures] == [True, True, False, False]
+
+
+def test_a_line_is_the_source_of_a_frame_that_has_no_other() -> None:
+    error = error_of({"frames": [{"file": "x.py", "line": 12, "first": 3, "text": "f()", "source": []}]})
+    assert error is not None
+    assert (error.frames[0].source, error.frames[0].first_line) == (("f()",), 12)

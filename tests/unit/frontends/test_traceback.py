@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ciao.frontends.display.traceback import CellSource, echoes, printable, render
+from dataclasses import replace
+
+from ciao.frontends.display.traceback import CellSource, bounded, echoes, printable, render
 from ciao.model import Failure, Frame, Outcome, Phase, RemoteError
 
 CELL = CellSource(label="Cell In[7]", lines=("%framework=jax", "", "def train():", "    return 1 / 0", "", "train()"))
@@ -132,3 +134,50 @@ def test_a_thousand_echoes_are_still_one_line() -> None:
 def test_the_errors_of_earlier_attempts_are_kept() -> None:
     outcome = Outcome(phase=Phase.FAILED, ended=0.0, previous=(failure("worker-1"),))
     assert echoes(outcome) == ["attempt 1 failed in worker-1: RuntimeError: closed by peer"]
+
+
+def test_functions_that_call_each_other_without_end_are_folded() -> None:
+    shown = text(RemoteError(ename="RecursionError", evalue="", frames=(IN_CELL, *(IN_TRAIN, IN_LIBRARY) * 40)))
+    assert shown.count("in train()") == shown.count("in decode()") == 1
+    assert "[... 39 more of the same 2 frames]" in shown
+
+
+def test_a_group_shows_its_members_with_their_lines() -> None:
+    inner = RemoteError(ename="Inner", evalue="in", exceptions=(RemoteError(ename="KeyError", evalue="'k'"),))
+    group = RemoteError(
+        ename="ExceptionGroup", evalue="two", exceptions=(replace(ERROR, cause=inner), inner), left_out=7
+    )
+    assert text(group).partition("ExceptionGroup: two\n")[2] == (
+        "    1. ZeroDivisionError: division by zero\n"
+        "       Cell In[7], line 6: train()\n"
+        "       Cell In[7], line 4, in train(): return 1 / 0\n"
+        "       raised while handling Inner: in\n"
+        "    2. Inner: in\n"
+        "        1. KeyError: 'k'\n"
+        "    [... 7 more in the log ...]"
+    )
+
+
+def test_a_group_of_groups_is_a_page_at_most() -> None:
+    group = RemoteError(ename="E", evalue="", exceptions=(ERROR,) * 8)
+    for _ in range(10):
+        group = RemoteError(ename="E", evalue="", exceptions=(group,) * 8)
+    assert 100 < len(text(group).splitlines()) < 150
+
+
+def test_a_very_long_message_keeps_its_beginning_and_its_end() -> None:
+    shown = bounded("\n".join(map(str, range(10_000))))
+    assert shown.startswith("0\n1\n")
+    assert shown.endswith("\n9998\n9999")
+    assert "[... 9,940 more lines in the log ...]" in shown
+    assert len(bounded("x" * 1_000_000)) < 10_000
+    assert bounded("short\nand plain") == "short\nand plain"
+
+
+def test_the_place_of_a_syntax_error_has_a_caret() -> None:
+    frame = Frame(file="broken.py", line=2, function="<module>", first_line=2, source=("  x = = 2",), column=7)
+    assert "----> 2   x = = 2\n              ^\n" in text(RemoteError(ename="SyntaxError", evalue="", frames=(frame,)))
+
+
+def test_letters_are_not_turned_round() -> None:
+    assert printable("a\u202eb\u2066c") == "a\ufffdb\ufffdc"

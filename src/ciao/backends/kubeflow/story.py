@@ -54,7 +54,8 @@ class Story:
     """What is known of a job so far.
 
     ``timeout`` is in seconds; ``retries`` is how often the group may start again, ``restarts`` how often its operator
-    does that by itself. ``known`` is how it ended, if that was found out earlier. ``own`` is how %include= names a module of the user's own; empty for any other.
+    does that by itself. ``known`` is how it ended, if that was found out earlier. ``own`` is how %include= names a module
+    of the user's own; empty for any other.
     """
 
     job: Job

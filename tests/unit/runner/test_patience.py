@@ -1,0 +1,42 @@
+"""An end to what waits for ever."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import sys, time
+from ciao.runner.patience import Late, Patience
+from ciao.runner.telling import safe_text
+class Evil:
+    def __str__(self):
+        {body}
+with Patience(0.05):
+    print(safe_text(Evil(), 100))
+time.sleep(0.1)
+print("goes on")
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "time.sleep(60)",
+        "while True: pass",
+        "import threading; threading.Event().wait()",
+    ],
+)
+def test_a_text_that_does_not_come_is_not_waited_for(body: str) -> None:
+    program = PROGRAM.format(body=body)
+    ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=30)
+    assert ran.stdout == "<exception str() does not return>\ngoes on\n"
+
+
+def test_a_text_that_catches_everything_is_asked_again() -> None:
+    body = "try: time.sleep(60)\n        except BaseException: time.sleep(60)"
+    program = PROGRAM.format(body=body)
+    ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=30)
+    assert ran.stdout.startswith("<exception str() does not return>")

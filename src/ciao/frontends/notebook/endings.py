@@ -7,8 +7,8 @@ any other moment would be lost, or move what is being typed.
 from __future__ import annotations
 
 import sys
+import threading
 import time
-from collections import deque
 from typing import TYPE_CHECKING
 
 from ciao.frontends.notebook.untold import Untold
@@ -38,7 +38,9 @@ class Endings:
     ) -> None:
         self._session, self._clock = session, clock
         self._untold = Untold(folder)
-        self._pending: deque[tuple[str, str]] = deque()
+        self._pending: list[tuple[str, str]] = []
+        self._known: set[str] = set()
+        self._lock = threading.Lock()
         self._inherited: set[str] = set()
         self._asked: Future[dict[str, str]] | None = None
         self._asked_at: float | None = None
@@ -48,14 +50,18 @@ class Endings:
         self._untold.keep(job.name, job.notebook)
 
     def drop(self, job: str) -> None:
-        """That is not needed any more."""
+        """That is not needed any more, though its end may be added yet: whoever watches it may be slower."""
+        with self._lock:
+            self._known.add(job)
+            self._pending = [one for one in self._pending if one[0] != job]
         self._inherited.discard(job)
         self._untold.drop(job)
-        self._pending = deque(one for one in self._pending if one[0] != job)
 
     def add(self, job: str, words: str) -> None:
         """It ended."""
-        self._pending.append((job, words))
+        with self._lock:
+            if job not in self._known:
+                self._pending.append((job, words))
 
     def inherit(self, notebook: str) -> None:
         """Before the first cell: find out what became of the jobs of a kernel that is gone."""
@@ -72,8 +78,9 @@ class Endings:
     def tell(self) -> None:
         """Say what is known now, each once."""
         self._hear()
-        while self._pending:
-            job, words = self._pending.popleft()
+        with self._lock:
+            pending, self._pending = self._pending, []
+        for job, words in pending:
             self._untold.drop(job)
             if words:
                 sys.stdout.write(f"{words}\n")

@@ -183,10 +183,3 @@ def test_several_processes_of_a_replica_reduce(kubectl: Kubectl, image: Callable
     job = create(objects, kubectl)
     kubectl.condition(f"pytorchjob/{job}", "Succeeded", seconds=300)
     assert logs(job, kubectl)["worker-0"].count("sum 6 of 3\n") == 3
-
-
-def test_elastic_workers_meet_under_torchrun(kubectl: Kubectl, image: Callable[[str], str]) -> None:
-    of = spec("pytorch", worker=2, elastic=Elastic(least=2, most=2), code=ALL_REDUCE)
-    job = create(made(of, kubectl, image=image("pytorch")), kubectl)
-    kubectl.condition(f"pytorchjob/{job}", "Succeeded", seconds=300)
-    assert all("sum 3 of 2" in log for log in logs(job, kubectl).values())

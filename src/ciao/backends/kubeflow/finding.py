@@ -13,6 +13,7 @@ from ciao.backends.beside import beside, folder_of
 from ciao.backends.kubeflow.keeping import read_outcome, told_outcome
 from ciao.backends.kubeflow.kinds import Kind
 from ciao.backends.kubeflow.labels import JOB, OURS, PREFIX, attempt_of, images_in, job_of, spec_of
+from ciao.backends.kubeflow.losses import least_of
 from ciao.backends.kubeflow.story import SETTLE_SECONDARY, Story
 from ciao.k8s.base import EVENTS, PODS, Api, Manifest
 from ciao.k8s.errors import ApiError
@@ -134,6 +135,7 @@ def story_of(found: Found, outcome: Outcome | None = None) -> Story:
         namespace=found.namespace,
         attempt=attempt_of(found.manifest),
         known=outcome or found.outcome,
+        least=least_of(found.manifest),
         own=lambda module: beside(folder_of(found.job.notebook), module),
     )
     for _ in story.see_job(found.manifest, now=time.time()):

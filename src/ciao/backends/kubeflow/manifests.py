@@ -74,7 +74,7 @@ def owner(kind: Kind, job: str, uid: str) -> Manifest:
 
 def restarts(spec: JobSpec, kind: Kind) -> int:
     """How often the kernel starts the group again: never where the cluster does it."""
-    return 0 if kind.operator is None or spec.elastic else spec.retries
+    return 0 if kind.operator is None else spec.retries
 
 
 def _body(pods: Pods) -> tuple[Manifest, Manifest | None]:

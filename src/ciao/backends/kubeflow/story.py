@@ -14,6 +14,7 @@ from ciao.backends.cause import first_by_cause
 from ciao.backends.kubeflow.failures import STOPPED, abandoned, failure_of, gone, job_failure, refused, verdict_failure
 from ciao.backends.kubeflow.held import condition, held, suspended
 from ciao.backends.kubeflow.hints import hint
+from ciao.backends.kubeflow.losses import Losses
 from ciao.backends.kubeflow.replicas import Container, container_of, forsaken, moment, replica_of
 from ciao.backends.kubeflow.said import Said, about
 from ciao.backends.kubeflow.seen import Replicas
@@ -54,8 +55,8 @@ class Story:
     """What is known of a job so far.
 
     ``timeout`` is in seconds; ``retries`` is how often the group may start again, ``restarts`` how often its operator
-    does that by itself. ``known`` is how it ended, if that was found out earlier. ``own`` is how %include= names a module
-    of the user's own; empty for any other.
+    does that by itself, ``least`` how few replicas of an elastic job may be left. ``known`` is how it ended, if that
+    was found out earlier. ``own`` is how %include= names a module of the user's own; empty for any other.
     """
 
     job: Job
@@ -69,6 +70,7 @@ class Story:
     attempt: int = 1
     hint: str = ""
     known: Outcome | None = None
+    least: int | None = None
     own: Callable[[str], str] = lambda _: ""
     _failures: dict[str, Failure] = field(default_factory=dict)
     _previous: list[Failure] = field(default_factory=list)
@@ -89,6 +91,7 @@ class Story:
         ranked = framework.ranked(map(Replica.parse, self.job.replicas))
         self.ranked = tuple(map(str, ranked))
         self.decisive = tuple(map(str, framework.decisive(ranked)))
+        self._losses = Losses(most=0 if self.least is None else len(ranked))
 
     # What is seen.
 
@@ -106,6 +109,7 @@ class Story:
             if deleted or uid in self._past:
                 return  # a pod of an attempt before
             self.replicas.take(name, uid)
+            self._leaving.pop(name, None)
         yield from self._deleted(name, pod, now) if deleted else self._changed(name, pod, now)
 
     def see_job(self, manifest: Manifest | None, *, now: float) -> Iterator[Event]:
@@ -139,18 +143,22 @@ class Story:
         failure = exception_failure(replica, record, seen=now)
         if failure is not None:
             self._failures.setdefault(replica, failure)
-            self._failed_at = now if self._failed_at is None else self._failed_at
+            if self.least is None or not self._losses.passes(self._failures[replica]):
+                self._failed_at = now if self._failed_at is None else self._failed_at
+        elif record.get("type") == "started" and self.least is not None:
+            self._failures = {n: f for n, f in self._failures.items() if n != replica or not self._losses.passes(f)}
         elif (known := self._failures.get(replica)) is not None and (trace := traced(known, record)) is not None:
             yield trace
 
     def begin_attempt(self, number: int, *, now: float) -> Iterator[Event]:
         """The group was started again."""
-        first, _ = first_by_cause(tuple(self._failures.values()))
+        first, _ = first_by_cause(self._losses.causes(self._failures))
         if first is not None:
             self._previous.append(first)
             yield Attempt(number=number, of=max(self.retries, self.restarts) + 1, failure=first)
         self.attempt, self._failures, self._failed_at, self._verdict_at = number, {}, None, None
         self._leaving, self._blamed = {}, None
+        self._losses = Losses(most=self._losses.most)
         self._past.update(filter(None, map(self.replicas.uid, self.ranked)))
         self._said = Said()
         yield from self.replicas.restart(now=now)
@@ -178,7 +186,7 @@ class Story:
             words = f"the job ran longer than its timeout of {self.timeout:g} s"
             self._fail(job_failure("DeadlineExceeded", words, now=now), now)
             yield from self._end(Phase.FAILED, now)
-        elif (hopeless := self.replicas.hopeless(now)) is not None:
+        elif (hopeless := self.replicas.hopeless(now)) is not None and not self._enough():
             name, waiting = hopeless
             self._fail(refused(name, waiting.code, waiting.words, now=now), now)
             self.hint = waiting.fix
@@ -229,6 +237,8 @@ class Story:
         yield from self._heard(name, pod)
         if failure is not None and self._ended_by_others(leaves, container.terminated):
             yield from self._let_go(name, now)
+        elif failure is not None and self._losses.spares(failure):
+            yield from self._lose(name, failure, now)
         elif failure is not None:
             self._fail(failure, now)
             yield from self.replicas.become(
@@ -295,10 +305,23 @@ class Story:
             return
         if not self._over():
             lost = gone(name, pod, now=now)
+            if self._losses.spares(lost):
+                yield from self._lose(name, lost, now)
+                return
             self._fail(replace(lost, secondary=True), now)  # it may follow from what has not been seen yet
             yield from self.replicas.become(name, ReplicaState.FAILED, since=now, reason=reason_of(lost))
         else:
             yield from self.replicas.become(name, ReplicaState.ENDED, since=now)
+
+    def _lose(self, name: str, failure: Failure, now: float) -> Iterator[Event]:
+        """An elastic job goes on without it."""
+        yield from self._losses.add(self.replicas.uid(name), failure)
+        yield from self.replicas.become(name, ReplicaState.FAILED, since=now, reason=reason_of(failure))
+
+    def _enough(self) -> bool:
+        """After a loss those that are left go on, whether or not another pod comes for it."""
+        running = [name for name in self.ranked if self.replicas.state(name) is ReplicaState.RUNNING]
+        return self.least is not None and self._losses.any() and len(running) >= self.least
 
     def _let_go(self, name: str, now: float) -> Iterator[Event]:
         """Its end was not its own: it is done, or waits for another pod if the job is held back."""
@@ -363,7 +386,7 @@ class Story:
     def _operators_word(self, now: float) -> Iterator[Event]:
         """The operator has decided, and the replicas do not tell why: their pods are gone, or never were."""
         verdict = condition(self._object, "Failed")
-        if verdict is not None:  # the operator's verdict may follow from a pod that somebody deleted
+        if verdict is not None and not self._losses.any():  # the verdict may follow from a pod that somebody deleted
             told = verdict_failure(verdict, now=now)
             lost = next(iter(self._leaving.values()), self._blamed)
             self._fail(lost if lost is not None and told.kind != "timeout" else told, now)
@@ -375,7 +398,7 @@ class Story:
             state = ReplicaState.ENDED if failure is None else ReplicaState.FAILED
             reason = "" if failure is None else reason_of(failure)
             yield from self.replicas.become(name, state, since=now, reason=reason)
-        first, others = first_by_cause(tuple(self._failures.values()))
+        first, others = first_by_cause(self._losses.causes(self._failures))
         self.outcome = Outcome(
             phase=phase,
             ended=now,

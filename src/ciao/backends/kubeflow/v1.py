@@ -30,7 +30,10 @@ def v1_spec(pods: Pods, operator: Operator) -> Manifest:
 
 
 def replica(pods: Pods, role: RoleSpec, *, told: str, words: tuple[str, ...]) -> dict[str, Any]:
-    """All replicas of a role. A restart is ours to decide, for all together: pods never restart by themselves."""
+    """All replicas of a role. A restart is ours to decide, for all together: pods never restart by themselves.
+
+    But for those of an elastic job that were killed: the operator makes another pod for one that ended by a signal.
+    """
     container = {"command": pods.run(*words), "env": environment(pods, role, rules=told)}
     return finished(pods, role, pods.template(role, container))
 
@@ -46,7 +49,7 @@ def finished(pods: Pods, role: RoleSpec, template: Manifest) -> dict[str, Any]:
     for patch in (pods.spec.patch, role.patch):
         template = patched(template, patch, container=pods.kind.container)
     check_image(pods, role, template)
-    return {"replicas": role.count, "restartPolicy": "Never", "template": template}
+    return {"replicas": role.count, "restartPolicy": "ExitCode" if pods.spec.elastic else "Never", "template": template}
 
 
 def run_policy(spec: JobSpec) -> dict[str, Any]:
@@ -71,6 +74,6 @@ def _torch(kind: Kind, spec: JobSpec) -> dict[str, Any]:
             "minReplicas": spec.elastic.least,
             "maxReplicas": spec.elastic.most,
             "rdzvBackend": "c10d",
-            "maxRestarts": spec.retries,
+            "maxRestarts": spec.elastic.most - spec.elastic.least,  # each loss costs each of the others one
         }
     return fields

@@ -179,7 +179,8 @@ def test_an_elastic_job_runs_under_torchrun_which_knows_the_variables() -> None:
     assert policy == {"minReplicas": 1, "maxReplicas": 4, "rdzvBackend": "c10d", "maxRestarts": 3}
     assert container(objects, "Worker")["command"][4:] == ["python3", "-m", "torch.distributed.run", "--no_python"]
     assert "CIAO_VARIABLES" not in variables(container(objects, "Worker")["env"])
-    assert restarts(spec("pytorch", elastic=Elastic(least=1, most=4), retries=3), objects.kind) == 0
+    assert objects.job["spec"]["pytorchReplicaSpecs"]["Worker"]["restartPolicy"] == "ExitCode"
+    assert restarts(spec("pytorch", elastic=Elastic(least=1, most=4), retries=2), objects.kind) == 2
 
 
 def test_several_processes_in_a_replica_are_started_by_the_runner() -> None:

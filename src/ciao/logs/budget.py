@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from operator import itemgetter
 
-from ciao.logs.pieces import OVERHEAD, Piece, cut, last, level, members, pieces, worthy
+from ciao.logs.pieces import OVERHEAD, Piece, cut, first, last, level, members, pieces, worthy
 from ciao.model import Line
 
 __all__ = ["CAP", "CAP_LINES", "QUEUE", "TAIL", "Budget", "tick"]
@@ -64,6 +64,7 @@ class Budget:
         self._tails: dict[str, deque[Piece]] = {}
         self._behind: dict[str, int] = {}  # the cost of each replica's tail
         self._waits: set[str] = set()  # those of whom something is in a tail, perhaps another's
+        self._heard: set[str] = set()  # those of whom something was drawn
         self._kept: dict[str, list[Piece]] = {}
         self._order = self._gap = self._told = self._notes = 0
         self._marked = now - 1.0
@@ -123,7 +124,7 @@ class Budget:
     def close(self) -> list[Piece]:
         """The end of the job: the last lines of each replica, at once, and how many were not shown in all.
 
-        That is not said again of a single gap, whose own mark tells it.
+        Of a replica that was not heard yet the first lines, too. A single gap is told by its own mark alone.
         """
         drawn: list[Piece] = []
         notes = [p for p in self._head if not p.replica]
@@ -132,7 +133,8 @@ class Budget:
         room = min(QUEUE, CAP - self.drawn - sum(p.cost for p in notes) - 1_000, OVERHEAD * lines)
         before, after = list(self._head), _ordered(*self._kept.values(), *self._tails.values())
         if sum(p.cost for p in chain(before, after)) > room:
-            before, after = notes, self._best([*before, *after], room)
+            early, after = self._best([*before, *after], room)
+            before = _ordered(notes, early)
         self._clear()
         for piece in before:
             self._draw(piece, drawn)
@@ -160,6 +162,7 @@ class Budget:
         self._bytes -= piece.cost
         self._lines -= len(piece.texts)
         self.shown += piece.lines
+        self._heard.update(members(piece.replica))
         if piece.owner in self._ahead:
             self._ahead[piece.owner] -= piece.cost
 
@@ -217,20 +220,30 @@ class Budget:
                 self._defer(piece)
         self._draw(_note(f"… no more lines are shown here until the job ends; {self._whole()}"), drawn)
 
-    def _best(self, waiting: Iterable[Piece], room: int) -> list[Piece]:
-        """The last lines of each replica in three quarters of the room, errors before them in the last quarter."""
+    def _best(self, waiting: Iterable[Piece], room: int) -> tuple[list[Piece], list[Piece]]:
+        """The first lines of those not heard yet, in a quarter of the room, and what follows later.
+
+        That is the last lines of each replica, and in the last quarter errors before them.
+        """
         of: dict[str, list[Piece]] = {}
+        heard = set(self._heard)
         for piece in _ordered(waiting):
             if piece.replica:
                 of.setdefault(piece.owner, []).append(piece)
-        share = level(_costs(chain(*of.values())).values(), room * 3 // 4)
+                heard.update(members(piece.replica)[1:])  # what it said with others may come later
+        unheard = [name for name in of if name not in heard]
+        share, early = level((sum(p.cost for p in of[name]) for name in unheard), room // 4), list[Piece]()
+        for name in unheard:
+            begin, of[name] = first(of[name], share)
+            early += begin
+        share = level(_costs(chain(*of.values())).values(), room * 3 // 4 - sum(p.cost for p in early))
         self._kept, chosen = {}, list[Piece]()
         for found in of.values():
-            early, late = last(found, share)
+            passed, late = last(found, share)
             chosen += late
-            for piece in early:
+            for piece in passed:
                 self._drop(piece)
-        return _ordered(self._errors(room // 4), chosen)
+        return early, _ordered(self._errors(room // 4), chosen)
 
     def _errors(self, room: int) -> list[Piece]:
         chosen = []

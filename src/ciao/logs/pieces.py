@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
+from itertools import accumulate, groupby, takewhile
 from typing import NamedTuple
 
 from ciao.model import Line
 
-__all__ = ["LINE", "OVERHEAD", "PIECE", "Piece", "cut", "last", "level", "members", "pieces", "together", "worthy"]
+__all__ = [
+    "LINE", "OVERHEAD", "PIECE", "Piece", "cut", "first", "last", "level", "members", "pieces", "together", "worthy",
+]  # fmt: skip
 
 LINE = 16_000
 """Longest line that is shown, in bytes."""
@@ -115,25 +117,41 @@ def worthy(piece: Piece) -> Piece | None:
     return piece._replace(texts=texts, cost=sum(map(_size, texts)) + OVERHEAD * len(texts))
 
 
+def first(found: list[Piece], limit: int) -> tuple[list[Piece], list[Piece]]:
+    """The pieces of one replica in two parts, of which the first is the first lines that cost ``limit`` at most."""
+    left = limit
+    for i, piece in enumerate(found):
+        if piece.cost > left:
+            before, after = _split(piece, _fitting(piece.texts, left))
+            return [*found[:i], *before], [*after, *found[i + 1 :]]
+        left -= piece.cost
+    return list(found), []
+
+
 def last(found: list[Piece], limit: int) -> tuple[list[Piece], list[Piece]]:
     """The pieces of one replica in two parts, of which the second is the last lines that cost ``limit`` at most."""
     left = limit
     for i in reversed(range(len(found))):
-        if found[i].cost > left:
-            before, after = _split(found[i], left)
+        piece = found[i]
+        if piece.cost > left:
+            before, after = _split(piece, len(piece.texts) - _fitting(reversed(piece.texts), left))
             return [*found[:i], *before], [*after, *found[i + 1 :]]
-        left -= found[i].cost
+        left -= piece.cost
     return [], list(found)
 
 
-def _split(piece: Piece, limit: int) -> tuple[list[Piece], list[Piece]]:
-    at, cost = len(piece.texts), 0
-    while at and cost + _size(piece.texts[at - 1]) + OVERHEAD <= limit:
-        at -= 1
-        cost += _size(piece.texts[at]) + OVERHEAD
-    before = piece._replace(texts=piece.texts[:at], cost=piece.cost - cost)
-    after = piece._replace(texts=piece.texts[at:], cost=cost)
-    return [p for p in (before,) if p.texts], [p for p in (after,) if p.texts]
+def _fitting(texts: Iterable[str], limit: int) -> int:
+    """How many of these cost no more than that."""
+    return sum(1 for _ in takewhile(lambda cost: cost <= limit, accumulate(_size(text) + OVERHEAD for text in texts)))
+
+
+def _split(piece: Piece, at: int) -> tuple[list[Piece], list[Piece]]:
+    parts = (
+        piece._replace(texts=texts, cost=sum(map(_size, texts)) + OVERHEAD * len(texts))
+        for texts in (piece.texts[:at], piece.texts[at:])
+    )
+    before, after = ([part] if part.texts else [] for part in parts)
+    return before, after
 
 
 def level(costs: Iterable[int], limit: int) -> int:

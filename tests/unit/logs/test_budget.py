@@ -281,3 +281,15 @@ def test_lines_of_several_replicas_stay_in_the_order_of_each(batches: list[tuple
     for r in range(3):
         shown = [t for p in drawn if f"worker-{r}" in members(p.replica) for t in p.texts]
         assert shown == sorted(shown)
+
+
+def test_a_flood_that_ends_before_it_is_drawn_shows_how_each_replica_began_and_ended() -> None:
+    budget = Budget("j", replicas=50, now=0.0)
+    for r in range(50):
+        budget.add(numbered(f"worker-{r}", 2_000))
+    drawn = budget.close()
+    for r in range(50):
+        shown = texts(drawn, f"worker-{r}")
+        assert (shown[0], shown[-1]) == ("line 0", "line 1999")
+    assert size(drawn) <= QUEUE
+    assert texts(drawn, "")[0].startswith(f"… {budget.dropped:,} of 100,000 lines not shown; ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ciao.logs.pieces import LINE, OVERHEAD, PIECE, Piece, last, level, pieces, worthy
+from ciao.logs.pieces import LINE, OVERHEAD, PIECE, Piece, first, last, level, pieces, worthy
 from ciao.model import Line
 
 WRITTEN = st.lists(
@@ -61,3 +61,20 @@ def test_of_a_piece_errors_and_what_is_indented_below_them_are_worthy() -> None:
 
 def test_of_a_piece_without_errors_nothing_is_worthy() -> None:
     assert worthy(Piece(0, "worker-0", ["loss 0.1"], 40)) is None
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(["", "x", "é" * 9, "y" * 100]), min_size=1, max_size=9), max_size=6),
+    st.integers(0, 2_000),
+)
+def test_two_parts_are_the_whole_and_as_much_as_fits(texts: list[list[str]], limit: int) -> None:
+    found = [piece for n, lines in enumerate(texts) for piece in pieces([Line("worker-0", "", t) for t in lines], n)]
+    whole = [t for piece in found for t in piece.texts]
+    for part, (early, late) in (("first", first(found, limit)), ("last", last(found, limit))):
+        assert [t for piece in (*early, *late) for t in piece.texts] == whole
+        kept, other = (early, late) if part == "first" else (late, early)
+        cost = sum(piece.cost for piece in kept)
+        assert cost == sum(len(t.encode()) + OVERHEAD for piece in kept for t in piece.texts) <= limit
+        if other:
+            following = other[0].texts[0] if part == "first" else other[-1].texts[-1]
+            assert cost + len(following.encode()) + OVERHEAD > limit

@@ -36,7 +36,7 @@ class Kind:
 
     ``death`` is what the second of two replicas does; the lines that the error must name are marked by ``#!``.
     ``words`` are in the error's value, by backend if it is not the same everywhere; ``shown`` is in the whole text.
-    Without a ``victim`` it is all of the cell's code.
+    Without a ``victim`` it is all of the cell's code. A victim may be ended before it can tell of its loss.
     """
 
     name: str
@@ -193,6 +193,6 @@ def check(kind: Kind, ran: Ran, *, backend: str, options: str = "") -> None:
     assert sorted(found) == kind.lines(options), text
     for part in kind.shown:
         assert part in text, f"{text}\n{ran}"
-    if kind.victim:
-        assert "ConnectionError" in text.partition(f"in {kind.where}")[2], text
+    others = re.findall(r"^worker-0 .*", text.partition(f"in {kind.where}")[2], re.MULTILINE)
+    assert others in ([], ["worker-0 failed because of it: ConnectionError: Connection closed by peer"]), text
     assert ran.status.startswith("failed after "), ran.status

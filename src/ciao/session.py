@@ -129,15 +129,25 @@ class Session:
             listener(event)
 
         backend = self.backend(spec.backend)
-        return self.engine.run(pipeline.run(spec, s2i=self.s2i(spec, backend), backend=backend), remembering)
+        events = pipeline.run(spec, s2i=self.s2i(spec, backend), backend=backend)
+        return self.engine.run(self._attended(events, backend, remembering), remembering)
 
     def attach(self, name: str, listener: Listener, *, replica: str | None = None, select: Select | None = None) -> Run:
         """Follow a job that exists, from its first line, or only the lines that ``select`` leaves.
 
         ``replica`` is one whose lines are wanted, however many there are.
         """
-        events = pipeline.attach(name, backend=self.everywhere(), replica=replica)
+        backend = self.everywhere()
+        events = self._attended(pipeline.attach(name, backend=backend, replica=replica), backend, listener)
         return self.engine.run(select(events) if select else events, listener)
+
+    def _attended(
+        self, events: AsyncGenerator[Event, None], backend: Backend, listener: Listener
+    ) -> AsyncGenerator[Event, None]:
+        """With a word when the job stands still."""
+        from ciao.backends.attended import attended
+
+        return attended(events, backend, listener, patience=self.settings.standstill)
 
     def _chosen(self) -> str:
         """Asked once, so that one kernel stays where it began. Where tests give backends, they have chosen."""

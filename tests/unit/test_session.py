@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -9,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from ciao.backends.joined import Joined
-from ciao.errors import BackendUnavailable, BundleError
+from ciao.errors import BackendError, BackendUnavailable, BundleError
 from ciao.frontends.notebook import notices
 from ciao.interpreter.reading import read
-from ciao.model import Cell, Phase, Summary
+from ciao.model import Cell, Event, Notice, Phase, ReplicaChanged, Summary
 from ciao.session import Session
 from ciao.settings import Settings
-from fakes.backend import Scripted
+from fakes.backend import NoBundle, Scripted
 from fakes.jobs import summary
 
 
@@ -98,3 +99,19 @@ def test_the_code_travels_by_what_the_settings_and_the_backend_ask_for(tmp_path:
     assert session.s2i(spec, session.backend("kubeflow")).name == "configmap"
     with pytest.raises(BundleError, match="append pushes an image, and no registry is set"):
         session.s2i(replace(spec, s2i="append"), session.backend("kubeflow"))
+
+
+@pytest.mark.parametrize("way", ["run", "attach"])
+def test_whoever_follows_a_job_is_told_that_it_stands_still(tmp_path: Path, way: str) -> None:
+    job = replace(summary("jax-aaaaa", Phase.RUNNING), outcome=None)
+    script = [ReplicaChanged(status=status) for status in job.replicas]
+    backend = Scripted(script=script, endless=True, summaries=[job], stand=BackendError("you may not"))
+    session = Session(Settings(home=tmp_path, standstill=0.02), backends={"local": backend}, s2i=NoBundle())
+    told: queue.Queue[Event] = queue.Queue()
+    spec = read(Cell(text="%framework=jax\n%worker=2\npass\n", number=7), settings=session.settings)
+    run = session.run(spec, told.put) if way == "run" else session.attach("jax-aaaaa", told.put)
+    while not isinstance(event := told.get(timeout=20), Notice):
+        pass
+    assert event.text.startswith("no line from any replica for 0 s: `%ciao stacks jax-")
+    run.cancel()
+    run.done.result(20)

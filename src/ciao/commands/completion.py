@@ -77,7 +77,7 @@ def _positional(
     expected = [a.name for a in command.arguments if not a.is_option]
     match expected[len(before) : len(before) + 1]:
         case ["JOB"]:
-            open_only = command.name in ("cancel", "attach")
+            open_only = command.name in ("cancel", "attach", "stacks")
             running = [s.job.name for s in jobs if not s.phase.ended]
             return running if open_only and running else [s.job.name for s in jobs]
         case ["REPLICA"]:

@@ -145,7 +145,7 @@ def _check_images(request: Request, *, hint: str) -> None:
 
 def _with_replica(request: Request) -> Request:
     """``logs worker-0`` means the replica of the newest job: no job's name ends like that."""
-    if request.command != "logs" or request.job is None:
+    if request.command not in ("logs", "stacks") or request.job is None:
         return request
     word = request.replica or request.job
     try:

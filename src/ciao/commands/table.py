@@ -95,6 +95,13 @@ COMMANDS: tuple[Command, ...] = (
         arguments=(JOB,),
     ),
     Command(
+        name="stacks",
+        summary="Show where each replica of a job stands, and who stands elsewhere than the others",
+        doc="""Without a name: as for attach. Replicas that stand at the same place are shown together; the job goes on.
+With REPLICA: every frame of every thread. On a cluster it needs the right to run commands in pods.""",
+        arguments=(JOB, Argument(name="REPLICA", doc="all that this replica tells, such as worker-0")),
+    ),
+    Command(
         name="cancel",
         summary="End a job; its log stays",
         doc="Without a name: the only job that runs; in a notebook, of those that this kernel started.",

@@ -143,7 +143,8 @@ def _logs(ask: Ask) -> Answer:
 
     request = ask.request
     wanted = replace(Wanted.of(tail=request.tail, since=request.since, grep=request.grep), replica=request.replica)
-    found = wait(ask.session, logs(ask.session.everywhere(), request.job, wanted=wanted, own=_own(ask)))
+    most = present.LINES_IN_CELL if ask.in_cell else None
+    found = wait(ask.session, logs(ask.session.everywhere(), request.job, wanted=wanted, most=most, own=_own(ask)))
     lines = list(present.log(found, timestamps=request.timestamps, colour=ask.colour or ask.in_cell))
     note = present.log_note(found, prefix="%ciao" if ask.in_cell else "ciao")
     if ask.in_cell and request.job and lines:
@@ -151,8 +152,17 @@ def _logs(ask: Ask) -> Answer:
     if not ask.in_cell:
         return Answer(text="\n".join(lines), note=note)
     typed = " ".join(filter(None, ("ciao logs", found.job, found.replica)))
-    lines = present.cut(lines, way_out=f"'{typed}' in a shell prints all")
+    lines = present.cut(lines, way_out=f"'{typed}' in a shell prints all", earlier=found.earlier)
     return Answer(text="\n".join((*lines, note) if note else lines))
+
+
+def _stacks(ask: Ask) -> Answer:
+    from ciao.commands.stacks import stacks
+    from ciao.frontends.display import stood
+
+    request = ask.request
+    found = wait(ask.session, stacks(ask.session.everywhere(), request.job, replica=request.replica, own=_own(ask)))
+    return _page(stood.stacks(found, prefix="%ciao" if ask.in_cell else "ciao"))
 
 
 def _cancel(ask: Ask) -> Answer:
@@ -249,6 +259,7 @@ ANSWERS: Mapping[str, Callable[[Ask], Answer]] = MappingProxyType(
         "jobs": _jobs,
         "describe": _describe,
         "logs": _logs,
+        "stacks": _stacks,
         "cancel": _cancel,
         "delete": _delete,
         "plan": _plan,

@@ -30,7 +30,8 @@ class Settings:
 
     ``home`` holds one folder a job. ``resources`` are defaults by role name. ``keep_for`` and ``keep_bytes`` are
     when the folders of ended jobs are pruned, ``keep_log`` is the most of one replica's log. ``fold`` shows
-    once in a cell what several replicas write alike. ``grace`` is how long a replica has between SIGTERM and SIGKILL.
+    once in a cell what several replicas write alike. ``grace`` is how long a replica has between SIGTERM and SIGKILL,
+    ``standstill`` how long a job may be silent before that is told; 0 for ever.
     ``python`` is the interpreter of local replicas, None for the kernel's own. For a cluster are ``kubeconfig``,
     ``namespace``, ``images`` (by framework), ``live`` (how many replicas' logs are followed), ``run_as`` (the number of
     the user in pods, None for the cluster's choice) and ``host_paths``.
@@ -51,6 +52,7 @@ class Settings:
     local_replicas: int = 64
     cluster_replicas: int = 2000
     grace: float = 5.0
+    standstill: float = 300.0
     keep_for: float = 14 * 86400.0
     keep_bytes: int = 2 * 1024**3
     keep_log: int = 256 * 1024**2
@@ -126,6 +128,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         key="grace", field="grace", default="5", read=number("seconds"),
         doc="Seconds that a replica has to end by itself before it is killed",
+    ),
+    Setting(
+        key="standstill", field="standstill", default="300", read=number("seconds"),
+        doc="Seconds without a line or a change after which it is told that a job stands still, and where; 0: never",
     ),
     Setting(
         key="keep.days", field="keep_for", default="14", read=number("days", factor=86400.0),

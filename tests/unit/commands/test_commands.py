@@ -15,10 +15,11 @@ from ciao.commands.jobs import SHOWN, jobs
 from ciao.commands.line import Request
 from ciao.commands.logs import logs
 from ciao.commands.plan import plan
+from ciao.commands.stacks import stacks
 from ciao.commands.table import COMMANDS
 from ciao.commands.wanted import Wanted
 from ciao.errors import BackendUnavailable, CommandError, CreateRefused, JobNotFound, OptionError
-from ciao.model import Cell, Line, Lines, Phase
+from ciao.model import Cell, Line, Lines, Phase, Standing
 from ciao.session import Session
 from ciao.settings import Settings, load
 from fakes.backend import Scripted
@@ -54,6 +55,17 @@ async def test_logs_of_all_replicas_come_in_the_order_of_time() -> None:
 async def test_logs_of_one_replica_are_its_own() -> None:
     script = [lines("a"), lines("b", replica="worker-1"), finished()]
     assert texts((await logs(on(script=script), "jax", wanted=Wanted(replica="worker-1"))).lines) == ["b"]
+
+
+async def test_stacks_are_of_the_job_that_runs_or_of_one_replica_of_it() -> None:
+    stand = [Standing(replica="worker-0"), Standing(replica="worker-1")]
+    found = await stacks(on(Phase.RUNNING, stand=stand))
+    assert (found.job, found.cell, found.note) == ("jax-aaaaa", "Cell In[7]", "jax-aaaaa (the only job that runs)")
+    assert [one.replica for one in found.standings] == ["worker-0", "worker-1"]
+    one = await stacks(on(Phase.RUNNING, stand=stand), "jax", replica="worker-1")
+    assert ([s.replica for s in one.standings], one.note) == (["worker-1"], "")
+    with pytest.raises(JobNotFound, match="jax-aaaaa has no replica 'worker-9'"):
+        await stacks(on(Phase.RUNNING), "jax", replica="worker-9")
 
 
 async def test_logs_of_a_running_job_are_the_lines_so_far() -> None:

@@ -20,6 +20,8 @@ OFFERED = [
     ("logs --follow jax", 14, ("jax-aaaaa",)),
     ("logs -f -", 8, ("--follow", "--tail", "--since", "--grep", "--timestamps", "-t")),
     ("cancel ", 7, ("jax-aaaaa",)),
+    ("stacks ", 7, ("jax-aaaaa",)),
+    ("stacks pytorch-bbbbb w", 21, ("worker-0",)),
     ("help lo", 5, ("logs",)),
     ("help opt", 5, ("options",)),
     ("help wo", 5, ("worker",)),

@@ -20,6 +20,8 @@ READ = [
     ("logs", Request(command="logs")),
     ("logs jax-1 worker-0", Request(command="logs", job="jax-1", replica="worker-0")),
     ("logs jax-1 --follow worker-0", Request(command="logs", job="jax-1", replica="worker-0", follow=True)),
+    ("stacks worker-0", Request(command="stacks", replica="worker-0")),
+    ("stacks jax-1 worker-0", Request(command="stacks", job="jax-1", replica="worker-0")),
     ("logs worker-0 -f -t", Request(command="logs", replica="worker-0", follow=True, timestamps=True)),
     ("logs jax-1 --tail 20", Request(command="logs", job="jax-1", tail="20")),
     ("attach", Request(command="attach")),
@@ -37,8 +39,8 @@ def test_a_line_is_read(line: str, request_: Request) -> None:
 
 
 IN_A_SHELL = (
-    "Commands are jobs, describe, logs, attach, cancel, delete, plan, run, images, doctor, config, kernel, gateway, "
-    "help, version"
+    "Commands are jobs, describe, logs, attach, stacks, cancel, delete, plan, run, images, doctor, config, kernel, "
+    "gateway, help, version"
 )
 
 OF_KERNEL = "Write: ciao kernel install|uninstall [--user] [--sys-prefix] [--prefix DIR]"
@@ -69,7 +71,7 @@ def test_a_mistake_is_named_with_the_way_out(line: str, message: str) -> None:
 
 IN_A_CELL = (
     "there is no command 'rum'. "
-    "Commands are jobs, describe, logs, attach, cancel, delete, plan, images, doctor, config, help, version"
+    "Commands are jobs, describe, logs, attach, stacks, cancel, delete, plan, images, doctor, config, help, version"
 )
 
 REFUSED_IN_A_CELL = [

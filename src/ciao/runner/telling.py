@@ -29,12 +29,14 @@ MAX_NOTES = 20
 MAX_DEPTH = 16
 MAX_GROUP = 8
 EDGE = 50  # frames kept at each end of a traceback
+LAST, FIRST = 5, 3  # exceptions kept at each end of a chain of causes
+MAX_CHAIN = 1000
 HANGS = "<exception str() does not return>"
 
 
 def tell(error: BaseException, cell: str) -> Record:
     """The exception, its causes and members. ``cell`` is the path of the cell's file."""
-    return _Teller(cell).error(error, MAX_DEPTH)
+    return _Teller(cell).whole(error)
 
 
 def safe_text(value: object, limit: int, failed: str = "<exception str() failed>") -> str:
@@ -93,6 +95,20 @@ class _Teller:
         self._cell = cell
         self._told: Set[int] = set()
         self._sources: Dict[CodeType, List[str]] = {}
+        self._leap: Optional[Tuple[BaseException, BaseException, int]] = None
+
+    def whole(self, error: BaseException) -> Record:
+        """The exception; of a long chain of causes those at both ends, since the first is where it began."""
+        chain, seen = [error], {id(error)}
+        while len(chain) < MAX_CHAIN:
+            cause = _cause(chain[-1])[0]
+            if cause is None or id(cause) in seen:
+                break
+            seen.add(id(cause))
+            chain.append(cause)
+        if len(chain) > LAST + FIRST:
+            self._leap = chain[LAST - 1], chain[-FIRST], len(chain) - LAST - FIRST
+        return self.error(error, MAX_DEPTH)
 
     def error(self, error: BaseException, depth: int) -> Record:
         self._told.add(id(error))
@@ -113,6 +129,9 @@ class _Teller:
             told["exceptions"] = self._nested(_exceptions(_attribute(error, "exceptions")), depth)
             told["left_out"] = _count(error) - len(told["exceptions"])
             cause, told["by_from"] = _cause(error)
+            if self._leap is not None and self._leap[0] is error:
+                cause = self._leap[1]
+                told["notes"].append("(%d exceptions that led to this one are left out)" % self._leap[2])
             told["cause"] = next(iter(self._nested([cause] if cause else [], depth)), None)
             told = opened(told, error, self._cell)
         return told

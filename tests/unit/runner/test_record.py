@@ -160,6 +160,20 @@ def test_a_cycle_of_causes_ends() -> None:
     assert told(a)["cause"]["cause"] is None
 
 
+def test_of_a_long_chain_of_causes_the_first_is_kept() -> None:
+    error: BaseException = KeyError("root")
+    for number in range(100):
+        following = ValueError(number)
+        following.__cause__, error = error, following
+    one, values, notes = told(error), [], []
+    while one is not None:
+        values.append(one["evalue"])
+        notes += one["notes"]
+        one = one["cause"]
+    assert values == ["99", "98", "97", "96", "95", "1", "0", "'root'"]
+    assert notes == ["(93 exceptions that led to this one are left out)"]
+
+
 def test_an_endless_chain_of_contexts_is_cut() -> None:
     error = last = ValueError(0)
     for i in range(2000):

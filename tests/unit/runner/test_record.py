@@ -165,7 +165,8 @@ def test_of_a_long_chain_of_causes_the_first_is_kept() -> None:
     for number in range(100):
         following = ValueError(number)
         following.__cause__, error = error, following
-    one, values, notes = told(error), [], []
+    one: dict[str, Any] | None = told(error)
+    values, notes = [], []
     while one is not None:
         values.append(one["evalue"])
         notes += one["notes"]

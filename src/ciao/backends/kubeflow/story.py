@@ -11,13 +11,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ciao.backends.cause import first_by_cause
+from ciao.backends.kubeflow.departures import Departures
 from ciao.backends.kubeflow.failures import STOPPED, abandoned, failure_of, gone, job_failure, refused, verdict_failure
 from ciao.backends.kubeflow.held import condition, held, suspended
 from ciao.backends.kubeflow.hints import hint
 from ciao.backends.kubeflow.losses import Losses
-from ciao.backends.kubeflow.replicas import Container, container_of, forsaken, moment, replica_of
+from ciao.backends.kubeflow.replicas import Container, container_of, moment, replica_of
 from ciao.backends.kubeflow.said import Said, about
 from ciao.backends.kubeflow.seen import Replicas
+from ciao.backends.kubeflow.upkeep import Upkeep
 from ciao.backends.kubeflow.waiting import Waiting, why_not_created, why_waiting
 from ciao.backends.records import exception_failure, reason_of, traced
 from ciao.frameworks import FRAMEWORKS
@@ -28,7 +30,6 @@ from ciao.model import (
     Failure,
     Finished,
     Job,
-    Notice,
     Outcome,
     Phase,
     Replica,
@@ -78,12 +79,10 @@ class Story:
     _object: Manifest = field(default_factory=dict)
     _said: Said = field(default_factory=Said)
     _verdict_at: float | None = None
-    _leaving: dict[str, Failure] = field(default_factory=dict)
-    _forsaken: set[str] = field(default_factory=set)
+    _departures: Departures = field(default_factory=Departures)
+    _upkeep: Upkeep = field(default_factory=Upkeep)
     _pending: dict[str, tuple[str, Manifest]] = field(default_factory=dict)
     _past: set[str] = field(default_factory=set)
-    _restarts: dict[str, int] = field(default_factory=dict)
-    _blamed: Failure | None = None
 
     def __post_init__(self) -> None:
         self.replicas = Replicas(self.job)
@@ -109,7 +108,7 @@ class Story:
             if deleted or uid in self._past:
                 return  # a pod of an attempt before
             self.replicas.take(name, uid)
-            self._leaving.pop(name, None)
+            self._departures.back(name)
         yield from self._deleted(name, pod, now) if deleted else self._changed(name, pod, now)
 
     def see_job(self, manifest: Manifest | None, *, now: float) -> Iterator[Event]:
@@ -157,7 +156,7 @@ class Story:
             self._previous.append(first)
             yield Attempt(number=number, of=max(self.retries, self.restarts) + 1, failure=first)
         self.attempt, self._failures, self._failed_at, self._verdict_at = number, {}, None, None
-        self._leaving, self._blamed = {}, None
+        self._departures = Departures()
         self._losses = Losses(most=self._losses.most)
         self._past.update(filter(None, map(self.replicas.uid, self.ranked)))
         self._said = Said()
@@ -229,12 +228,12 @@ class Story:
         container = container_of(pod)
         self._pending.pop(pod["metadata"]["name"], None)
         self._start(container, now)
-        yield from self._started_again(name, str(pod["metadata"].get("uid")), container)
+        yield from self._upkeep.started_again(name, str(pod["metadata"].get("uid")), container)
         leaves = (pod.get("metadata") or {}).get("deletionTimestamp") is not None
         failure = failure_of(name, pod, now=now)
         if leaves:
             failure = self._left(name, pod, failure, now)
-        yield from self._heard(name, pod)
+        yield from self._upkeep.heard(name, pod)
         if failure is not None and self._ended_by_others(leaves, container.terminated):
             yield from self._let_go(name, now)
         elif failure is not None and self._losses.spares(failure):
@@ -255,40 +254,17 @@ class Story:
 
     def _left(self, name: str, pod: Manifest, failure: Failure | None, now: float) -> Failure | None:
         """The failure of a pod that is being deleted: what it tells itself is then how it was ended, not why."""
-        if not self._over():
-            self._leaving.setdefault(name, gone(name, pod, now=now))
-        elif not self._failures:  # the operator's verdict may overtake what it follows from
-            self._blamed = self._blamed or gone(name, pod, now=now)
+        if not self._over() or not self._failures:
+            self._departures.leave(gone(name, pod, now=now), over=self._over())
         if failure is not None and failure.ename in ("SIGTERM", "SIGKILL"):
-            return self._leaving.get(name, failure)
-        return self._leaving.get(name) if failure is None and abandoned(pod) else failure
+            return self._departures.of(name) or failure
+        return self._departures.of(name) if failure is None and abandoned(pod) else failure
 
     def _waits(self, event: Manifest, now: float) -> Iterator[Event]:
         """An event of a pod that waits may say why; the pod itself need not change any more."""
         name, pod = self._pending.get(about(event, "Pod"), ("", {}))
         if name and self.replicas.waits(name, str(pod["metadata"].get("uid"))):
             yield from self.replicas.wait(name, self._why(pod), now=now)
-
-    def _heard(self, name: str, pod: Manifest) -> Iterator[Event]:
-        """Tell of a node that does not answer, and when it does again; until it is given up the replica may run on."""
-        silent = forsaken(pod)
-        if silent == (name in self._forsaken):
-            return
-        if silent:
-            self._forsaken.add(name)
-            node = pod.get("spec", {}).get("nodeName")
-            yield Notice(text=f"{name} is not heard of: its node {node} does not answer the cluster", level="warning")
-        else:
-            self._forsaken.discard(name)
-            if container_of(pod).running is not None:
-                yield Notice(text=f"{name} is heard of again")
-
-    def _started_again(self, name: str, uid: str, container: Container) -> Iterator[Event]:
-        """Mark a restart that the cluster makes by itself: what the container writes from then on is another run."""
-        before, self._restarts[uid] = self._restarts.get(uid, 0), container.restarts
-        if container.restarts > before:
-            words = f"the cluster started {name} again in its pod: restart {container.restarts}"
-            yield Notice(text=words, level="warning")
 
     def _start(self, container: Container, now: float) -> None:
         """The job began with its first container; one may be too short to be seen running."""
@@ -332,7 +308,7 @@ class Story:
 
     def _hold_back(self, now: float) -> Iterator[Event]:
         """Its pods are being ended, or what looked like their loss was that; whatever they still tell is past."""
-        self._leaving.clear()
+        self._departures.were_asked_for()
         stopped = {name for name, f in self._failures.items() if f.kind == "lost" or f.ename in ("SIGTERM", "SIGKILL")}
         self._failures = {name: f for name, f in self._failures.items() if name not in stopped}
         if not self._failures:
@@ -388,7 +364,7 @@ class Story:
         verdict = condition(self._object, "Failed")
         if verdict is not None and not self._losses.any():  # the verdict may follow from a pod that somebody deleted
             told = verdict_failure(verdict, now=now)
-            lost = next(iter(self._leaving.values()), self._blamed)
+            lost = self._departures.first()
             self._fail(lost if lost is not None and told.kind != "timeout" else told, now)
         yield from self._end(Phase.FAILED if verdict is not None else Phase.SUCCEEDED, now)
 

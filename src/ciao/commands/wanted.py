@@ -63,10 +63,6 @@ class Wanted:
         """The lines that are asked for, however many."""
         return tuple(line for line in lines if self._matches(line))
 
-    def last(self, lines: tuple[Line, ...]) -> tuple[Line, ...]:
-        """As many as are asked for."""
-        return lines if self.tail is None else lines[-self.tail :]
-
     async def select(self, events: AsyncGenerator[Event, None], *, pace: Pace) -> AsyncGenerator[Event, None]:
         """A job's events with the lines that are asked for: the last of those so far, and all that follow."""
         shown = self._narrowed(events) if self.tail is None else self._tailed(events, _Last(self.tail), pace)

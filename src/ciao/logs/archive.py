@@ -12,10 +12,16 @@ from ciao.logs.lines import EPOCH, parse
 from ciao.logs.rotation import following, starts
 from ciao.model import Line
 
-__all__ = ["CHUNK", "Kept", "Tail", "prune"]
+__all__ = ["CHUNK", "Kept", "Tail", "chunk", "prune"]
 
 CHUNK = 1024 * 1024
 """How many bytes one read takes at most, so that a long log is never in memory as a whole."""
+
+AT_ONCE = 4 * CHUNK
+"""The same for the logs of all replicas together ..."""
+
+SMALL = 64 * 1024
+"""... unless they are so many that this would be less for one."""
 
 
 class Tail:
@@ -104,6 +110,11 @@ class Tail:
 
     def _exists(self, start: int) -> bool:
         return os.path.exists(following(self._log, start))  # noqa: PTH110 - at every look
+
+
+def chunk(replicas: int) -> int:
+    """How many bytes to read of each log, where those of so many are read by turns."""
+    return min(CHUNK, max(SMALL, AT_ONCE // max(1, replicas)))
 
 
 def _missing(lost: int) -> str:

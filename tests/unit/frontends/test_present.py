@@ -171,6 +171,10 @@ def test_a_log_of_long_lines_is_cut_by_its_size() -> None:
     assert [len(line) for line in kept[1:]] == [300_000]
 
 
+def test_lines_that_were_not_brought_count_as_left_out() -> None:
+    assert present.cut(["a"], way_out="see there", earlier=1) == ["... 1 earlier line not shown: see there", "a"]
+
+
 def test_a_short_log_is_not_cut() -> None:
     assert present.cut(["a", "b"], way_out="") == ["a", "b"]
 

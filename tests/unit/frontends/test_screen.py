@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import tracemalloc
 from binascii import crc32
 from collections.abc import Sequence
 from dataclasses import replace
@@ -217,6 +218,25 @@ def test_memory_and_output_are_bounded_in_a_flood_of_a_million_lines(screen: Scr
     assert len(drawn.encode()) <= CAP
     shown = sum(" | " in line for line in drawn.splitlines())
     assert f"… in all {1_000_000 - shown:,} of 1,000,000 lines not shown" in drawn
+
+
+def test_replicas_that_write_all_day_take_no_more_memory_in_the_evening(clock: Clock) -> None:
+    screen = Screen(where="local", colour=False, clock=clock)
+    names = [f"worker-{n}" for n in range(20)]
+    screen(Created(job=replace(JOB, replicas=tuple(names))))
+    used = []
+    tracemalloc.start()
+    try:
+        for minute in range(400):
+            clock.time = minute * 60.0
+            own = [Line(name, "", f"{minute} of {name} {'x' * 1_000}") for name in names]
+            screen(Lines(lines=(*(Line(name, "", f"epoch {minute}") for name in names), *own)))
+            screen.take()
+            assert screen.held <= 2 * QUEUE + 20 * (TAIL + 2 * KEPT) + PIECE
+            used.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert max(used[300:]) - max(used[200:300]) < 100_000
 
 
 def test_what_all_replicas_say_is_one_line_in_the_place_of_theirs(screen: Screen) -> None:

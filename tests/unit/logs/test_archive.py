@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ciao.errors import StateError
-from ciao.logs.archive import Kept, Tail, prune
+from ciao.logs.archive import AT_ONCE, CHUNK, SMALL, Kept, Tail, chunk, prune
 from ciao.logs.lines import stamp, stamped
 
 SIZES = st.lists(st.integers(1, 400), min_size=1, max_size=20)
@@ -105,3 +105,9 @@ def test_what_is_left_is_within_both_limits(folders: list[Kept]) -> None:
         left.remove(folder)
     assert sum(f.size for f in left) <= 20
     assert all(f.ended >= 500.0 for f in left)
+
+
+def test_the_logs_of_many_replicas_are_read_in_small_parts() -> None:
+    assert [chunk(n) for n in (0, 1, 4)] == [CHUNK] * 3
+    assert all(n * chunk(n) <= AT_ONCE for n in range(1, 65))
+    assert chunk(1_000) == SMALL

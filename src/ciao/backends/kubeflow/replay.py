@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ciao.backends.kubeflow.keeping import Keep
-from ciao.logs.archive import Tail
+from ciao.logs.archive import Tail, chunk
 from ciao.logs.merge import Merge
 from ciao.model import Line
 from ciao.runner import FRAME
@@ -30,9 +30,9 @@ def replay(keep: Keep) -> Iterator[Part]:
     unread: dict[str, list[Tail]] = {}
     for life in keep.lives():
         unread.setdefault(life.replica, []).append(Tail(life.replica, keep.path(life)))
-    merge = Merge()
+    merge, limit = Merge(), chunk(len(unread))
     while unread:
-        records = [told for replica in tuple(unread) for told in _more(replica, unread, merge)]
+        records = [told for replica in tuple(unread) for told in _more(replica, unread, merge, limit)]
         yield Part(tuple(merge.take()), tuple(records))
     yield Part(tuple(merge.take()))
 
@@ -53,12 +53,12 @@ def split(lines: Sequence[Line]) -> tuple[Sequence[Line], list[Record]]:
     return written, records
 
 
-def _more(replica: str, unread: dict[str, list[Tail]], merge: Merge) -> Iterator[tuple[str, Record]]:
+def _more(replica: str, unread: dict[str, list[Tail]], merge: Merge, limit: int) -> Iterator[tuple[str, Record]]:
     """Read on in one replica's log, unless its lines wait for those of others; its records."""
     if merge.holds(replica):
         return
     tails = unread[replica]
-    lines, records = split(tails[0].read(ended=True))
+    lines, records = split(tails[0].read(limit, ended=True))
     if not tails[0].more:
         del tails[0]
     if not tails:

@@ -19,7 +19,7 @@ from ciao.backends.local.history import History
 from ciao.backends.local.journal import Journal, append
 from ciao.backends.local.orphans import kill_strays
 from ciao.home import JobFolder
-from ciao.logs.archive import Tail
+from ciao.logs.archive import Tail, chunk
 from ciao.logs.merge import Merge
 from ciao.model import Event, Finished, Lines, Notice
 
@@ -68,6 +68,7 @@ class Watcher:
         self.behind = False
         self._journal = Journal(folder.journal_file)
         self._tails = [Tail(name, folder.log_file(name)) for name in self.history.job.replicas]
+        self._limit = chunk(len(self._tails))
         self._merge = Merge()
         self._alive_at = time.monotonic()
         self._finished: Finished | None = None
@@ -106,7 +107,7 @@ class Watcher:
         waiting = [t for t in self._tails if self._merge.holds(t.replica)]
         for tail in self._tails:
             if tail not in waiting:
-                self._merge.add(tail.replica, tail.read(ended=ended), more=tail.more)
+                self._merge.add(tail.replica, tail.read(self._limit, ended=ended), more=tail.more)
         lines = self._merge.take()
         self.behind = bool(waiting) or any(t.more or self._merge.holds(t.replica) for t in self._tails)
         if lines:

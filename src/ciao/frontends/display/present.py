@@ -77,14 +77,18 @@ def log_note(found: Log, *, prefix: str) -> str:
     return "\n".join(filter(None, (found.note, none, more)))
 
 
-def cut(shown: Sequence[str], *, way_out: str) -> list[str]:
-    """The last lines, as many as a cell can show at once, below a line that tells how many were left out."""
+def cut(shown: Sequence[str], *, way_out: str, earlier: int = 0) -> list[str]:
+    """The last lines, as many as a cell can show at once, below a line that tells how many were left out.
+
+    That is also the ``earlier`` ones, which nobody brought here.
+    """
     start, room = len(shown), CHARACTERS_IN_CELL
     while start and len(shown) - start < LINES_IN_CELL and (room := room - len(shown[start - 1])) > 0:
         start -= 1
-    if not start:
+    missing = start + earlier
+    if not missing:
         return list(shown)
-    return [f"... {start:,} earlier {'line' if start == 1 else 'lines'} not shown: {way_out}", *shown[start:]]
+    return [f"... {missing:,} earlier {'line' if missing == 1 else 'lines'} not shown: {way_out}", *shown[start:]]
 
 
 def ended(done: Ended) -> str:

@@ -76,7 +76,7 @@ async def test_the_end_of_one_rank_ends_the_job_with_its_error(
     run: Run, spec: Spec, death: str, named: tuple[str, str]
 ) -> None:
     ran = await run(spec(DIES.format(death=death), framework="mpi", roles=ROLES, nproc=2, python=PYTHON))
-    assert (ran.failure.replica, ran.failure.ename) == ("launcher-0", named[0]), ran.outcome
+    assert (ran.failure.place, ran.failure.ename) == ("launcher-0 (rank 2)", named[0]), ran.outcome
     assert named[1] in ran.failure.evalue
     if ran.failure.error is not None:
         assert [f.line for f in ran.failure.error.frames if f.in_cell] == [5]

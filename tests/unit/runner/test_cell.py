@@ -293,7 +293,7 @@ def test_a_start_loads_nothing_that_a_bare_python_does_not(run: Run, python: str
     (tmp_path / "bare.py").write_text(loaded)
     bare = subprocess.run([python, str(tmp_path / "bare.py")], capture_output=True, check=True)
     more = set(run(loaded).out.split()) - set(bare.stdout.split())
-    assert more == {b"__future__", b"faulthandler", b"ciao_runner", b"ciao_runner.cell"}
+    assert more == {b"__future__", b"faulthandler", b"ciao_runner", b"ciao_runner.cell", b"ciao_runner.channel"}
 
 
 MPI = """

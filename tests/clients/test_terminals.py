@@ -81,10 +81,9 @@ def test_ipython_says_before_a_prompt_that_a_job_in_the_background_has_ended(spa
     program.sendline("get_ipython().run_cell('%framework=pytorch\\n%background=true\\npass', store_history=True);")
     program.expect("goes on in the background")
     program.expect(r"In \[\d+\]: ")
-    for _ in range(600):
-        program.sendline("import time; time.sleep(0.1)")
-        if program.expect([r"job pytorch-\w+ succeeded in .* \(started by Cell In\[\d+\]\)", r"In \[\d+\]: "]) == 0:
-            break
+    program.sendline("import threading; [t.join() for t in threading.enumerate() if t.name == 'ciao-status'];")
+    told = r"job pytorch-\w+ succeeded in .* \(started by Cell In\[\d+\]\)"
+    assert program.expect([told, r"In \[\d+\]: "]) == 0
     program.expect(r"In \[\d+\]: ")
     program.sendline("print('once', 'only')")
     program.expect("once only")

@@ -51,7 +51,10 @@ def starts(path: str) -> list[int]:
 
 
 class Pieces:
-    """Where the one who writes a log writes next. ``keep`` is how many bytes of it may be there at once."""
+    """Where the one who writes a log writes next.
+
+    ``keep`` is how many bytes of it may be there at once; more only if what is written at once is a large part of it.
+    """
 
     def __init__(self, path: str, keep: int) -> None:
         self._path = path
@@ -81,13 +84,13 @@ class Pieces:
             return None
         self._starts.append(begin)
         self._size = count
-        self._drop()
+        self._drop(max(count, self._keep // PIECES))
         return new
 
-    def _drop(self) -> None:
-        """Let go of the oldest pieces but the first, so that there is room for all of the last."""
+    def _drop(self, room: int) -> None:
+        """Let go of the oldest pieces but the first, so that there is room in the last."""
         first, last = self._starts[1], self._starts[-1]
-        oldest = last + self._keep // PIECES - (self._keep - first)
+        oldest = last + room - (self._keep - first)
         for start in [s for s in self._starts[1:-1] if s < oldest]:
             with contextlib.suppress(OSError):
                 if start == first:

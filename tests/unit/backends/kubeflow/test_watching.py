@@ -15,6 +15,8 @@ from ciao.backends.kubeflow.story import Story
 from ciao.backends.kubeflow.watching import Watching
 from ciao.k8s.backoff import Pace
 from ciao.k8s.base import Resource
+from ciao.logs.lines import stamp
+from ciao.logs.rotation import LEAST
 from ciao.model import Event, Finished, Job, Lines, Notice, Outcome, Phase
 from fakes.apiserver import CUT, Answer, ApiServer, Asked, Feed, Reply, answer, connected, event, status, stream, text
 
@@ -23,6 +25,7 @@ Manifest = dict[str, Any]
 SPEED = 100
 BEGAN = time.time()
 PACE = Pace(sleep=lambda seconds: asyncio.sleep(seconds / SPEED), now=lambda: BEGAN + (time.time() - BEGAN) * SPEED)
+JOB = Job(name="j", backend="kubeflow", framework="pytorch", replicas=("worker-0",), created=1.0)
 JOBS = Resource(kind="PyTorchJob", plural="pytorchjobs", group="kubeflow.org")
 SPACE = "/api/v1/namespaces/ns"
 LOG = f"GET {SPACE}/pods/j-worker-0/log"
@@ -79,9 +82,11 @@ class Seen:
 
 
 @asynccontextmanager
-async def watching(home: Path, *, log: list[Reply], pods: Callable[[Asked], Answer]) -> AsyncIterator[Seen]:
-    """A job of one worker that runs, on a server with these answers."""
-    job = Job(name="j", backend="kubeflow", framework="pytorch", replicas=("worker-0",), created=1.0)
+async def watching(
+    home: Path, *, log: list[Reply], pods: Callable[[Asked], Answer], keep: Keep | None = None
+) -> AsyncIterator[Seen]:
+    """A job of one worker that runs, on a server with these answers; by default nothing is kept."""
+    job = JOB
     silent = either([page()], [Answer(stream=Feed())])
     metadata = {"name": "j", "namespace": "ns", "uid": "j", "resourceVersion": "1"}
     jobs = either([page({"metadata": metadata, "spec": {}})], [Answer(stream=Feed())])
@@ -91,7 +96,7 @@ async def watching(home: Path, *, log: list[Reply], pods: Callable[[Asked], Answ
     seen = Seen()
     async with ApiServer(script) as server, connected(server) as api:
         one = Watching(
-            api, Story(job=job, namespace="ns"), Keep(home, "j"), resource=JOBS, uid="j", live=9, again=_never,
+            api, Story(job=job, namespace="ns"), keep or Keep(home, "j"), resource=JOBS, uid="j", live=9, again=_never,
             known=_nothing, close=_closed, pace=PACE,
         )  # fmt: skip
 
@@ -170,6 +175,29 @@ async def test_a_page_instead_of_a_log_is_no_line(tmp_path: Path) -> None:
     async with watching(tmp_path, log=log, pods=pods) as seen:
         await seen.until(lambda: seen.events and isinstance(seen.events[-1], Finished))
     assert seen.texts == ["0", "1", "2", "3"]
+
+
+async def test_a_log_that_is_longer_than_what_is_kept_goes_on_where_it_ended(tmp_path: Path) -> None:
+    def part(first: int, last: int) -> bytes:  # a thousand lines a second
+        return b"".join(b"%s %d\n" % (stamp((10**12 + n) * 10**6).encode(), n) for n in range(first, last))
+
+    running = either([page(pod(RUNS, 2))], [Answer(stream=Feed())])
+    first = Keep(tmp_path, "j", keep_log=LEAST)
+    assert first.open(JOB)
+    async with watching(tmp_path, log=[stream(part(0, 60_000), CUT)], pods=running, keep=first) as seen:
+        await seen.until(lambda: len(seen.texts) >= 60_000)
+    assert seen.texts == [str(n) for n in range(60_000)]
+    assert sum(path.stat().st_size for path in first.folder.logs.iterdir()) <= LEAST
+    second = Keep(tmp_path, "j", keep_log=LEAST)
+    assert second.open(JOB)
+    done = either([page(pod(DONE, 3))], [Answer(stream=Feed())])
+    async with watching(tmp_path, log=[stream(part(58_000, 70_000))], pods=done, keep=second) as seen:
+        await seen.until(lambda: seen.events and isinstance(seen.events[-1], Finished))
+    (told,) = (text for text in seen.texts if "not kept here" in text)
+    cut = seen.texts.index(told)
+    assert seen.texts[:cut] == [str(n) for n in range(cut)]
+    assert seen.texts[cut + 1 :] == [str(n) for n in range(70_001 + cut - len(seen.texts), 70_000)]
+    assert cut < 60_000
 
 
 async def test_the_lines_that_a_node_has_thrown_away_are_told(tmp_path: Path) -> None:

@@ -67,9 +67,13 @@ def looks_secondary(ename: str, evalue: str) -> bool:
     return ename in _PEER_LOST_NAMES or any(w in words for w in _PEER_LOST_WORDS)
 
 
+_NO_REASON = "terminate called without an active exception"
+"""What C++ says when a thread still runs while its process ends, as torch's may when others have ended."""
+
+
 def abort_looks_secondary(said: str) -> bool:
     """A process aborted itself, with these words or none: a runtime's watchdog does so when others are gone."""
-    return not said or looks_secondary("", said)
+    return said in ("", _NO_REASON) or looks_secondary("", said)
 
 
 def first_by_cause(failures: Sequence[Failure]) -> tuple[Failure | None, tuple[Failure, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ciao.backends.cause import first_by_cause, looks_secondary
+from ciao.backends.cause import abort_looks_secondary, first_by_cause, looks_secondary
 from ciao.model import Failure, FailureKind, RemoteError
 
 
@@ -70,3 +70,16 @@ def test_errors_of_a_lost_peer_are_known(ename: str, evalue: str) -> None:
 )
 def test_errors_of_its_own_are_not_taken_for_a_lost_peer(ename: str, evalue: str) -> None:
     assert not looks_secondary(ename, evalue)
+
+
+@pytest.mark.parametrize(
+    ("said", "follows"),
+    [
+        ("", "yes"),
+        ("terminate called without an active exception", "yes"),
+        ("Connection reset by peer", "yes"),
+        ("free(): invalid pointer", "no"),
+    ],
+)
+def test_an_abort_that_gives_no_reason_follows_from_another_end(said: str, follows: str) -> None:
+    assert ("yes" if abort_looks_secondary(said) else "no") == follows

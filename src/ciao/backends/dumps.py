@@ -9,6 +9,7 @@ import json
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ciao.errors import BackendError
@@ -66,17 +67,11 @@ def complete(summary: Summary, told: Iterable[Standing], *, replica: str | None 
     meant = [status for status in summary.replicas if replica in (None, status.replica)]
     silent = {s.replica: Standing(replica=s.replica, silent=_why(s)) for s in meant}
     starts_others = [name for name in silent if name.startswith("launcher-") and name not in found and len(found) > 0]
-    return tuple(
-        one for name in silent if name not in starts_others for one in _ordered(found.get(name) or [silent[name]])
-    )
+    return tuple(one for name in silent if name not in starts_others for one in found.get(name) or [silent[name]])
 
 
 def _why(status: ReplicaStatus) -> str:
     return status.reason or NOT_RUNNING.get(status.state, NOTHING_THERE)
-
-
-def _ordered(processes: Sequence[Standing]) -> list[Standing]:
-    return sorted(processes, key=lambda one: int(one.process or "0"))
 
 
 def lines_of(output: bytes) -> list[object]:
@@ -94,8 +89,10 @@ def standings(told: Iterable[object], *, replica: str = "") -> tuple[Standing, .
     """Those that can be read, of the replica that they name; or of this one, whose pod was asked."""
     known = [one for one in told if isinstance(one, Mapping)][:MAX_PROCESSES]
     found = [_standing(one, replica or _text(one.get("replica"))) for one in known]
-    several = {one.replica for one in found if one.process not in ("", "0")}
-    return tuple(one if one.replica in several else _alone(one) for one in found if one.replica)
+    by_replica: dict[str, list[Standing]] = {}
+    for one in found:
+        by_replica.setdefault(one.replica, []).append(one)
+    return tuple(one for name, several in by_replica.items() if name for one in _numbered(several))
 
 
 def _standing(told: Mapping[str, Any], replica: str) -> Standing:
@@ -111,8 +108,12 @@ def _standing(told: Mapping[str, Any], replica: str) -> Standing:
     )
 
 
-def _alone(one: Standing) -> Standing:
-    return Standing(replica=one.replica, threads=one.threads, silent=one.silent)
+def _numbered(processes: Sequence[Standing]) -> list[Standing]:
+    """From 0 in each replica: MPI counts through all ranks of a machine. Who is alone has no number."""
+    if len(processes) == 1:
+        return [replace(processes[0], process="")]
+    ordered = sorted(processes, key=lambda one: int(one.process or "0"))
+    return [replace(one, process=str(number)) for number, one in enumerate(ordered)]
 
 
 def _main_first(threads: Sequence[Thread]) -> tuple[Thread, ...]:

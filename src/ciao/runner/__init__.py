@@ -32,4 +32,5 @@ RECORDS = "CIAO_RECORDS"
 MAX_RECORD = 256 * 1024
 
 STACKS = "ciao-stacks"
-STACKS_SIGNAL = 47  # a real-time signal in the middle of them: no library is known to use it
+STACKS_SIGNAL = 47  # real-time signals in the middle of them: no library is known to use them
+STACKS_ANYHOW = 48

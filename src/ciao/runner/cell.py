@@ -14,7 +14,7 @@ import os
 import sys
 import time
 
-from . import FORMAT, STACKS, STACKS_SIGNAL
+from . import FORMAT, STACKS, STACKS_ANYHOW, STACKS_SIGNAL
 from .channel import Channel
 
 TYPE_CHECKING = False
@@ -155,13 +155,13 @@ def _prepare_signals() -> None:
 
 
 def _prepare_stacks() -> None:
-    """Answer whoever asks for the stack of every thread (stacks.py), even while the main thread waits in C.
+    """Answer whoever asks for the stack of every thread (stacks.py).
 
     Not with SIGUSR1, of which the user's code may make what it likes, and not into the log. The file is in memory, and
     its name tells whose it is. Where a system has none, nobody can ask.
 
-    A thread of its own takes the signal: the system call in which another waits would end early, and much fails of that
-    (torch.distributed: "Interrupted system call"). Threads of the user's code inherit that theirs is blocked.
+    A thread of its own takes the signals: the system call in which another waits would end early, and much fails of
+    that (torch.distributed: "Interrupted system call"). Threads of the user's code inherit that theirs are blocked.
     """
     local = next(filter(None, map(os.environ.get, ("LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID"))), "")
     words = (os.getpid(), os.environ.get("CIAO_JOB"), os.environ.get("CIAO_REPLICA"), local)
@@ -169,23 +169,32 @@ def _prepare_stacks() -> None:
         fd = os.memfd_create("%s %d %s %s %s" % (STACKS, *words))
         appending = os.open("/proc/self/fd/%d" % fd, os.O_WRONLY | os.O_APPEND)
         os.close(fd)
-        faulthandler.register(STACKS_SIGNAL, file=appending, all_threads=True)
-        _signal.pthread_sigmask(_signal.SIG_BLOCK, (STACKS_SIGNAL,))
+        faulthandler.register(STACKS_ANYHOW, file=appending, all_threads=True)
+        _signal.signal(STACKS_SIGNAL, _nothing)  # where somebody unblocks it, it must not be the end
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, (STACKS_SIGNAL, STACKS_ANYHOW))
         begun = _thread.allocate_lock()
         begun.acquire()
-        _thread.start_new_thread(_take_signals, (begun,))
+        _thread.start_new_thread(_take_signals, (appending, begun))
         begun.acquire()
     except (AttributeError, OSError, RuntimeError, ValueError):
         pass
 
 
-def _take_signals(begun: _thread.LockType) -> None:
-    """Wait for ever, outside of the interpreter: the handler needs none of it, and holds no lock that a fork copies."""
-    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (STACKS_SIGNAL,))
+def _take_signals(fd: int, begun: _thread.LockType) -> None:
+    """Tell of all threads while none of them runs: whoever looks at a frame that changes meanwhile may crash.
+
+    A library that waits in C without letting other threads run keeps this one from it, and frames from changing. Then
+    the other signal comes, whose handler needs no interpreter.
+    """
+    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (STACKS_ANYHOW,))
     begun.release()
-    never = _thread.allocate_lock()
-    never.acquire()
-    never.acquire()
+    while True:
+        _signal.sigwait((STACKS_SIGNAL,))
+        faulthandler.dump_traceback(file=fd, all_threads=True)
+
+
+def _nothing(*_: object) -> None:
+    pass
 
 
 def _users_part(traceback: TracebackType | None) -> TracebackType | None:

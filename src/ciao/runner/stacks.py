@@ -1,10 +1,11 @@
 """Asks the cell's processes of this machine, or pod, where every thread stands.
 
-Each has a file in memory (cell.py), into which faulthandler writes the stacks when STACKS_SIGNAL comes: no interpreter
-is needed for it, so it works while the main thread waits in C. Only a process that has the file and catches the signal
-is sent it: to anybody else it would be the end. The file is found as an open one in ``/proc``, which only the same
-user may look into. A process that the cell forked has its parent's file, too, and is not asked: it lacks the thread
-that could take the signal without harm.
+Each has a file in memory (cell.py), into which faulthandler writes the stacks when STACKS_SIGNAL comes. If nothing
+comes, a thread may wait in C and let no other run; STACKS_ANYHOW then needs no interpreter. Only a process that has the
+file and catches the signals is sent them: to anybody else they would be the end.
+
+The file is found as an open one in ``/proc``, which only the same user may look into. A process that the cell forked
+has its parent's file, too, and is not asked: it lacks the thread that takes the signals.
 
 What is told of each process, as one JSON object on a line::
 
@@ -27,14 +28,18 @@ import signal
 import sys
 import time
 
-from . import FORMAT, STACKS, STACKS_SIGNAL
+from . import FORMAT, STACKS, STACKS_ANYHOW, STACKS_SIGNAL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, Iterator, List, Optional, Sequence
 
-PATIENCE = 3.0
+PATIENCE = 6.0
 """Seconds that a process has for its answer."""
+
+ANYHOW = 2.5
+"""Seconds after which it is asked in the other way. A thread that runs Python lets others run every few milliseconds:
+to look at one that does may crash it, so this is long even for a busy machine."""
 
 QUIET = 0.3
 """Seconds without another byte after which an answer is complete whose end does not show."""
@@ -73,6 +78,8 @@ class _Process:
         self._fd = -1
         self._size = 0
         self._since = 0.0
+        self._asked_at = 0.0
+        self._anyhow = False
 
     def begin(self) -> bool:
         """Ask it, if it can be asked; False if somebody else is just asking it."""
@@ -81,14 +88,23 @@ class _Process:
                 self._fd = os.open(self.link, os.O_RDWR | os.O_CLOEXEC)
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.ftruncate(self._fd, 0)
-            self.asked = self._signal()
+            self._asked_at = time.monotonic()
+            self.asked = self._signal(STACKS_SIGNAL)
         except BlockingIOError:
             return False
         except OSError:  # it has ended
             pass
         return True
 
-    def _signal(self) -> bool:
+    def _insist(self) -> None:
+        """Ask in the other way, if there is no answer yet."""
+        if not self._anyhow and not self.dump and time.monotonic() - self._asked_at > ANYHOW:
+            self._anyhow = True
+            with contextlib.suppress(OSError):
+                if _state(self.pid) in ("R", "S"):  # one that is stopped would take it while it runs again
+                    self._signal(STACKS_ANYHOW)
+
+    def _signal(self, number: int) -> bool:
         """Only to the process that has the file, whoever may have its number next."""
         with contextlib.ExitStack() as held:
             handle = _handle(self.pid)
@@ -97,14 +113,14 @@ class _Process:
             if not os.readlink(self.link).startswith(self.file) or not _catches(self.pid):
                 return False
             if handle is None:
-                os.kill(self.pid, STACKS_SIGNAL)
+                os.kill(self.pid, number)
             else:
-                signal.pidfd_send_signal(handle, STACKS_SIGNAL)
-        self._since = time.monotonic()
+                signal.pidfd_send_signal(handle, number)
         return True
 
     def look(self) -> bool:
         """Whether the answer is complete."""
+        self._insist()
         size = os.fstat(self._fd).st_size
         if size != self._size:
             self.dump = os.pread(self._fd, LONGEST, max(0, size - LONGEST))
@@ -191,7 +207,8 @@ def _link(pid: int) -> Optional[Sequence[str]]:
 def _catches(pid: int) -> bool:
     for line in _lines("/proc/%d/status" % pid):
         if line.startswith("SigCgt:"):
-            return bool(int(line.split()[1], 16) >> (STACKS_SIGNAL - 1) & 1)
+            caught = int(line.split()[1], 16)
+            return all(caught >> (number - 1) & 1 for number in (STACKS_SIGNAL, STACKS_ANYHOW))
     return False
 
 

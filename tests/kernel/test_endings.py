@@ -24,6 +24,12 @@ def gate(tmp_path: Path) -> Path:
     return tmp_path / "gate"
 
 
+@pytest.fixture
+def opened(launch: Callable[..., Kernel], tmp_path: Path) -> Callable[..., Kernel]:
+    """A kernel of a notebook that its frontend names."""
+    return lambda name="a.ipynb": launch(JPY_SESSION_NAME=str(tmp_path / name))
+
+
 def started(kernel: Kernel, code: str) -> tuple[str, Ran, str]:
     """Its request, what it sent, and the job's name."""
     request = kernel.client.execute(code)
@@ -47,10 +53,9 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def test_the_panel_of_its_own_cell_and_the_next_cell_tell_it(kernel: Kernel, gate: Path, jobs: Path) -> None:
-    request, ran, name = started(kernel, WAITS.replace("GATE", str(gate)))
+def test_the_panel_of_its_own_cell_and_the_next_cell_tell_it(kernel: Kernel, gate: Path) -> None:
+    request, ran, _ = started(kernel, WAITS.replace("GATE", str(gate)))
     assert kernel.run("print('mine')").stdout == "mine\n"
-    assert untold(jobs.parent) == [name]
     gate.touch()
     until_it_ended(kernel, request, ran)
     assert kernel.silent() == []
@@ -58,7 +63,6 @@ def test_the_panel_of_its_own_cell_and_the_next_cell_tell_it(kernel: Kernel, gat
     assert SUCCEEDED.match(told)
     assert told.endswith("\nmine\n")
     assert kernel.run("print('mine')").stdout == "mine\n"
-    assert untold(jobs.parent) == []
 
 
 def test_a_failure_is_told_with_its_cause(kernel: Kernel) -> None:
@@ -84,29 +88,39 @@ def test_who_followed_it_to_its_end_or_ended_it_knows(kernel: Kernel, gate: Path
     assert kernel.run("1").stdout == ""
 
 
-def test_a_job_that_its_cell_followed_is_not_told_of_again(kernel: Kernel, jobs: Path) -> None:
-    kernel.run("%framework=pytorch\npass")
-    assert untold(jobs.parent) == []
+def test_who_cancels_it_knows(kernel: Kernel, gate: Path) -> None:
+    request, ran, name = started(kernel, WAITS.replace("GATE", str(gate)))
+    assert kernel.run(f"%ciao cancel {name}").stdout == f"{name} is cancelled\n"
+    until_it_ended(kernel, request, ran)
     assert kernel.run("1").stdout == ""
 
 
-def test_a_restarted_kernel_tells_what_ended_meanwhile(launch: Callable[..., Kernel], home: Path, gate: Path) -> None:
-    first = launch()
+def test_a_restarted_kernel_tells_what_ended_meanwhile(opened: Callable[..., Kernel], home: Path, gate: Path) -> None:
+    first = opened()
     _, _, name = started(first, WAITS.replace("GATE", str(gate)))
+    assert untold(home) == [name]
     os.kill(first.pid, signal.SIGKILL)
     gate.touch()
     journal = home / "jobs" / name / "journal.jsonl"
     until(lambda: journal.exists() and "succeeded" in journal.read_text())
-    second = launch()
+    other, second = opened("b.ipynb"), opened()
+    assert other.run("1").stdout == ""
     assert SUCCEEDED.fullmatch(second.run("1").stdout)
     assert second.run("1").stdout == ""
     assert untold(home) == []
 
 
-def test_nobody_elses_kernel_tells_it(launch: Callable[..., Kernel], home: Path, gate: Path) -> None:
-    first, other = launch(), launch()
+def test_nobody_elses_kernel_tells_it(opened: Callable[..., Kernel], gate: Path) -> None:
+    first, other = opened(), opened()
     request, ran, _ = started(first, WAITS.replace("GATE", str(gate)))
     gate.touch()
     until_it_ended(first, request, ran)
     assert other.run("1").stdout == ""
     assert SUCCEEDED.match(first.run("1").stdout)
+
+
+def test_a_job_that_its_cell_followed_is_not_told_of_again(opened: Callable[..., Kernel], home: Path) -> None:
+    kernel = opened()
+    kernel.run("%framework=pytorch\npass")
+    assert untold(home) == []
+    assert kernel.run("1").stdout == ""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import time
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,11 +14,19 @@ import pytest
 from ciao.errors import BackendError, JobNotFound
 from ciao.frontends.notebook import notices
 from ciao.frontends.notebook.endings import EVERY, Endings
-from ciao.frontends.notebook.untold import Untold
+from ciao.frontends.notebook.untold import KEPT, Untold
 from ciao.model import Failure, Job, Outcome, Phase, Summary
 from ciao.session import Session
 
-JOB = Job(name="jax-x1", backend="local", framework="jax", replicas=("worker-0",), created=1000.0, cell="Cell In[4]")
+JOB = Job(
+    name="jax-x1",
+    backend="local",
+    framework="jax",
+    replicas=("worker-0",),
+    created=1000.0,
+    cell="Cell In[4]",
+    notebook="a.ipynb",
+)
 SUCCEEDED = Outcome(phase=Phase.SUCCEEDED, ended=1180.0)
 
 
@@ -125,6 +136,34 @@ def test_a_job_of_the_kernel_before_is_asked_for_until_it_has_ended(
     seconds[0] = 2 * EVERY
     endings.tell()
     assert len(fake.engine.asked) == 2
+
+
+def test_who_ended_it_by_a_command_knows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    endings = Endings(tmp_path / "untold", lambda: pytest.fail("nothing is asked"))
+    endings.keep(JOB)
+    endings.keep(replace(JOB, name="jax-x2"))
+    endings.told("jax-x1 cancelled after 3 s")
+    endings.add("jax-x1", "one was cancelled")
+    endings.add("jax-x2", "two ended")
+    endings.tell()
+    assert capsys.readouterr().out == "two ended\n"
+
+
+def test_where_nobody_knows_the_notebook_the_next_kernel_says_nothing(tmp_path: Path) -> None:
+    untold(tmp_path).keep("jax-x1", "")
+    assert not (tmp_path / "home").exists()
+    left_behind(tmp_path, "jax-x1", notebook="")
+    assert Untold(tmp_path / "untold").inherit("") == []
+
+
+def test_what_nobody_asked_for_in_two_weeks_is_removed_unless_its_kernel_lives(tmp_path: Path) -> None:
+    living = Untold(tmp_path / "untold")
+    living.keep("jax-x1", "a.ipynb")
+    left_behind(tmp_path, "jax-x2", "jax-x3")
+    for name, age in (("jax-x1", KEPT + 60), ("jax-x2", KEPT + 60), ("jax-x3", KEPT - 60)):
+        os.utime(tmp_path / "untold" / name, times=(time.time() - age,) * 2)
+    assert Untold(tmp_path / "untold").inherit("b.ipynb") == []
+    assert sorted(path.name for path in (tmp_path / "untold").iterdir()) == ["jax-x1", "jax-x3"]
 
 
 async def test_what_cannot_be_found_out_is_asked_again_and_what_is_no_more_is_not() -> None:

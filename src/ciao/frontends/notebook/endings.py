@@ -39,6 +39,7 @@ class Endings:
         self._session, self._clock = session, clock
         self._untold = Untold(folder)
         self._pending: list[tuple[str, str]] = []
+        self._own: set[str] = set()
         self._known: set[str] = set()
         self._lock = threading.Lock()
         self._inherited: set[str] = set()
@@ -47,6 +48,7 @@ class Endings:
 
     def keep(self, job: Job) -> None:
         """It is to be told how this job ends, by this kernel or the next."""
+        self._own.add(job.name)
         self._untold.keep(job.name, job.notebook)
 
     def drop(self, job: str) -> None:
@@ -56,6 +58,12 @@ class Endings:
             self._pending = [one for one in self._pending if one[0] != job]
         self._inherited.discard(job)
         self._untold.drop(job)
+
+    def told(self, text: str) -> None:
+        """The user ended or removed the jobs that are named here."""
+        for job in self._own | self._inherited:
+            if job in text:
+                self.drop(job)
 
     def add(self, job: str, words: str) -> None:
         """It ended."""

@@ -197,6 +197,8 @@ class Magics:
         except CiaoError as e:
             error = e
         else:
+            if self._endings is not None and line.split()[:1] in (["cancel"], ["delete"]):
+                self._endings.told(found.text)
             self._present(found)
             return
         raise failure.shown(error, f"%ciao {line}")

@@ -129,6 +129,13 @@ KINDS = (
     Kind(name="exit", death="sys.exit('no data')", ename="SystemExit", words="no data (exit code 1)"),
     Kind(name="leaves", death="os._exit(3)", ename="SystemExit", words="exit code 3"),
     Kind(
+        name="shown",
+        death="import traceback\ntry:\n    1 / 0  #!\nexcept ZeroDivisionError:\n"
+        "    traceback.print_exc()\n    os._exit(4)",
+        ename="SystemExit",
+        words="exit code 4; its log ends with ZeroDivisionError: division by zero",
+    ),
+    Kind(
         name="killed",
         death="os.kill(os.getpid(), 9)",
         ename="SIGKILL",

@@ -31,7 +31,7 @@ _SIGNAL_WORDS = {
     "SIGILL": "illegal instruction: a library built for another processor",
     "SIGINT": "interrupted",
     "SIGKILL": "out of memory, or killed by hand",
-    "SIGSEGV": "segmentation fault in native code; the replica's log has the stack",
+    "SIGSEGV": "segmentation fault in native code",
     "SIGTERM": "ended by hand or by another program",
 }
 _NO_WORDS: Mapping[str, Any] = {}
@@ -84,9 +84,18 @@ def reason_of(failure: Failure) -> str:
 def exit_failure(
     replica: str, code: int, *, when: float, said: str = "", words: Mapping[str, Any] = _NO_WORDS
 ) -> Failure:
-    """A process that ended with a code of its own choice; ``said`` is the text that it gave to ``sys.exit``."""
+    """A process that ended with a code of its own choice; ``said`` is the text that it gave to ``sys.exit``.
+
+    If it gave none, the traceback at the end of its log may be the reason, or of something that it handled.
+    """
     evalue = f"{said} (exit code {code})" if said else f"exit code {code}"
-    return Failure(replica=replica, kind="exit", time=when, ename="SystemExit", evalue=evalue, rank=_rank(words))
+    shown = error_of(words.get("error")) if died(words) else None
+    if shown is not None:
+        evalue += f"; its log ends with {shown.ename}" + (f": {shown.evalue}" if shown.evalue else "")
+        shown = replace(shown, ename="SystemExit", evalue=evalue)
+    return Failure(
+        replica=replica, kind="exit", time=when, ename="SystemExit", evalue=evalue, error=shown, rank=_rank(words)
+    )
 
 
 def signal_failure(replica: str, number: int, *, when: float, words: Mapping[str, Any] = _NO_WORDS) -> Failure:
@@ -97,7 +106,7 @@ def signal_failure(replica: str, number: int, *, when: float, words: Mapping[str
         name = f"signal {number}"
     told = error_of(words.get("error"))
     said = told.evalue if told is not None else ""
-    evalue = _signal_words(name, said, stood=told is not None and bool(told.frames))
+    evalue = _signal_words(name, said)
     return Failure(
         replica=replica,
         kind="signal",
@@ -110,12 +119,10 @@ def signal_failure(replica: str, number: int, *, when: float, words: Mapping[str
     )
 
 
-def _signal_words(name: str, said: str, *, stood: bool) -> str:
-    """What it means. Who has the process's own words, or sees where it stood, need not look for them in the log."""
+def _signal_words(name: str, said: str) -> str:
+    """What it means. Who has the process's own words need not look for them in the log."""
     words = _SIGNAL_WORDS.get(name, "ended by a signal")
-    if said:
-        return f"{words.partition(';')[0]}: {said}"
-    return words.partition(";")[0] if stood and name == "SIGSEGV" else words
+    return f"{words.partition(';')[0]}: {said}" if said else words
 
 
 def _echo(error: RemoteError) -> bool:

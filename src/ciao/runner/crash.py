@@ -4,7 +4,8 @@ r"""What a process left in its log when it died without a word: where it stood, 
 
     {"v":1, "type":"died", "time":..., "rank":2, "error":ERROR}
 
-``error`` is as record.py has it, if anything is known: ``ename`` names the crash, ``evalue`` is what was said of it.
+``error`` is as record.py has it, if anything is known: ``ename`` names the crash, ``evalue`` is what was said of it; of
+a process that ended by itself it is the exception with which its log ends.
 ``rank`` is there if the replica had several processes. Made by those who hold the log, from its last bytes, which
 may be anything: a pattern that does not match means nothing, and nothing is looked up that stands in them.
 """
@@ -17,6 +18,7 @@ import re
 import time
 
 from . import FORMAT
+from .elsewhere import last_traceback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 MAX_FRAMES = 100  # faulthandler's own limit
 MAX_WORDS = 300
+MAX_LINES = 20  # of a message; more of them are output of something else
 ABORTED = 6  # SIGABRT
 OVERFLOW = "the stack overflowed, as by an endless recursion"
 
@@ -60,7 +63,7 @@ def died(tail: Tail, *, cell: str, signal: int, rank: Optional[int] = None, seve
     ``cell`` is the path of the cell's file. ``several``: a program ran all ranks, and may have said which one it was.
     """
     text = tail.text
-    ename, evalue, frames = _crash(text, cell, signal) if signal else ("", "", [])
+    ename, evalue, frames = _crash(text, cell, signal) if signal else _shown(text, cell)
     if rank is None and several:
         rank = _rank(text)
     if not ename and not evalue and rank is None:
@@ -89,6 +92,14 @@ def _crash(text: str, cell: str, signal: int) -> Tuple[str, str, List[Record]]:
     if cut and len({(frame["file"], frame["line"]) for frame in frames}) <= MAX_FRAMES // 10:
         said = OVERFLOW
     return name, said, frames
+
+
+def _shown(text: str, cell: str) -> Tuple[str, str, List[Record]]:
+    """The exception whose traceback the log ends with."""
+    found = last_traceback(text, cell)
+    if found is None or found[1].count("\n") > MAX_LINES:
+        return "", "", []
+    return found[0].rpartition(".")[2], found[1], found[2]
 
 
 def _frames(dump: str, cell: str) -> Tuple[List[Record], bool]:

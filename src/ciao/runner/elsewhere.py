@@ -27,7 +27,7 @@ _VERDICT = re.compile(r"([A-Za-z_][\w.]*)(?:: (.*))?", re.DOTALL)
 def opened(told: Record, error: BaseException, cell: str) -> Record:
     """The same record, or that of what was raised in the other process: its frames behind those that waited for it."""
     text, where = _text(told, error)
-    raised = _parsed(text, cell) if text else None
+    raised = last_traceback(text, cell) if text else None
     if raised is None:
         return told
     name, value, frames = raised
@@ -69,7 +69,7 @@ def _of_torchrun(error: BaseException) -> Tuple[str, str]:
         return "", ""
 
 
-def _parsed(text: str, cell: str) -> Optional[Tuple[str, str, List[Record]]]:
+def last_traceback(text: str, cell: str) -> Optional[Tuple[str, str, List[Record]]]:
     """Name, message and frames of the last traceback in a text."""
     at = text.rfind(_BEGIN)
     lines = text[at + len(_BEGIN) :].rstrip().split("\n") if at >= 0 else []

@@ -132,3 +132,10 @@ def test_of_several_processes_of_a_replica_the_one_that_failed_is_named(
     ranks = {"CIAO_NPROC": "2", "CIAO_RANKS": "RANK/WORLD_SIZE", "RANK": "2", "WORLD_SIZE": "3"}
     run(code, "init", CIAO_TERMINATION_LOG=str(told), **ranks)
     assert json.loads(told.read_text())["rank"] == 5
+
+
+def test_a_process_that_ended_itself_is_told_with_the_traceback_at_the_end_of_its_log() -> None:
+    shown = 'Traceback (most recent call last):\n  File "/ciao/code/cell_7.py", line 3, in f\n    1 / 0\nE: no\n'
+    error = died(f"epoch 1\n{shown}", signal=0)["error"]
+    assert (error["ename"], error["evalue"], error["frames"][0]["line"]) == ("E", "no", 3)
+    assert died(shown + "epoch\n" * 100, signal=0) == {}

@@ -195,13 +195,13 @@ class Group:
             self._note(child, "failed", code=code, time=when, **self._memory(child))
 
     def _last_words(self, child: Child) -> bool:
-        """Note what a replica left in its log that a signal ended; whether it may have followed another's death."""
-        if child.failed or child.code is None or child.code >= 0:
+        """Note what a replica left in its log that told nothing; whether it may have followed another's death."""
+        if child.failed or not child.code:
             return False
         from ciao.runner import crash  # when there is a crash
 
         argv = next(p["argv"] for p in self.launch["processes"] if p["name"] == child.name)
-        if (record := crash.died(child.tail, cell="".join(argv[3:4]), signal=-child.code)) is None:
+        if (record := crash.died(child.tail, cell="".join(argv[3:4]), signal=max(0, -child.code))) is None:
             return True
         self.ledger.note("record", replica=child.name, record=record)
         return abort_looks_secondary(str(record.get("error", {}).get("evalue", "")))

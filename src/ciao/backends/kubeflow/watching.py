@@ -178,10 +178,15 @@ class Watching:
         await self._news.put(_Written(life=life, data=data))
 
     async def _take(self) -> list[_News]:
-        """What is new, or nothing once it is time to look at the clock."""
+        """What is new, or nothing once it is time to look at the clock.
+
+        Not by ``wait_for``: before Python 3.12 it loses a cancellation that comes together with news, and the job
+        would never be ended.
+        """
         news: list[_News] = []
         with contextlib.suppress(TimeoutError):
-            news.append(await asyncio.wait_for(self._news.get(), self._patience()))
+            async with asyncio.timeout(self._patience()):
+                news.append(await self._news.get())
         while not self._news.empty() and len(news) < AT_ONCE:
             news.append(self._news.get_nowait())
         return news

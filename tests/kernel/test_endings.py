@@ -89,9 +89,10 @@ def test_who_followed_it_to_its_end_or_ended_it_knows(kernel: Kernel, gate: Path
 
 
 def test_who_cancels_it_knows(kernel: Kernel, gate: Path) -> None:
-    request, ran, name = started(kernel, WAITS.replace("GATE", str(gate)))
+    _, _, name = started(kernel, WAITS.replace("GATE", str(gate)))
     assert kernel.run(f"%ciao cancel {name}").stdout == f"{name} is cancelled\n"
-    until_it_ended(kernel, request, ran)
+    joined = "import threading\nfor t in threading.enumerate():\n    if t.name == 'ciao-status':\n        t.join()"
+    assert kernel.run(joined).stdout == ""  # its panel says it too
     assert kernel.run("1").stdout == ""
 
 

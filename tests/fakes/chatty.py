@@ -63,7 +63,10 @@ def shown(text: str, rank: int) -> list[int]:
     return [int(n) for n in re.findall(rf"^worker-{rank} +\| {rank} line (\d+)$", plain, re.MULTILINE)]
 
 
-def moments(count: int, *spans: tuple[float, float]) -> Sequence[object]:
-    """Random moments, so many in each span of seconds, as parameters of a test."""
-    chosen = [(n, span, random.Random(f"{_SEED}-{n}-{span}").uniform(*span)) for n in range(count) for span in spans]
-    return [pytest.param(moment, id=f"seed{_SEED}-{n}-{moment:.3f}s") for n, _, moment in chosen]
+def moments(*spans: tuple[float, float], first: int = 0) -> Sequence[object]:
+    """Random moments as parameters of a test: TIMES in all, in one span of seconds after the other from the first."""
+    chosen = []
+    for n in range(TIMES):
+        moment = random.Random(f"{_SEED}-{n}").uniform(*spans[(first + n) % len(spans)])
+        chosen.append(pytest.param(moment, id=f"seed{_SEED}-{n}-{moment:.3f}s"))
+    return chosen

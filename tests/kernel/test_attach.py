@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes.chatty import TIMES, cell, moments, of_replicas, said, shown
+from fakes.chatty import cell, moments, of_replicas, said, shown
 from fakes.kernel import Kernel
 from fakes.processes import left_in
 
@@ -55,7 +55,7 @@ def log_of(home: Path, job: str) -> dict[str, list[str]]:
     return of_replicas(out)
 
 
-@pytest.mark.parametrize("moment", moments(TIMES, *(SPANS if TIMES > 1 else SPANS[2:3])))
+@pytest.mark.parametrize("moment", moments(*SPANS, first=2))
 def test_a_kernel_that_is_killed_loses_no_line(launch: Callable[..., Kernel], home: Path, moment: float) -> None:
     abandoned(launch, cell("%framework=pytorch", workers=2, **CALM), moment)
     for job in jobs_of(home):
@@ -66,7 +66,7 @@ def test_a_kernel_that_is_killed_loses_no_line(launch: Callable[..., Kernel], ho
     assert left_in(home) == []
 
 
-@pytest.mark.parametrize("moment", moments(TIMES, *(SPANS if TIMES > 1 else SPANS[2:3])))
+@pytest.mark.parametrize("moment", moments(*SPANS, first=2))
 def test_nor_do_three_killed_one_after_the_other_while_others_look(
     launch: Callable[..., Kernel], home: Path, moment: float
 ) -> None:

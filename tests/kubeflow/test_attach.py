@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import re
 import signal
 import time
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fakes.chatty import cell, moments, of_replicas, said, shown
 from fakes.rooms import until
 
 if TYPE_CHECKING:
@@ -23,58 +23,93 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
-TIMES = int(os.environ.get("CIAO_SOAK_TIMES", "1"))
-COUNT = 600
-CHATTY = f"""%worker=2
-import time
-for i in range({COUNT}):
-    print("line", i)
-    if i % 20 == 0:
-        time.sleep(0.15)
-"""
-"""About 4.5 seconds of lines, fewer than a cell shows before it leaves some out."""
+CALM = {"steps": 20, "lines": 15, "pause": 0.1}
+"""A few seconds of lines, fewer than a cell shows before it leaves some out."""
+
+LOUD = {"steps": 40, "lines": 50, "pause": 0.05}
+"""Thousands of lines a second."""
+
+SPANS = [(0.0, 0.5), (0.5, 2.5), (2.5, 4.5), (4.5, 6.5), (6.5, 9.0)]
+"""Seconds from the request: while the job is made, starts, prints, and ends. In `make soak` (CIAO_SOAK_TIMES) all."""
 
 FOREVER = "%framework=pytorch\nimport time\nprint('up', flush=True)\nwhile True: time.sleep(0.1)\n"
 
 
-def numbers(text: str, replica: str) -> list[int]:
-    """The numbers of the lines that a replica printed, without colours."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
-    return [int(n) for n in re.findall(rf"^{replica} +\| line (\d+)$", plain, re.MULTILINE)]
-
-
 def job_of(ran: Ran) -> str:
     """The name in the first line."""
-    return str(re.findall(r"^job (\S+)", ran.stdout, re.MULTILINE)[0])
+    return str(re.findall(r"^job (\S+) on \S+ · ", ran.stdout, re.MULTILINE)[0])
 
 
-def abandoned(room: Room, *, kind: str = "PyTorchJob", moment: float = 1.5) -> str:
-    """The name of a chatty job whose kernel was killed."""
-    first = room.launch()
-    _, ran = first.start(f"%framework=pytorch\n%kind={kind}\n{CHATTY}", until="line")
+def abandoned(room: Room, code: str, moment: float, home: Path | None = None) -> None:
+    """Run a cell in a kernel that is killed after so many seconds."""
+    kernel = room.launch(home)
+    kernel.client.execute(code)
     time.sleep(moment)  # a moment of the job, not a wait for something
-    os.kill(first.pid, signal.SIGKILL)
-    return job_of(ran)
+    os.kill(kernel.pid, signal.SIGKILL)
+
+
+def jobs_of(room: Room, name: str) -> list[str]:
+    """All that there is by this name: no job if the kernel died before it made one."""
+    listed = json.loads(room.ciao("jobs", "--all", "--json", home=room.elsewhere).out)
+    return [one["job"]["name"] for one in listed if one["job"]["name"].startswith(name)]
+
+
+def deleted(room: Room, name: str) -> None:
+    """And nothing else by that name is there."""
+    for job in jobs_of(room, name):
+        room.ciao("delete", job)
+    until(lambda: [one for one in room.left() if name in one] == [])
+
+
+@pytest.fixture
+def called() -> str:
+    """How a job of this test alone begins."""
+    return f"test-{os.urandom(3).hex()}"
 
 
 @pytest.mark.parametrize(("kind", "where"), [("PyTorchJob", "here"), ("TrainJob", "elsewhere")])
-@pytest.mark.parametrize("moment", [random.Random(n).uniform(0.0, 4.0) for n in range(TIMES)])
+@pytest.mark.parametrize("moment", moments(*SPANS, first=2))
 def test_another_kernel_replays_every_line_once_and_follows_to_the_end(
-    room: Room, kind: str, where: str, moment: float
+    room: Room, called: str, kind: str, where: str, moment: float
 ) -> None:
-    name = abandoned(room, kind=kind, moment=moment)
-    ran = room.launch(room.home if where == "here" else room.elsewhere).run(f"%ciao attach {name}")
-    assert [numbers(ran.stdout, f"worker-{i}") for i in range(2)] == [list(range(COUNT))] * 2
-    assert ran.status.startswith("succeeded")
+    abandoned(room, cell("%framework=pytorch", f"%name={called}", f"%kind={kind}", workers=2, **CALM), moment)
+    for name in jobs_of(room, called):
+        home = room.home if where == "here" else room.elsewhere
+        ran = room.launch(home).run(f"%ciao attach {name}")
+        assert [shown(ran.stdout, rank) for rank in range(2)] == [list(range(300))] * 2
+        assert ran.status.startswith("succeeded")
+        shell = room.ciao("logs", name, home=home)
+        assert of_replicas(shell.out) == {f"worker-{rank}": said(rank, **CALM) for rank in range(2)}, shell
+    deleted(room, called)
+
+
+@pytest.mark.parametrize("moment", moments(*SPANS, first=3))
+def test_so_does_one_after_two_were_killed_while_others_look_here_and_elsewhere(
+    room: Room, called: str, moment: float
+) -> None:
+    abandoned(room, cell("%framework=pytorch", f"%name={called}", workers=4, **LOUD), moment)
+    for name in jobs_of(room, called):
+        abandoned(room, f"%ciao attach {name}", moment / 4)
+        elsewhere = room.elsewhere
+        with room.start("attach", name) as here, room.start("attach", name, home=elsewhere) as there:
+            abandoned(room, f"%ciao attach {name}", moment / 4)
+            printed = [shell.communicate(timeout=120)[0] for shell in (here, there)]
+        printed += [room.ciao("logs", name, home=home).out for home in (room.home, elsewhere, room.elsewhere)]
+        expected = {f"worker-{rank}": said(rank, **LOUD) for rank in range(4)}
+        assert [of_replicas(text) == expected for text in printed] == [True] * 5
+    deleted(room, called)
 
 
 @pytest.fixture(scope="module")
 def job(room: Room) -> str:
     """A job that has ended without its kernel, which died in the midst of it."""
-    name = abandoned(room)
+    first = room.launch()
+    _, ran = first.start(cell("%framework=pytorch", workers=2, **CALM), until="line")
+    os.kill(first.pid, signal.SIGKILL)
+    name = job_of(ran)
     shell = room.ciao("attach", name)
     assert (shell.code, "succeeded in" in shell.errors) == (0, True), shell.errors
-    assert [numbers(shell.out, f"worker-{i}") for i in range(2)] == [list(range(COUNT))] * 2
+    assert of_replicas(shell.out) == {f"worker-{rank}": said(rank, **CALM) for rank in range(2)}
     return name
 
 
@@ -86,9 +121,9 @@ def home(request: pytest.FixtureRequest, room: Room) -> Path:
 
 def test_a_shell_shows_its_lines(room: Room, home: Path, job: str) -> None:
     shell = room.ciao("logs", job, home=home)
-    assert [numbers(shell.out, f"worker-{i}") for i in range(2)] == [list(range(COUNT))] * 2
+    assert of_replicas(shell.out) == {f"worker-{rank}": said(rank, **CALM) for rank in range(2)}
     one = room.ciao("logs", job, "worker-1", "--tail", "3", home=home)
-    assert one.out.split("\n")[:3] == [f"line {i}" for i in range(COUNT - 3, COUNT)]
+    assert one.out.splitlines() == said(1, **CALM)[-3:]
 
 
 def test_a_shell_lists_and_describes_it(room: Room, home: Path, job: str) -> None:

@@ -1,8 +1,9 @@
-"""More lines than a page can show, through a real kernel."""
+"""More lines than a page can show, or a person wants to read, through a real kernel."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from ciao.logs.budget import CAP, CAP_LINES
@@ -25,6 +26,16 @@ for n in itertools.count():
 """
 
 
+TOGETHER = """%framework=pytorch
+%worker=2
+import os, time
+from pathlib import Path
+Path(os.environ["RANK"]).touch()
+while not (Path("0").exists() and Path("1").exists()):
+    time.sleep(0.002)
+for n in range(9):
+    print("epoch", n)
+"""
 NOT_SHOWN = re.compile(
     r"(?m)^… [\d,]+(?: of [\d,]+)? lines not shown; the whole log: `ciao logs pytorch-\w+` in a shell$"
 )
@@ -62,3 +73,18 @@ def test_a_flood_without_an_end_is_stopped(kernel: Kernel, jobs: Path) -> None:
     for rank in range(2):
         *lines, _ = archived(jobs, job_of(ran.stdout), rank)  # the last one may be cut off
         assert lines == list(range(len(lines)))
+
+
+def test_what_all_replicas_say_is_one_line_in_a_cell_unless_it_is_switched_off(launch: Callable[..., Kernel]) -> None:
+    kernel = launch()
+    job = job_of(kernel.run(TOGETHER).stdout)
+
+    def told(kernel: Kernel, command: str) -> str:
+        return re.sub(r"\x1b\[[0-9;]*m", "", kernel.run(f"%ciao {command}").drawn)
+
+    each = ["worker-0 | epoch 8", "worker-1 | epoch 8"]
+    assert "[2 replicas] epoch 8\n" in told(kernel, f"attach {job}")
+    for command in (f"logs {job}", f"logs {job} --follow"):
+        assert sorted(line for line in told(kernel, command).splitlines() if line.endswith("epoch 8")) == each
+    other = told(launch(CIAO_LOGS_FOLD="false"), f"attach {job}")
+    assert sorted(line for line in other.splitlines() if line.endswith("epoch 8")) == each

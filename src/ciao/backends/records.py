@@ -14,7 +14,7 @@ from typing import Any, TypeGuard
 from ciao.backends.cause import abort_looks_secondary, looks_secondary
 from ciao.model import Failure, Frame, RemoteError, Traced
 
-__all__ = ["died", "error_of", "exception_failure", "exit_failure", "reason_of", "signal_failure", "traced"]
+__all__ = ["died", "error_of", "exception_failure", "exit_failure", "fuller", "reason_of", "signal_failure", "traced"]
 
 MAX_TEXT = 64 * 1024
 MAX_FRAMES = 120
@@ -61,6 +61,13 @@ def exception_failure(replica: str, record: Mapping[str, Any], *, seen: float) -
         secondary=_echo(error),
         rank=_rank(record),
     )
+
+
+def fuller(known: Failure | None, told: Failure) -> Failure:
+    """The log has all of an exception that a pod's status tells in short; another one is only what followed."""
+    if known is None or (known.kind == told.kind == "exception" and known.time == told.time):
+        return told
+    return known
 
 
 def died(record: Mapping[str, Any]) -> bool:

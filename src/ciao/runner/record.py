@@ -118,7 +118,7 @@ def reduced(
     only_cell: bool = False,
     seen: Optional[Set[Tuple[str, int, str]]] = None,
 ) -> Record:
-    """A smaller copy: the last ``frames`` frames, texts cut, ``nested`` levels of causes and sub-exceptions.
+    """A smaller copy: at most ``frames`` frames, texts cut, ``nested`` levels of causes and sub-exceptions.
 
     ``sources``: "all", "once" for each function, "none".
     """
@@ -130,7 +130,7 @@ def reduced(
         module=cut_text(error["module"], text),
         evalue=cut_text(error["evalue"], value),
         notes=[cut_text(note, value) for note in error["notes"]] if nested else [],
-        frames=[_smaller_frame(f, sources, text, seen) for f in kept[len(kept) - min(frames, len(kept)) :]],
+        frames=[_smaller_frame(f, sources, text, seen) for f in _ends(kept, frames)],
         cause=None,
         exceptions=[],
     )
@@ -142,6 +142,12 @@ def reduced(
         smaller["cause"] = error["cause"] and reduced(error["cause"], **again)
         smaller["exceptions"] = [reduced(e, **again) for e in error["exceptions"]]
     return smaller
+
+
+def _ends(frames: List[Record], most: int) -> List[Record]:
+    """Where it began, and above all where it ended."""
+    first = most // 4
+    return frames if len(frames) <= most else frames[:first] + frames[len(frames) - most + first :]
 
 
 def _smaller_frame(frame: Record, sources: str, text: int, seen: Set[Tuple[str, int, str]]) -> Record:

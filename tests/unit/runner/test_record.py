@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ciao.runner import MAX_RECORD
-from ciao.runner.record import cell_frames, error_line, exit_status
+from ciao.runner.record import cell_frames, error_line, exit_status, reduced
 
 Run = Callable[..., Any]
 
@@ -231,3 +231,12 @@ def test_out_of_memory_is_recorded(run: Run) -> None:
 @pytest.mark.parametrize(("code", "status"), [(None, 0), (0, 0), (3, 3), (-1, 255), (2**80, 255), ("", 1), (1.0, 1)])
 def test_an_exit_status_is_pythons(code: object, status: int) -> None:
     assert exit_status(code) == status
+
+
+def test_a_short_record_has_frames_of_both_ends() -> None:
+    frame = {"file": "c.py", "name": "f", "first": 1, "source": [], "text": "", "cell": True}
+    error: dict[str, Any] = {"ename": "E", "module": "", "evalue": "", "notes": [], "cause": None, "exceptions": []}
+    error["frames"] = [dict(frame, line=n) for n in range(100)]
+    kept = [f["line"] for f in reduced(error, frames=10)["frames"]]
+    assert kept == [0, 1, 92, 93, 94, 95, 96, 97, 98, 99]
+    assert reduced(error, frames=0)["frames"] == []

@@ -21,7 +21,7 @@ from ciao.backends.kubeflow.said import Said, about
 from ciao.backends.kubeflow.seen import Replicas
 from ciao.backends.kubeflow.upkeep import Upkeep
 from ciao.backends.kubeflow.waiting import Waiting, why_not_created, why_waiting
-from ciao.backends.records import exception_failure, reason_of, traced
+from ciao.backends.records import exception_failure, fuller, reason_of, traced
 from ciao.frameworks import FRAMEWORKS
 from ciao.k8s.base import Manifest
 from ciao.model import (
@@ -141,7 +141,7 @@ class Story:
             return
         failure = exception_failure(replica, record, seen=now)
         if failure is not None:
-            self._failures.setdefault(replica, failure)
+            self._failures[replica] = fuller(self._failures.get(replica), failure)
             if self.least is None or not self._losses.passes(self._failures[replica]):
                 self._failed_at = now if self._failed_at is None else self._failed_at
         elif record.get("type") == "started" and self.least is not None:

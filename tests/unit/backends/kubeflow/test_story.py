@@ -408,3 +408,13 @@ def test_an_operator_that_gives_up_is_not_waited_for() -> None:
     verdict = {"type": "Failed", "status": "True", "reason": "AllJobsFailed", "message": ""}
     told(known.see_job({"status": {"conditions": [verdict]}}, now=201))
     assert failure(known, now=210).evalue == "first"
+
+
+def test_the_log_has_more_of_an_exception_than_the_pods_status() -> None:
+    known = story("master-0")
+    told(known.see_pod(pod("master-0", ended(1, message=words("ValueError", "cut ..."))), now=200))
+    whole = {"ename": "ValueError", "evalue": "cut and more", "frames": [{"file": "x.py", "line": 3}]}
+    told(known.see_record("master-0", {"type": "error", "time": 200.0, "error": whole}, now=200))
+    later = {"ename": "ValueError", "evalue": "of another process"}
+    told(known.see_record("master-0", {"type": "error", "time": 200.1, "error": later}, now=200))
+    assert failure(known).evalue == "cut and more"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -130,6 +131,14 @@ def test_last_lines_are_one_line_of_text_each() -> None:
     assert len(shown[2]) < 140
 
 
+def test_what_was_said_last_is_told_where_the_stream_cannot_until_the_job_is_over() -> None:
+    view = replace(VIEWS["background"], notice="worker-2 <b>stands</b> at line 12")
+    assert lines(view)[2] == "worker-2 <b>stands</b> at line 12"
+    assert lines(view)[3:] == lines(VIEWS["background"])[2:]
+    over = replace(VIEWS["succeeded"], notice="worker-2 stands")
+    assert lines(over) == lines(VIEWS["succeeded"])
+
+
 def test_only_what_matters_is_urgent() -> None:
     one, other = VIEWS["running"], VIEWS["running, some wait"]
     assert panel(one).urgent == panel(other).urgent != panel(VIEWS["succeeded"]).urgent
@@ -147,8 +156,10 @@ def test_the_strictest_export_leaves_every_word_and_shows_no_tag(name: str) -> N
 
 def test_a_thousand_replicas_are_a_few_kilobytes_whatever_their_states() -> None:
     assert len(panel(VIEWS["1000"]).html.encode()) < 6_500
-    worst = View(name="x", where="local", replicas=job("rw" * 1_000, reason="r" * 400), asked=NOW, now=NOW)
-    assert len(panel(worst).html.encode()) < 9_000
+    worst = View(name="x", where="local", replicas=job("r" * 700 + "rw" * 150, reason="r" * 400), asked=NOW, now=NOW)
+    assert len(panel(worst).html.encode()) < 11_500
+    chequered = View(name="x", where="local", replicas=job("rw" * 1_000, reason="r" * 400), asked=NOW, now=NOW)
+    assert len(panel(chequered).html.encode()) < 9_000
 
 
 @given(st.text(), st.text(), st.text(), st.text())

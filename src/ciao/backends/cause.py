@@ -29,6 +29,7 @@ _PEER_LOST_NAMES = frozenset(
         "DistBackendError",
         "DistStoreError",
         "EOFError",
+        "HorovodInternalError",
         "SIGABRT",  # what a runtime's watchdog does when its coordinator is gone
     }
 )
@@ -37,14 +38,20 @@ _PEER_LOST_NAMES = frozenset(
 _PEER_LOST_WORDS = (
     "aborted connection",
     "another task",
+    "barrier timed out",
     "broken pipe",
     "closed by peer",
     "closed by remote",
+    "collective operation timeout",
+    "collective ops is aborted",
     "connection closed",
     "connection refused",
     "connection reset",
     "coordination service",
     "heartbeat",
+    "nccl communicator was aborted",
+    "ncclremoteerror",
+    "pair closure",
     "peer closed",
     "remote process exited",
     "socket closed",
@@ -55,7 +62,7 @@ _PEER_LOST_WORDS = (
     "deadline_exceeded",
     "deadline exceeded",
 )
-"""Lower-case words of gloo, NCCL, gRPC and XLA in such an error's message."""
+"""Lower-case words of gloo, NCCL, gRPC, XLA and TensorFlow in such an error's message."""
 
 
 def looks_secondary(ename: str, evalue: str) -> bool:

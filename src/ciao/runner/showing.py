@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from .patience import Patience
+from .patience import Late, Patience
 from .record import shown_line
 
 TYPE_CHECKING = False
@@ -32,6 +32,8 @@ def show(error: BaseException, *, mine: bool) -> str:
     try:
         with Patience(PATIENCE):
             _display(error)
+    except Late:  # in the moment after it
+        pass
     finally:
         sys.stderr = stderr
     try:

@@ -59,6 +59,13 @@ def test_no_failure_has_no_cause() -> None:
         ("JaxRuntimeError", "DEADLINE_EXCEEDED: Barrier timed out"),
         ("BrokenPipeError", "[Errno 32] Broken pipe"),
         ("SIGABRT", ""),
+        ("RuntimeError", "[Rank 1] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=7, OpType=ALLREDUCE)"),
+        ("RuntimeError", "NCCL communicator was aborted on rank 2. Original reason for failure was: ..."),
+        ("RuntimeError", "ncclRemoteError: A call failed possibly due to a network error or a remote process exiting"),
+        ("RuntimeError", "[../gloo/transport/tcp/buffer.cc:136] Application timeout caused pair closure"),
+        ("InternalError", "Collective ops is aborted by: a worker has gone"),
+        ("XlaRuntimeError", "INTERNAL: Barrier timed out. Barrier_id: psum"),
+        ("HorovodInternalError", "rank 3 is gone"),
     ],
 )
 def test_errors_of_a_lost_peer_are_known(ename: str, evalue: str) -> None:

@@ -1,4 +1,4 @@
-"""Where the output of one cell goes: its stream while it runs, its status line for as long as its job lives."""
+"""Where the output of one cell goes: its stream while it runs, its panel for as long as its job lives."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Outlet", "Status", "in_terminal", "wants_colour"]
 
 
 class Status(Protocol):
-    """A status line in the forms that frontends take."""
+    """A panel in the forms that frontends take."""
 
     @property
     def text(self) -> str:
@@ -51,7 +51,7 @@ class Outlet:
         self._said = ""
 
     def draw(self, status: Status | None, text: str) -> None:
-        """Show both: the status line above the stream's text; in a terminal, where nothing moves, below it."""
+        """Show both: the panel above the stream's text; in a terminal, where nothing moves, its line below it."""
         if self._terminal:
             self.write(text)
             self._say(status)
@@ -66,7 +66,7 @@ class Outlet:
             sys.stdout.flush()
 
     def update(self, status: Status) -> None:
-        """Put a new status line in the place of the first; nothing where that is impossible.
+        """Put a new panel in the place of the first; nothing where that is impossible.
 
         Over ZeroMQ the message is made here and not by IPython's publisher, which would flush the streams, and
         name as its cell the one that runs now.

@@ -117,7 +117,7 @@ class Watch:
         self._outlet.write(text)
 
     def let_go(self, *, cancel: bool = False) -> None:
-        """End the cell's stream for good; its status line goes on until the run is done.
+        """End the cell's stream for good; its panel goes on until the run is done.
 
         What the line says now may be the last that is written to a file.
         """

@@ -213,7 +213,7 @@ def _long_reasons(summary: Summary) -> Iterator[str]:
 
 def _failure(failure: Failure) -> str:
     what = f"{failure.ename}: {failure.evalue}" if failure.evalue else failure.ename
-    return f"{failure.replica} failed first: {what}"
+    return f"{failure.place} failed first: {what}"
 
 
 def _check(check: Check) -> Iterator[tuple[str, ...]]:

@@ -48,8 +48,9 @@ async def attended(
         looking = asyncio.create_task(watched.look())
         try:
             async for event in stream:
+                words = watched.standstill.see(event, clock())
                 yield event
-                if words := watched.standstill.see(event, clock()):
+                if words:
                     yield Notice(text=words)
         finally:
             looking.cancel()

@@ -175,10 +175,10 @@ class Connection:
         try:
             async with self._conversing(path, params, protocols) as socket:
                 async for message in socket:
+                    if message.type is WSMsgType.ERROR:
+                        raise message.data
                     if message.type is WSMsgType.BINARY:
                         yield message.data
-                if (error := socket.exception()) is not None:
-                    raise error
         except (ClientError, OSError) as error:
             raise reach.unreachable(error, self._access) from None  # it may show headers
 

@@ -79,7 +79,7 @@ def test_states_differ_by_their_shape_and_are_named() -> None:
 
 def test_a_wait_has_its_reason_and_the_replicas_that_wait() -> None:
     assert lines(VIEWS["100"])[-1] == "□ worker-37, worker-38, worker-39 and 1 more wait: its image is being pulled"
-    assert "□ worker-3 waits: none of 3 nodes has room" in lines(VIEWS["running, some wait"])[-1]
+    assert "□ worker-3 waits: none of 3 nodes has enough cpu free" in lines(VIEWS["running, some wait"])[-1]
 
 
 def test_of_many_reasons_the_gravest_are_told() -> None:

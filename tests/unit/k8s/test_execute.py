@@ -27,10 +27,14 @@ def failed(code: int) -> bytes:
 
 @dataclass
 class Kubelet:
-    """Answers every command with these messages; ``silent``: then nothing more comes; with a ``code`` it refuses."""
+    """Answers every command with these messages.
+
+    ``silent``: then nothing more comes; ``hasty``: it ends without a farewell; with a ``code`` it refuses.
+    """
 
     messages: Sequence[bytes] = ()
     silent: bool = False
+    hasty: bool = False
     code: int = 0
     speaks: str = "v5.channel.k8s.io"
     asked: list[web.Request] = field(default_factory=list)
@@ -45,6 +49,12 @@ class Kubelet:
             await socket.send_bytes(message)
         if self.silent:
             await socket.receive()
+        if self.hasty:
+            assert socket._writer is not None
+            assert request.transport is not None
+            await socket._writer.close()
+            request.transport.close()
+            return socket
         await socket.close()
         return socket
 
@@ -77,6 +87,15 @@ async def test_what_it_writes_is_put_together_to_its_end(speaks: str) -> None:
     assert asked.path == "/api/v1/namespaces/team/pods/p-0/exec"
     assert asked.query.getall("command") == ["echo", "a b"]
     assert (asked.query["container"], asked.query["stdout"], "stdin" in asked.query) == ("c", "1", False)
+
+
+async def test_a_server_that_waits_for_no_farewell_has_told_all_the_same() -> None:
+    async with listening(Kubelet([b"\x01out", OK], hasty=True)) as url, connected(url) as api:
+        told = []
+        async for message in api.messages("/x", params=[], protocols=["v4.channel.k8s.io"]):
+            told.append(message)
+            await asyncio.sleep(0.02)  # it is gone meanwhile
+    assert told == [b"\x01out", OK]
 
 
 async def test_a_command_that_fails_has_its_code_and_its_words() -> None:

@@ -243,6 +243,7 @@ class Kubeflow:
 
     async def stacks(self, name: str, *, replica: str | None = None) -> Sequence[Standing]:
         """Asks by a command in each pod, which needs a right that nothing else needs."""
+        await self._attempts.made(name)
         found, keep = await self._found(name), self._keep(name)
         if found is None:
             check_runs(remembered(keep, self._kept_job(name, keep)))

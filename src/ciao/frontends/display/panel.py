@@ -95,6 +95,8 @@ def _body(view: View) -> Iterator[str]:
             yield from _role(name, states)
     if view.outcome is None and not left:
         yield from _reasons(view.replicas.values())
+    if view.outcome is None and view.notice:
+        yield html.escape(plain(view.notice))
     yield from _latest(view.latest)
 
 

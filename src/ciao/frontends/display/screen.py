@@ -177,6 +177,7 @@ class Screen:
             case Created(job=job):
                 self._begin(job)
             case Notice(text=text, level=level):
+                self._standing.notice = text if self._closed else ""
                 self._note(f"{'warning' if level == 'warning' else 'note'}: {text}")
             case Attempt(number=number, of=of, failure=failure):
                 self._release()

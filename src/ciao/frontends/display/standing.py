@@ -28,7 +28,8 @@ __all__ = ["Standing"]
 class Standing:
     """One job's. ``clock`` is any that goes on, ``now`` gives epoch seconds.
 
-    ``changed`` is set by what may change the panel at once, and taken back by whoever looks.
+    ``changed`` is set by what may change the panel at once, and taken back by whoever looks. ``notice`` is set to what
+    was said since the stream is closed.
     """
 
     def __init__(self, *, where: str, clock: Callable[[], float], now: Callable[[], float]) -> None:
@@ -39,6 +40,7 @@ class Standing:
         self._expected: tuple[str, ...] = ()
         self._replicas: dict[str, ReplicaStatus] = {}
         self._latest = Latest()
+        self.notice = ""
         self._packing = Progress()
         self._asked = now()
         self._started: float | None = None
@@ -83,6 +85,7 @@ class Standing:
             stage=stage,
             outcome=self.outcome,
             latest=self._latest.lines if apart else {},
+            notice=self.notice if apart else "",
             now=self._now(),
         )
 

@@ -38,8 +38,8 @@ class View:
     """What there is to tell. Times are epoch seconds; ``name`` is empty before the job has one.
 
     ``expected`` are all its replicas, in order, ``replicas`` those that were heard of. ``started`` is when the first
-    ran, ``asked`` when the job began to exist; ``packing`` tells of its code. ``latest`` are replicas' last lines,
-    where those are to be shown.
+    ran, ``asked`` when the job began to exist; ``packing`` tells of its code. ``latest`` are replicas' last lines, and
+    ``notice`` is what was said last beside them, where those are to be shown.
     """
 
     name: str = ""
@@ -54,6 +54,7 @@ class View:
     stage: Stage | None = None
     outcome: Outcome | None = None
     latest: Mapping[str, str] = field(default_factory=dict)
+    notice: str = ""
     now: float
 
 

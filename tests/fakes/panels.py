@@ -11,8 +11,8 @@ __all__ = ["NOW", "VIEWS", "job"]
 NOW = 1_795_442_602.0  # 2026-11-23 14:03:22 UTC
 
 NO_ROOM = (
-    "none of 3 nodes has room: 2 have too few CPUs (8 asked for, 4 free), 1 is not ready. It starts when others end; "
-    "ask for less with %worker=N;%cpu="
+    "none of 3 nodes has enough cpu free (2 Insufficient cpu, 1 node(s) were not ready). It starts when others end; "
+    "or ask for less"
 )
 
 

@@ -128,6 +128,18 @@ def test_a_notice_is_one_line_of_plain_text(screen: Screen) -> None:
     assert screen.take() == "note: two lines\n"
 
 
+def test_a_notice_that_comes_when_the_cell_has_let_go_is_in_the_panel(screen: Screen, clock: Clock) -> None:
+    screen(Notice(text="said in the stream"))
+    screen.close()
+    background = Stage("background", 0.0)
+    screen(Notice(text="no line for 5 min: worker-1 stands at line 12", level="warning"))
+    clock.time += 1.0
+    status = screen.status(background)
+    assert status is not None
+    assert "worker-1 stands at line 12" in status.html
+    assert "said in the stream" not in status.html
+
+
 def test_nothing_comes_after_the_outcome(screen: Screen) -> None:
     screen(Created(job=JOB))
     screen(finished())

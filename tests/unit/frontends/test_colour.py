@@ -94,3 +94,8 @@ def test_a_line_of_some_replicas_names_them() -> None:
 def test_a_line_of_many_that_cannot_be_named_shortly_says_how_many_of_all() -> None:
     prefixes = Prefixes([f"worker-{n}" for n in range(40)], colour=False)
     assert prefixes.block("+".join(f"worker-{n}" for n in range(0, 40, 2)), ["a"]) == "[20 of 40 replicas] a\n"
+
+
+def test_where_colours_are_spared_the_first_line_of_a_block_has_one() -> None:
+    block = Prefixes(["worker-0"], colour=True).block("worker-0", ["a", "b"], sparing=True)
+    assert block == "\x1b[38;5;64mworker-0 | \x1b[0ma\nworker-0 | b\n"

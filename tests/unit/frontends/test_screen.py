@@ -95,6 +95,17 @@ def test_colours_are_only_in_the_prefix() -> None:
     assert screen.take().splitlines()[1] == "\x1b[38;5;161mmaster-0 | \x1b[0mone"
 
 
+def test_of_a_long_output_the_first_of_a_replicas_successive_lines_has_a_colour(clock: Clock) -> None:
+    screen = Screen(where="local", clock=clock)
+    screen(Created(job=JOB))
+    for second in range(4):
+        clock.time = float(second)
+        screen(lines("master-0", [f"line {n}" for n in range(1_000)]))
+        drawn = screen.take()
+    assert drawn.count("\n") >= 1_000
+    assert drawn.count("\x1b[38;5;161mmaster-0 | \x1b[0m") <= 20
+
+
 def test_what_is_said_before_the_job_exists_comes_below_its_name(screen: Screen) -> None:
     screen(Notice(text="gpu has no meaning here", level="warning"))
     assert screen.take() == ""

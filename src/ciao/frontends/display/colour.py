@@ -53,25 +53,25 @@ class Prefixes:
         self._all = frozenset(names)
         self._width = max(map(len, names), default=0)
         self._colour = colour
-        self._known: Mapping[str, str] = {name: self._prefix(name) for name in names}
+        self._known: Mapping[str, str] = {name: self._prefix(name, colour=colour) for name in names}
 
-    def block(self, replica: str, texts: Sequence[str]) -> str:
-        r"""Lines of one replica as they are shown, each with its ``\n``.
+    def block(self, replica: str, texts: Sequence[str], *, sparing: bool = False) -> str:
+        r"""Lines of one replica as they are shown, each with its ``\n``; ``sparing``: the first alone has a colour.
 
         The user's own colours stay, but end with the line; nothing else moves the cursor. Of what a progress bar
         wrote over itself with ``\r`` the last is shown, as on a terminal; else it would wipe out the prefix.
         """
-        prefix = self._known.get(replica) or self._prefix(replica)
+        prefix = self._known.get(replica) or self._prefix(replica, colour=self._colour)
         shown = map(_tamed, texts) if _CONTROL.search("\n".join(texts)) else texts
-        joined = f"\n{prefix}".join(shown)
+        joined = f"\n{self._prefix(replica, colour=False) if sparing else prefix}".join(shown)
         return f"{prefix}{joined}\n"
 
-    def _prefix(self, name: str) -> str:
+    def _prefix(self, name: str, *, colour: bool) -> str:
         if len(who := members(name)) > 1:
             text = f"[{len(who)} replicas] " if self._all.issubset(who) else f"[{_few(who, len(self._all))}] "
-            return f"{_BOLD}{text}{_RESET}" if self._colour else text
+            return f"{_BOLD}{text}{_RESET}" if colour else text
         text = f"{name:{self._width}} | "
-        return f"\x1b[38;5;{colour_of(name)}m{text}{_RESET}" if self._colour else text
+        return f"\x1b[38;5;{colour_of(name)}m{text}{_RESET}" if colour else text
 
 
 def _few(who: Sequence[str], total: int) -> str:

@@ -48,6 +48,10 @@ _STATUS_EVERY = 0.5
 _LARGE = 32
 """Replicas up to which each change of one is shown at once."""
 
+_COLOURED = 2_000
+"""Lines up to which the name before each has a colour; then only the first of a replica's successive lines has, for a
+page takes three times as long where all have."""
+
 _FIRST = 1.0
 """Seconds for which what is said before the job exists is held back, so that the job is named first."""
 
@@ -244,8 +248,11 @@ class Screen:
         return (alone and not self._cancelled) or self._budget.full
 
     def _text(self, drawn: Iterable[Piece]) -> str:
+        sparing = self._budget.drawn_lines > _COLOURED
         return "".join(
-            self._prefixes.block(piece.replica, piece.texts) if piece.replica else f"{piece.texts[0]}\n"
+            self._prefixes.block(piece.replica, piece.texts, sparing=sparing)
+            if piece.replica
+            else f"{piece.texts[0]}\n"
             for piece in drawn
         )
 

@@ -95,4 +95,6 @@ def test_the_example_of_mpi_trains_in_an_mpijob(room_kernel: Kernel) -> None:
 def test_an_exception_of_one_rank_ends_an_mpijob_and_is_the_cells(room_kernel: Kernel) -> None:
     name, value, text = room_kernel.run(example("mpi", cell=1)).error
     assert (name, value) == ("ValueError", "the second half of the data is missing")
-    assert re.search(r"Cell In\[\d+\], line 7", re.sub(r"\x1b\[[0-9;]*m", "", text))
+    text = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    assert re.search(r"Cell In\[\d+\], line 7", text)
+    assert text.endswith("raised in launcher-0 (rank 1)")

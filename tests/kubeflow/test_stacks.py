@@ -17,13 +17,14 @@ from ciao.backends.kubeflow.backend import Kubeflow
 from ciao.backends.kubeflow.rights import role
 from ciao.errors import BackendError
 from ciao.logs.standing import picture, sentence
-from ciao.model import Event, Lines
+from ciao.model import Elastic, Event, Lines, Role, RoleSpec
 from ciao.settings import Settings
 from cluster import readiness
 from fakes.told import Create, Spec
 
 if TYPE_CHECKING:
     from cluster.kubectl import Kubectl
+    from clusters import Images
     from fakes.rooms import Room
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
@@ -40,6 +41,24 @@ for step in range(100):
 """
 
 WAITS = "import threading\nprint('up')\nthreading.Event().wait()\n"
+
+
+RANKS = """import os, threading, time
+print('up')
+if os.environ.get('RANK', os.environ.get('OMPI_COMM_WORLD_RANK')) == '1':
+    threading.Event().wait()
+time.sleep(10_000)
+"""
+
+SHAPES = [
+    pytest.param({"kind": "TrainJob", "workers": 2}, 2, id="TrainJob"),
+    pytest.param({"workers": 1, "nproc": 2, "elastic": Elastic(least=1, most=1)}, 2, id="torchrun"),
+    pytest.param(
+        {"framework": "mpi", "roles": (RoleSpec(role=Role.LAUNCHER, count=1), RoleSpec(role=Role.WORKER, count=2))},
+        2,
+        id="MPIJob",
+    ),
+]
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +82,11 @@ def test_a_cell_says_which_rank_the_others_wait_for_and_a_shell_shows_where(room
     assert "worker-0" not in one
     kernel.manager.interrupt_kernel()
     kernel.wait(request, ran)
+
+
+@pytest.fixture
+def settings(settings: Settings, image: Images) -> Settings:
+    return replace(settings, images={**settings.images, "mpi": image("openmpi")})
 
 
 @pytest.fixture
@@ -101,14 +125,28 @@ async def test_who_may_not_run_commands_in_pods_gets_the_line_that_grants_it_and
     await backend.cancel(name)
 
 
+@pytest.mark.parametrize(("shape", "processes"), SHAPES)
+async def test_each_process_is_asked_whoever_started_it(
+    job: Create, spec: Spec, backend: Kubeflow, shape: dict[str, object], processes: int
+) -> None:
+    name = await job(spec(RANKS, **shape))
+    await _up(name, backend)
+    told = await backend.stacks(name)
+    assert sorted(one.threads[0].frames[0].line for one in told) == [4, 5]
+    assert len({one.name for one in told}) == processes
+    assert all(one.replica.startswith("worker-") for one in told)
+    await backend.cancel(name)
+
+
 async def _up(name: str, backend: Kubeflow) -> None:
-    said: set[str] = set()
+    """Two processes are."""
+    said = 0
     async with aclosing(backend.watch(name)) as events:
         async for event in events:
-            said |= _who(event)
-            if len(said) == 2:
+            said += _up_in(event)
+            if said == 2:
                 return
 
 
-def _who(event: Event) -> set[str]:
-    return {line.replica for line in event.lines if line.text == "up"} if isinstance(event, Lines) else set()
+def _up_in(event: Event) -> int:
+    return sum(line.text == "up" for line in event.lines) if isinstance(event, Lines) else 0

@@ -17,22 +17,21 @@ from ciao.settings import Settings
 from fakes.processes import LINUX, left_of
 from fakes.told import Create, Ran, Run, Spec
 
-pytestmark = [pytest.mark.torch, LINUX]
+pytestmark = [pytest.mark.torch, pytest.mark.timeout(240), LINUX]
 
 TRAINS = """import os, time, torch, torch.distributed as dist
 dist.init_process_group("gloo")
 rank, size = dist.get_rank(), dist.get_world_size()
 print(f"up {rank} of {size}")
-weights, step = torch.load("saved.pt") if os.path.exists("saved.pt") else (torch.ones(1), 0)
-while step < 1000 and not (size == 2 and os.path.exists("enough")):
+weights = torch.load("saved.pt") if os.path.exists("saved.pt") else torch.ones(1)
+steps = 0
+while not (size == 2 and os.path.exists("killed") and steps > 20):
     gradient = weights * (rank + 1)
     dist.all_reduce(gradient)
-    weights, step = weights - 0.001 * gradient, step + 1
+    weights, steps = weights - 0.001 * gradient, steps + 1
     if rank == 0:
-        torch.save((weights, step), "saving.pt")
+        torch.save(weights, "saving.pt")
         os.rename("saving.pt", "saved.pt")
-    if size == 2:
-        open("enough", "w").close()
     time.sleep(0.02)
 print(f"trained with {size}")
 """
@@ -51,14 +50,15 @@ async def test_a_worker_is_killed_and_the_others_train_on(
     job: Create, spec: Spec, backend: Backend, settings: Settings, torch_python: str
 ) -> None:
     name = await job(spec(TRAINS, workers=3, elastic=Elastic(least=2, most=3), python=torch_python))
-    events, killed = [], False
-    async with asyncio.timeout(100), aclosing(backend.watch(name)) as told:
+    events, killed, folder = [], False, JobFolder.of(settings.home, name)
+    async with asyncio.timeout(200), aclosing(backend.watch(name)) as told:
         async for event in told:
             events.append(event)
-            up = sum(line.text.startswith("up") for e in events if isinstance(e, Lines) for line in e.lines)
+            up = sum(line.text.endswith(" of 3") for e in events if isinstance(e, Lines) for line in e.lines)
             if up == 3 and not killed:
                 killed = True
-                os.kill(history(JobFolder.of(settings.home, name)).processes["worker-2"], signal.SIGKILL)
+                os.kill(history(folder).processes["worker-2"], signal.SIGKILL)
+                (folder.work / "killed").touch()
             if isinstance(event, Finished):
                 break
     ran = Ran(events)

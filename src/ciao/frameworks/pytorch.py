@@ -49,7 +49,7 @@ def _torchrun(topology: Topology, replica: Replica, least: int, processes: int) 
         "PET_RDZV_BACKEND": "c10d",
         "PET_RDZV_ENDPOINT": str(topology.first),
         "PET_RDZV_ID": topology.job,
-        "PET_RDZV_CONF": f"is_host={topology.rank(replica) == 0:d},last_call_timeout=5",
+        "PET_RDZV_CONF": f"is_host={topology.rank(replica) == 0:d},last_call_timeout=10",
         "PET_MAX_RESTARTS": str(count - least),
         "PET_MONITOR_INTERVAL": "1",
         "PET_LOCAL_ADDR": topology.addresses[replica].host,

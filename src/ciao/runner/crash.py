@@ -95,11 +95,12 @@ def _crash(text: str, cell: str, signal: int) -> Tuple[str, str, List[Record]]:
 
 
 def _shown(text: str, cell: str) -> Tuple[str, str, List[Record]]:
-    """The exception whose traceback the log ends with."""
+    """The exception whose traceback the log ends with; not torchrun's, which only tells the status that is known."""
     found = last_traceback(text, cell)
-    if found is None or found[1].count("\n") > MAX_LINES:
+    name = found[0].rpartition(".")[2] if found is not None else ""
+    if found is None or found[1].count("\n") > MAX_LINES or name == "ChildFailedError":
         return "", "", []
-    return found[0].rpartition(".")[2], found[1], found[2]
+    return name, found[1], found[2]
 
 
 def _frames(dump: str, cell: str) -> Tuple[List[Record], bool]:

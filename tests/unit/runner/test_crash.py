@@ -139,3 +139,5 @@ def test_a_process_that_ended_itself_is_told_with_the_traceback_at_the_end_of_it
     error = died(f"epoch 1\n{shown}", signal=0)["error"]
     assert (error["ename"], error["evalue"], error["frames"][0]["line"]) == ("E", "no", 3)
     assert died(shown + "epoch\n" * 100, signal=0) == {}
+    torchruns = shown.replace("E: no", "torch.distributed.elastic.multiprocessing.errors.ChildFailedError: \n====\n")
+    assert died(torchruns, signal=0) == {}

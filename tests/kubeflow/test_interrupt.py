@@ -53,7 +53,7 @@ SECOND = """%framework=pytorch
 import os, threading
 if os.environ["CIAO_ATTEMPT"] == "1":
     raise ValueError("no luck")
-print("attempt 2", flush=True)
+print("second is up", flush=True)
 threading.Event().wait()
 """
 STAGES = [
@@ -63,8 +63,8 @@ STAGES = [
     pytest.param(PRINTING, "line", id="printing"),
     pytest.param(f"%kind=TrainJob\n{PRINTING}", "line", id="printing as a TrainJob"),
     pytest.param(COLLECTIVE, "meets", id="in a collective"),
-    pytest.param(ENDING, "is done", id="ending"),
-    pytest.param(SECOND, "attempt 2", id="in its second attempt"),
+    pytest.param(SECOND, "attempt 2", id="between two attempts"),
+    pytest.param(SECOND, "second is up", id="in its second attempt"),
 ]
 
 
@@ -113,6 +113,20 @@ def test_the_prompt_is_back_and_nothing_is_left(
     if TIMES > 1:
         assert back - began < soon(AT_ONCE)
         assert gone - back < soon(GRACE + LATE)
+
+
+@pytest.mark.parametrize("number", range(TIMES))
+def test_one_that_comes_while_a_job_ends_cancels_it_or_finds_it_ended(
+    warm: Kernel, own: Left, room: Room, number: int
+) -> None:
+    request, ran = warm.start(ENDING, until="is done")
+    warm.interrupt()
+    warm.wait(request, ran)
+    warm.watch(request, ran, lambda ran: ran.status.startswith(("cancelled", "succeeded")))
+    until(lambda: room.pods() == [] or ran.status.startswith("succeeded"))
+    until(lambda: own.of_the_kernel() == set())
+    warm.run("%ciao delete --ended --yes")
+    until(lambda: room.left() == [])
 
 
 def test_a_replica_that_ignores_sigterm_is_killed_after_the_grace(warm: Kernel, room: Room) -> None:

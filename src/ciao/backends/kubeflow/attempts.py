@@ -14,6 +14,7 @@ class Attempts:
 
     def __init__(self) -> None:
         self._making: dict[tuple[str, int], asyncio.Task[str]] = {}
+        self._given_up: set[str] = set()
 
     async def make(self, name: str, number: int, work: Callable[[], Coroutine[Any, Any, str]]) -> str:
         """What ``work`` gives: the uid of the job's new object. The first who asks has it done."""
@@ -26,12 +27,13 @@ class Attempts:
         if tasks := self._of(name):
             await asyncio.wait(tasks)
 
-    async def give_up(self, name: str) -> None:
-        """Make no more of them; what was created is found on the cluster afterwards."""
+    async def give_up(self, name: str) -> bool:
+        """Make no more of them; what was created is found on the cluster afterwards. Whether one was being made."""
         tasks = self._of(name)
-        for task in tasks:
-            task.cancel()
+        if any([task.cancel() for task in tasks]):  # noqa: C419  # all of them
+            self._given_up.add(name)
         await asyncio.gather(*tasks, return_exceptions=True)
+        return name in self._given_up
 
     def _of(self, name: str) -> list[asyncio.Task[str]]:
         return [task for (job, _), task in self._making.items() if job == name]

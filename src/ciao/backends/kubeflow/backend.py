@@ -187,17 +187,22 @@ class Kubeflow:
         return await ending.once_reached(lambda: self._cancel(name), name=name, patience=patience)
 
     async def _cancel(self, name: str) -> Outcome:
-        await self._attempts.give_up(name)
+        between = await self._attempts.give_up(name)  # what there is then may be what is left of the attempt before
         found, keep = await self._found(name), self._keep(name)
         if found is None:
             self._kept_job(name, keep)
-            return keep.outcome() or Outcome(phase=Phase.CANCELLED, ended=time.time())
-        api = self._cluster(found.namespace).api
-        summary = seen_now(story_of(found, keep.outcome()), await ending.pods_of(api, found)).summary()
-        if summary.outcome is not None:
-            return summary.outcome
-        self._cancelled[name] = await ending.announce(api, found)
-        gone = await ending.delete(api, found, grace=self._settings.grace)
+            if (known := keep.outcome()) is not None:
+                return known
+            namespace = str(keep.known().get("namespace") or self._cluster().namespace)
+            api = self._cluster(namespace).api
+            gone = await ending.emptied(api, name, namespace=namespace, grace=self._settings.grace)
+        else:
+            api = self._cluster(found.namespace).api
+            summary = seen_now(story_of(found, keep.outcome()), await ending.pods_of(api, found)).summary()
+            if summary.outcome is not None and not between:
+                return summary.outcome
+            self._cancelled[name] = await ending.announce(api, found)
+            gone = await ending.delete(api, found, grace=self._settings.grace)
         words = "" if gone else "its last pod is still being ended by its node"
         outcome = Outcome(phase=Phase.CANCELLED, ended=time.time(), message=words)
         keep.end(outcome)

@@ -14,7 +14,7 @@ from ciao.k8s.base import CONFIG_MAPS, MERGE, PODS, Api, Manifest
 from ciao.k8s.errors import ApiError
 from ciao.model import CleanPolicy, Outcome, Phase
 
-__all__ = ["AWAY", "announce", "close", "delete", "once_reached", "pods_of", "remove_job"]
+__all__ = ["AWAY", "announce", "close", "delete", "emptied", "once_reached", "pods_of", "remove_job"]
 
 LATE = 5.0
 """Seconds beyond the grace period in which the last pod must be gone."""
@@ -96,9 +96,14 @@ async def once_reached(cancel: Callable[[], Awaitable[Outcome]], *, name: str, p
 async def delete(api: Api, found: Found, *, grace: float) -> bool:
     """Delete the job, and return when its last pod is gone; False if one is still there after grace and a little."""
     await remove_job(api, found)
+    return await emptied(api, found.job.name, namespace=found.namespace, grace=grace)
+
+
+async def emptied(api: Api, job: str, *, namespace: str, grace: float) -> bool:
+    """Return when the last pod of a job that is deleted is gone; False if one is there after grace and a little."""
     deadline = time.monotonic() + grace + LATE
     pause = LOOK_EVERY
-    while await pods_of(api, found, limit=1):  # the job is gone at once, its pods a while later
+    while await _pods(api, job, namespace=namespace, limit=1):  # the job is gone at once, its pods a while later
         if time.monotonic() > deadline:
             return False
         await asyncio.sleep(pause)
@@ -106,10 +111,15 @@ async def delete(api: Api, found: Found, *, grace: float) -> bool:
     return True
 
 
-async def pods_of(api: Api, found: Found, *, limit: int = 0) -> list[Manifest]:
-    """All that there are, or as many as are wanted: those of a wide job are megabytes."""
-    params = {"labelSelector": _mine(found)} | ({"limit": str(limit)} if limit else {})
-    answer = await api.request("GET", PODS.path(namespace=found.namespace), params=params)
+async def pods_of(api: Api, found: Found) -> list[Manifest]:
+    """All that there are."""
+    return await _pods(api, found.job.name, namespace=found.namespace)
+
+
+async def _pods(api: Api, job: str, *, namespace: str, limit: int = 0) -> list[Manifest]:
+    """All, or as many as are wanted: those of a wide job are megabytes."""
+    params = {"labelSelector": f"{JOB}={job}"} | ({"limit": str(limit)} if limit else {})
+    answer = await api.request("GET", PODS.path(namespace=namespace), params=params)
     return list(answer.get("items") or ())
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     Record = Dict[str, Any]
 
 MAX_FRAMES = 50
+LAST_LINES = 12
 
 _BEGIN = "Traceback (most recent call last):\n"
 _CAUGHT = re.compile(r"Caught (\w+) (in [^\n]{1,200})\.\nOriginal Traceback")
@@ -26,6 +27,8 @@ _VERDICT = re.compile(r"([A-Za-z_][\w.]*)(?:: (.*))?", re.DOTALL)
 
 def opened(told: Record, error: BaseException, cell: str) -> Record:
     """The same record, or that of what was raised in the other process: its frames behind those that waited for it."""
+    if told["ename"] == "CalledProcessError":
+        told["notes"] = [*told["notes"], *_last_lines(error)]
     text, where = _text(told, error)
     raised = last_traceback(text, cell) if text else None
     if raised is None:
@@ -40,6 +43,18 @@ def opened(told: Record, error: BaseException, cell: str) -> Record:
         told["cause"], told["by_from"] = None, False
     told["frames"] = [*told["frames"], *frames]
     return told
+
+
+def _last_lines(error: BaseException) -> List[str]:
+    """What a program said that was run with its output captured: nobody has seen it."""
+    try:
+        said = getattr(error, "stderr", None) or getattr(error, "output", None)
+        text = bytes.decode(said[-4096:], "utf-8", "replace") if type(said) is bytes else said
+    except BaseException:  # noqa: BLE001  # somebody else's of that name
+        return []
+    if type(text) is not str or not text.strip():
+        return []
+    return ["\n".join(["its output ends with", *text[-4096:].strip().split("\n")[-LAST_LINES:]])]
 
 
 def _text(told: Record, error: BaseException) -> Tuple[str, str]:

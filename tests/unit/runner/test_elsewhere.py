@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import Any
 
 import pytest
@@ -96,3 +97,14 @@ def test_what_is_no_such_exception_stays_as_it_is(error: BaseException) -> None:
     told = raised(error)
     assert (told["ename"], told["evalue"]) == (type(error).__name__, str(error))
     assert told["notes"] == []
+
+
+@pytest.mark.parametrize("said", [TRACEBACK, TRACEBACK.encode()])
+def test_a_program_whose_output_was_captured_is_quoted(said: str | bytes) -> None:
+    told = raised(subprocess.CalledProcessError(1, "train.py", output="seen by nobody", stderr=said))
+    assert told["notes"] == [f"its output ends with\n{TRACEBACK.strip()}"]
+
+
+@pytest.mark.parametrize("said", [None, "", b"\n", 7, object()])
+def test_of_a_program_that_said_nothing_there_is_nothing_to_quote(said: object) -> None:
+    assert raised(subprocess.CalledProcessError(1, "train.py", stderr=said))["notes"] == []  # type: ignore[arg-type]  # whatever it holds

@@ -34,8 +34,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, Iterator, List, Optional, Sequence
 
-PATIENCE = 6.0
+PATIENCE = 5.0
 """Seconds that a process has for its answer."""
+
+HALTED = 0.5
+"""Seconds for one that does not run: it is stopped, or has ended."""
 
 ANYHOW = 2.5
 """Seconds after which it is asked in the other way. A thread that runs Python lets others run every few milliseconds:
@@ -101,7 +104,7 @@ class _Process:
         if not self._anyhow and not self.dump and time.monotonic() - self._asked_at > ANYHOW:
             self._anyhow = True
             with contextlib.suppress(OSError):
-                if _state(self.pid) in ("R", "S"):  # one that is stopped would take it while it runs again
+                if _state(self.pid) in ("R", "S"):  # one that is stopped would take it once it runs again
                     self._signal(STACKS_ANYHOW)
 
     def _signal(self, number: int) -> bool:
@@ -119,12 +122,14 @@ class _Process:
         return True
 
     def look(self) -> bool:
-        """Whether the answer is complete."""
+        """Whether the answer is complete, or none can come."""
         self._insist()
         size = os.fstat(self._fd).st_size
         if size != self._size:
             self.dump = os.pread(self._fd, LONGEST, max(0, size - LONGEST))
             self._size, self._since = size, time.monotonic()
+        if not self.dump and time.monotonic() - self._asked_at > HALTED and _state(self.pid) not in ("R", "S", "D"):
+            return True
         return bool(self.dump) and (OUTERMOST.search(self.dump) is not None or time.monotonic() - self._since > QUIET)
 
     def end(self) -> None:

@@ -25,13 +25,14 @@ PATIENCE = 60.0
 
 @dataclass
 class Ran:
-    """What one execution sent; ``drawn`` is the stream as it is in the cell."""
+    """What one execution sent; ``drawn`` is the stream as it is in the cell, ``panels`` are displays as HTML."""
 
     reply: dict[str, Any] = field(default_factory=dict)
     drawn: str = ""
     stderr: str = ""
     results: list[str] = field(default_factory=list)
     displays: dict[str, list[str]] = field(default_factory=dict)
+    panels: list[str] = field(default_factory=list)
     errors: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -63,6 +64,7 @@ class Ran:
             case "display_data" | "update_display_data":
                 shown = self.displays.setdefault(content["transient"].get("display_id", ""), [])
                 shown.append(content["data"]["text/plain"])
+                self.panels.append(content["data"].get("text/html", ""))
             case "error":
                 self.errors.append(content)
 

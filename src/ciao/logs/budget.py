@@ -24,8 +24,8 @@ __all__ = ["CAP", "CAP_LINES", "QUEUE", "TAIL", "Budget", "tick"]
 
 QUEUE = 256_000
 TAIL = 64_000
-KEPT = 20_000
-"""Bytes that wait to be drawn, of all replicas; that wait behind them, of each; of each one's errors."""
+KEPT, BEGINNING = 20_000, 1_000
+"""Bytes that wait to be drawn, of all replicas; that wait behind them, of each; of each one's errors, and beginning."""
 
 BURST, RATE = 256_000, 64_000
 BURST_LINES, RATE_LINES = 2_000, 1_000
@@ -178,9 +178,11 @@ class Budget:
         self._behind[piece.owner] = cost
 
     def _drop(self, piece: Piece) -> None:
-        """Count the lines of a piece as not shown; keep its errors, the first ones above all."""
-        count = piece.lines
-        if (kept := worthy(piece)) is not None:
+        """Count the lines of a piece as not shown; keep its errors, the first above all, and how its replica began."""
+        count, kept = piece.lines, worthy(piece)
+        if kept is None and piece.owner not in self._heard and not self._kept.get(piece.owner):
+            kept = next(iter(first([piece], BEGINNING)[0]), None)
+        if kept is not None:
             held = self._kept.setdefault(piece.owner, [])
             if sum(p.cost for p in held) + kept.cost <= KEPT:
                 held.append(kept)
@@ -230,7 +232,8 @@ class Budget:
         for piece in _ordered(waiting):
             if piece.replica:
                 of.setdefault(piece.owner, []).append(piece)
-                heard.update(members(piece.replica)[1:])  # what it said with others may come later
+                if len(who := members(piece.replica)) > 1:
+                    heard.update(who)  # what one of them said before may come later
         unheard = [name for name in of if name not in heard]
         share, early = level((sum(p.cost for p in of[name]) for name in unheard), room // 4), list[Piece]()
         for name in unheard:

@@ -293,3 +293,19 @@ def test_a_flood_that_ends_before_it_is_drawn_shows_how_each_replica_began_and_e
         assert (shown[0], shown[-1]) == ("line 0", "line 1999")
     assert size(drawn) <= QUEUE
     assert texts(drawn, "")[0].startswith(f"… {budget.dropped:,} of 100,000 lines not shown; ")
+
+
+def test_of_a_replica_that_begins_when_the_cell_is_full_the_beginning_is_shown_at_the_end() -> None:
+    budget, _ = flooded(12)
+    assert budget.full
+    budget.add(numbered("worker-99", 20_000))
+    shown = texts(budget.close(), "worker-99")
+    assert (shown[0], shown[-1]) == ("line 0", "line 19999")
+
+
+def test_what_was_said_before_by_one_of_several_is_not_shown_behind_what_they_say() -> None:
+    budget = Budget("j", replicas=3, now=0.0)
+    budget.add(numbered("worker-1", 6_000) + numbered("worker-0+worker-1", 6_000, 6_000) + numbered("worker-2", 9_000))
+    shown = [text for piece in budget.close() if "worker-1" in members(piece.replica) for text in piece.texts]
+    numbers = [int(text.split()[1]) for text in shown if text.startswith("line")]
+    assert numbers == sorted(numbers)

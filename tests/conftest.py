@@ -55,6 +55,14 @@ def _end_processes(variable: str) -> None:
                 os.kill(int(process.name), signal.SIGKILL)
 
 
+@pytest.fixture(scope="session")
+def installed() -> None:
+    """The kernelspec is where Jupyter looks, in the tests' own home; it goes with that."""
+    from ciao.frontends import kernelspec
+
+    kernelspec.install(user=True)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]

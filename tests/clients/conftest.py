@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
-
-from ciao.frontends import kernelspec
 
 ORDINARY = "answer = 6 * 7\nprint('ordinary', answer)"
 TRAINING = "%framework=pytorch\n%worker=2\nimport os\nprint('rank', os.environ['RANK'])"
 FAILING = "%framework=pytorch\n%worker=2\nimport os\n\nif os.environ['RANK'] == '1':\n    raise ValueError('bad batch')"
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _installed() -> Iterator[None]:
-    """The kernelspec is where Jupyter looks, in the tests' own folder."""
-    kernelspec.install(user=True)
-    yield
-    kernelspec.uninstall(user=True)
+@pytest.fixture(autouse=True)
+def _found(installed: None) -> None:
+    """Each program starts the kernel by its name."""
 
 
 @pytest.fixture(autouse=True)

@@ -7,16 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from ciao.frontends import kernelspec
 from fakes.kernel import Kernel, launched
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _installed() -> Iterator[None]:
-    """The kernelspec is where Jupyter looks, in the tests' own folder (see the first conftest)."""
-    folder = kernelspec.install(user=True)
-    yield
-    assert folder == kernelspec.uninstall(user=True)
+@pytest.fixture(autouse=True)
+def _found(installed: None) -> None:
+    """Each test starts the kernel by its name."""
 
 
 @pytest.fixture

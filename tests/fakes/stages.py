@@ -22,12 +22,23 @@ from fakes.chatty import TIMES
 from fakes.kernel import Kernel
 from fakes.processes import left_in, until
 
-__all__ = ["PRINTING", "STAGES", "Left", "phases", "soon", "stalling"]
+__all__ = [
+    "AT_ONCE",
+    "COLLECTIVE",
+    "ENDING",
+    "HEAD",
+    "PRINTING",
+    "SECOND",
+    "STAGES",
+    "Left",
+    "phases",
+    "soon",
+    "stalling",
+]
 
 HEAD = "%framework=pytorch\n%worker=2\n"
 FLOOD = "import os\ni = 0\nwhile True:\n    print(os.environ['RANK'], 'line', i)\n    i += 1\n"
-COLLECTIVE = """%python=/usr/bin/python3
-import time, torch, torch.distributed as dist
+COLLECTIVE = """import time, torch, torch.distributed as dist
 dist.init_process_group("gloo")
 print("meets", flush=True)
 if dist.get_rank() == 1:
@@ -40,7 +51,7 @@ ENDING = """%framework=pytorch
 import os, threading
 if os.environ["CIAO_ROLE"] == "worker":
     threading.Event().wait()
-print("is done")
+print("is done", flush=True)
 """
 SECOND = """%framework=pytorch
 %worker=2
@@ -48,7 +59,7 @@ SECOND = """%framework=pytorch
 import os, threading
 if os.environ["CIAO_ATTEMPT"] == "1":
     raise ValueError("no luck")
-print("attempt 2", flush=True)
+print("second is up", flush=True)
 threading.Event().wait()
 """
 PRINTING = HEAD + FLOOD
@@ -57,9 +68,11 @@ STAGES = [
     pytest.param(PRINTING, "", id="being created"),
     pytest.param(PRINTING, "job pytorch-", id="starting"),
     pytest.param(PRINTING, "line 50", id="printing"),
-    pytest.param(HEAD + COLLECTIVE, "meets", id="in a collective", marks=pytest.mark.torch),
+    pytest.param(
+        f"{HEAD}%python=/usr/bin/python3\n{COLLECTIVE}", "meets", id="in a collective", marks=pytest.mark.torch
+    ),
     pytest.param(ENDING, "is done", id="ending"),
-    pytest.param(SECOND, "attempt 2", id="in its second attempt"),
+    pytest.param(SECOND, "second is up", id="in its second attempt"),
 ]
 """A cell, and what it shows when the stage is reached. INDEX is where packages are waited for."""
 

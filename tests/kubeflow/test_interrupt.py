@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fakes.chatty import TIMES
 from fakes.rooms import until
-from fakes.stages import Left, soon
+from fakes.stages import AT_ONCE, COLLECTIVE, ENDING, HEAD, SECOND, Left, soon
 
 if TYPE_CHECKING:
     from fakes.kernel import Kernel
@@ -18,51 +19,19 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
-TIMES = int(os.environ.get("CIAO_SOAK_TIMES", "1"))
-"""Once in `make test`; in `make soak` the clock is looked at as well."""
-
-AT_ONCE = 1.0
-"""Seconds from the interrupt to the reply."""
-
 GRACE = 1.0
 LATE = 5.0
+"""Seconds from the reply until nothing is left; looked at in `make soak` alone (CIAO_SOAK_TIMES)."""
 
-HEAD = "%framework=pytorch\n%worker=2\n"
 FOREVER = "import time\nwhile True:\n    print('line', flush=True)\n    time.sleep(0.05)\n"
 PRINTING = HEAD + FOREVER
-COLLECTIVE = """%framework=pytorch
-%worker=2
-import time, torch, torch.distributed as dist
-dist.init_process_group("gloo")
-print("meets", flush=True)
-if dist.get_rank() == 1:
-    time.sleep(3600)
-dist.all_reduce(torch.ones(1000))
-"""
-ENDING = """%framework=pytorch
-%master=1
-%worker=1
-import os, threading
-if os.environ["CIAO_ROLE"] == "worker":
-    threading.Event().wait()
-print("is done", flush=True)
-"""
-SECOND = """%framework=pytorch
-%worker=2
-%retries=1
-import os, threading
-if os.environ["CIAO_ATTEMPT"] == "1":
-    raise ValueError("no luck")
-print("second is up", flush=True)
-threading.Event().wait()
-"""
 STAGES = [
     pytest.param(PRINTING, "as of", id="being created"),
     pytest.param(f"%worker.cpu=1000\n{PRINTING}", "nodes has enough cpu free", id="waiting for a node"),
     pytest.param(PRINTING, "pending", id="starting"),
     pytest.param(PRINTING, "line", id="printing"),
     pytest.param(f"%kind=TrainJob\n{PRINTING}", "line", id="printing as a TrainJob"),
-    pytest.param(COLLECTIVE, "meets", id="in a collective"),
+    pytest.param(HEAD + COLLECTIVE, "meets", id="in a collective"),
     pytest.param(SECOND, "attempt 2", id="between two attempts"),
     pytest.param(SECOND, "second is up", id="in its second attempt"),
 ]

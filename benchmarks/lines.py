@@ -5,8 +5,8 @@ job's are always new. The limit is half of ipyparallel's time, and no line may b
 against engines that run already, and so have nothing to start, is shown as well.
 
 jupyter-distributed has an environment of its own, made for this run: where it is installed it changes every Jupyter
-server. Its four processes run before the cell. It does not come to the end of 20,000 lines within any time that one
-would wait; so fewer are measured as well, on both sides.
+server. Its four processes run before the cell. Its time grows with the square of the lines, to a minute and more; so
+fewer are measured as well, on both sides.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ def test_it_is_one_output_in_its_place_that_does_not_move_while_the_job_runs_and
     notebook = page.open("runs", [TRAINS.replace("GATE", str(tmp_path / "gate")), "6 * 7"])
     notebook.run(0)
     shown = panels(notebook)
-    expect(shown).to_contain_text("■■■■ 4 running")
+    expect(shown).to_contain_text("■■■■ · 4 running")
     for rank in range(4):
         expect(notebook.output(0)).to_contain_text(f"worker {rank} is ready")
     outputs = notebook.output(0).locator(".jp-OutputArea-child")
@@ -117,7 +117,7 @@ def test_it_is_one_output_in_its_place_that_does_not_move_while_the_job_runs_and
     assert (box(shown), shown.count(), outputs.count()) == (before, 1, number)
     (tmp_path / "gate").touch()
     notebook.ended(0)
-    expect(shown).to_contain_text(re.compile(r"succeeded in .*●●●● 4 succeeded"))
+    expect(shown).to_contain_text(re.compile(r"succeeded in .*●●●● · 4 succeeded"))
     assert (box(shown), shown.count(), outputs.count()) == (before, 1, number)
 
 
@@ -135,7 +135,7 @@ def test_the_end_of_a_job_in_the_background_disturbs_nobody_and_the_next_cell_te
     notebook.page.keyboard.type("6 * ")
     before = box(typed)
     (tmp_path / "gate").touch()
-    expect(panels(notebook)).to_contain_text("●●●● 4 succeeded")
+    expect(panels(notebook)).to_contain_text("●●●● · 4 succeeded")
     notebook.page.keyboard.type("7")  # the cursor is where it was
     assert box(typed) == before
     expect(typed).to_have_text("6 * 7")

@@ -64,7 +64,7 @@ def test_it_says_how_the_job_is_and_how_its_replicas_are() -> None:
         r"● running for 1 min 5 s as of 2026-11-23 \S+ · mnist-bc4fz on kind-ciao/team-a · tensorflow · attempt 2 of 3",
         first,
     )
-    assert rest == ["ps ■■ 2 running", "chief ● 1 succeeded", "worker ■■■■■■■■ 8 running"]
+    assert rest == ["ps ■■ · 2 running", "chief ● · 1 succeeded", "worker ■■■■■■■■ · 8 running"]
 
 
 def test_a_line_of_text_is_beside_it_where_html_is_not_shown() -> None:
@@ -74,7 +74,7 @@ def test_a_line_of_text_is_beside_it_where_html_is_not_shown() -> None:
 
 def test_states_differ_by_their_shape_and_are_named() -> None:
     assert lines(VIEWS["1000"])[1] == "worker ▲ 1 failed · ■ 909 running · □ 90 waiting"
-    assert lines(VIEWS["failed"])[1] == "worker ○○▲○ ▲ 1 failed · ○ 3 ended"
+    assert lines(VIEWS["failed"])[1] == "worker ○○▲○ · ▲ 1 failed · ○ 3 ended"
 
 
 def test_a_wait_has_its_reason_and_the_replicas_that_wait() -> None:
@@ -109,14 +109,14 @@ def test_its_height_stays_while_a_job_is_prepared_runs_and_ends() -> None:
 def test_replicas_that_nobody_foresaw_are_shown_after_the_others() -> None:
     replicas = job("rr") | {"worker-7": job("." * 7 + "w")["worker-7"]}
     view = View(name="x", where="local", expected=("worker-0", "worker-1"), replicas=replicas, asked=NOW, now=NOW)
-    assert lines(view)[1] == "worker ■■□ ■ 2 running · □ 1 waiting"
+    assert lines(view)[1] == "worker ■■□ · ■ 2 running · □ 1 waiting"
 
 
 def test_what_a_cell_leaves_behind_is_true_whenever_it_is_read() -> None:
     first, second, *latest = lines(VIEWS["left"])
     assert first.startswith("● started in the background at ")
     assert "running" not in first
-    assert second == "worker □□□□ 4 replicas"
+    assert second == "worker □□□□ · 4 replicas"
     assert latest == ["worker-0 | ", "worker-1 | ", "worker-2 | ", "worker-3 | "]
 
 
@@ -182,4 +182,4 @@ def test_what_jobs_say_is_never_html(name: str, why: str, evalue: str, said: str
 
 def test_the_end_of_a_job_that_its_cell_let_go_of_is_shown_in_full() -> None:
     view = View(**{**vars(VIEWS["cancelled"]), "stage": Stage("background", NOW)})
-    assert lines(view)[1] == "worker ○○○○ 4 ended"
+    assert lines(view)[1] == "worker ○○○○ · 4 ended"

@@ -127,7 +127,7 @@ def test_a_new_attempt_says_why_at_its_place(screen: Screen) -> None:
     screen(lines("worker-1", ["second"]))
     assert screen.take().splitlines() == [
         "worker-1 | first",
-        "attempt 2 of 3: worker-1 failed: ValueError: bad luck",
+        "worker-1 failed: ValueError: bad luck; attempt 2 of 3 begins",
         "worker-1 | second",
     ]
 
@@ -339,7 +339,7 @@ def test_what_is_held_belongs_to_the_attempt_before(screen: Screen) -> None:
     screen.take()
     screen(lines("worker-1", TRACE[:2]))
     screen(Attempt(number=2, of=2, failure=FAILURE))
-    assert screen.take().splitlines()[2].startswith("attempt 2 of 2")
+    assert screen.take().splitlines()[2].endswith("attempt 2 of 2 begins")
 
 
 def test_the_end_shows_what_was_held(screen: Screen) -> None:

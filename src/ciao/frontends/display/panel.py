@@ -90,7 +90,7 @@ def _body(view: View) -> Iterator[str]:
     for role, states in roles.items():
         name = f'<i style="{_ROLE};min-width:{0.65 * width:.1f}em">{html.escape(plain(role))}</i>'
         if left:
-            yield f"{name} {strip.squares([None] * len(states))} {_number(len(states))}"
+            yield f"{name} {strip.squares([None] * len(states))}{_DOT}{_number(len(states))}"
         else:
             yield from _role(name, states)
     if view.outcome is None and not left:
@@ -107,7 +107,7 @@ def _role(name: str, states: Sequence[ReplicaState | None]) -> Iterator[str]:
         yield f"{name} {_counted(found)}"
         yield squares
     else:
-        yield f"{name} {squares} {found[0][1] if len(found) == 1 else _counted(found)}"
+        yield f"{name} {squares}{_DOT}{found[0][1] if len(found) == 1 else _counted(found)}"
 
 
 def _counted(found: Iterable[tuple[ReplicaState | None, str]]) -> str:

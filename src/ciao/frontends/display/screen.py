@@ -186,7 +186,7 @@ class Screen:
             case Attempt(number=number, of=of, failure=failure):
                 self._release()
                 self._budget.add(self._alike.release())
-                self._note(f"attempt {number} of {of}: {failed(failure, ' failed: ')}")
+                self._note(f"{failed(failure, ' failed: ')}; attempt {number} of {of} begins")
             case SpecRead() | Packing() | Bundled() | Finished():
                 self._note(words)
             case _:

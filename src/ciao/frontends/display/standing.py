@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from ciao.frontends.display.latest import Latest
 from ciao.frontends.display.packing import Progress
@@ -16,6 +17,7 @@ from ciao.model import (
     Lines,
     Outcome,
     Packing,
+    Phase,
     ReplicaChanged,
     ReplicaState,
     ReplicaStatus,
@@ -97,9 +99,18 @@ class Standing:
                 self._name, self._asked = job.name, job.created
                 self._expect(job.framework, job.replicas)
             case Finished(outcome=outcome):
-                self.outcome = outcome
+                self._finish(outcome)
             case _:
                 pass  # it is told below the panel
+
+    def _finish(self, outcome: Outcome) -> None:
+        """Whoever cancels a job waits for its replicas, and hears nothing of each; with a message some still end."""
+        self.outcome = outcome
+        if outcome.phase is Phase.CANCELLED and not outcome.message:
+            alive = (ReplicaState.WAITING, ReplicaState.RUNNING)
+            for name, last in self._replicas.items():
+                if last.state in alive:
+                    self._replicas[name] = replace(last, state=ReplicaState.ENDED, reason="")
 
     def _expect(self, framework: str, replicas: tuple[str, ...]) -> None:
         if replicas != self._expected:

@@ -33,7 +33,8 @@ _COLOURS = {  # legible on white and on black
 }
 _GREY = "#808080"
 
-_DOT = "\N{NO-BREAK SPACE}· "  # no line begins with it
+_TOGETHER = "\N{NO-BREAK SPACE}"
+_DOT = f"{_TOGETHER}· "  # no line begins with it
 
 _VERBS = {ReplicaState.WAITING: ("waits", "wait"), ReplicaState.FAILED: ("failed", "failed")}
 
@@ -111,7 +112,8 @@ def _role(name: str, states: Sequence[ReplicaState | None]) -> Iterator[str]:
 
 
 def _counted(found: Iterable[tuple[ReplicaState | None, str]]) -> str:
-    return " · ".join(f"{strip.mark(state)} {words}" for state, words in found)
+    """A mark and its words stay in one line."""
+    return " · ".join(f"{strip.mark(state)}{_TOGETHER}{words.replace(' ', _TOGETHER)}" for state, words in found)
 
 
 def _number(replicas: int) -> str:

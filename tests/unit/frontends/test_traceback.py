@@ -21,7 +21,8 @@ def text(error: RemoteError, cell: CellSource = CELL, *, colour: bool = False) -
 
 
 def failure(replica: str, ename: str = "RuntimeError", evalue: str = "closed by peer") -> Failure:
-    return Failure(replica=replica, kind="exception", time=0.0, ename=ename, evalue=evalue)
+    echo = evalue == "closed by peer"
+    return Failure(replica=replica, kind="exception", time=0.0, ename=ename, evalue=evalue, secondary=echo)
 
 
 def test_it_reads_like_the_traceback_of_a_cell() -> None:
@@ -105,7 +106,7 @@ def test_replicas_that_failed_for_the_same_reason_are_one_line() -> None:
     cause = failure("worker-1", "ValueError", "no data")
     outcome = Outcome(phase=Phase.FAILED, ended=0.0, failure=cause, others=others)
     first, second = echoes(outcome)
-    assert first == f"worker-3 failed because of it: OSError: {'x' * 199}…"
+    assert first == f"worker-3 failed too: OSError: {'x' * 199}…"
     assert second == "worker-0, worker-2 failed because of it: RuntimeError: closed by peer"
 
 

@@ -93,13 +93,14 @@ def render(error: RemoteError, cell: CellSource, *, replica: str, colour: bool) 
 def echoes(outcome: Outcome) -> list[str]:
     """One line for all replicas that failed for one and the same reason, and one for each earlier attempt.
 
-    A replica that failed with the first one's very words has the same fault: nobody's death was its cause.
+    A replica that failed with the first one's very words has the same fault: nobody's death was its cause. Of other
+    words only those that tell of a lost peer are put down to the first.
     """
     first = outcome.failure and _reason(outcome.failure)
     lines = [f"the same in {_names(alike)}"] if (alike := [f for f in outcome.others if _reason(f) == first]) else []
-    others = sorted((f for f in outcome.others if _reason(f) != first), key=_reason)
-    for (ename, evalue), same in groupby(others, key=_reason):
-        lines.append(f"{_names(same)} failed because of it: {_one_line(ename, evalue)}")
+    others = sorted((f for f in outcome.others if _reason(f) != first), key=_why)
+    for (echo, (ename, evalue)), same in groupby(others, key=_why):
+        lines.append(f"{_names(same)} failed {'because of it' if echo else 'too'}: {_one_line(ename, evalue)}")
     for number, failure in enumerate(outcome.previous, start=1):
         lines.append(f"attempt {number} failed in {failure.place}: {_one_line(failure.ename, failure.evalue)}")
     return lines
@@ -234,6 +235,10 @@ def _highlighted(lines: list[str], ink: Palette) -> list[str]:
 
 def _reason(failure: Failure) -> tuple[str, str]:
     return failure.ename, failure.evalue
+
+
+def _why(failure: Failure) -> tuple[bool, tuple[str, str]]:
+    return failure.secondary, _reason(failure)
 
 
 def _names(failures: Iterable[Failure]) -> str:

@@ -165,7 +165,7 @@ def test_what_holds_no_value_sets_nothing(home: Path, system: Path, text: str) -
 REFUSED = [
     ("backed: local", "~/config.yaml: unknown setting 'backed'. Did you mean backend?"),
     ("s2i: {regstry: x}", "~/config.yaml: unknown setting 's2i.regstry'. Did you mean s2i.registry?"),
-    ("zzz: 1", "~/config.yaml: unknown setting 'zzz'. 'ciao config' lists all settings"),
+    ("zzz: 1", "~/config.yaml: unknown setting 'zzz'. `%ciao config` lists all settings"),
     (
         "s2i: img",
         (

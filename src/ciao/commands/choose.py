@@ -52,7 +52,7 @@ async def named(backend: Backend, name: str, *, running_first: bool = False) -> 
         case [summary]:
             return Chosen(summary=summary, note=summary.job.name)
         case []:
-            hint = did_you_mean(name, [s.job.name for s in known]) or "'ciao jobs' lists them"
+            hint = did_you_mean(name, [s.job.name for s in known]) or "`%ciao jobs` lists them"
             raise JobNotFound(f"there is no job {name!r} on {backend.where}{_unasked(listing)}", hint=hint)
         case several:
             raise CommandError(f"{len(several)} jobs begin with {name!r}", hint=f"Write one of {_names(several)}")
@@ -100,7 +100,7 @@ async def to_cancel(backend: Backend, name: str | None = None, *, own: Own | Non
 
 OF_KERNEL = " of this kernel"
 
-ALL_ENDED = "'ciao jobs' lists those that ended"
+ALL_ENDED = "`%ciao jobs` lists those that ended"
 
 
 def _groups(known: Sequence[Summary], own: Own | None) -> Iterator[tuple[Sequence[Summary], str]]:

@@ -203,5 +203,5 @@ async def _jobs(backend: Backend) -> Check:
     running = sum(not s.phase.ended for s in known)
     words = f"{running} running, {len(known)} kept on {backend.where}"
     if lost:
-        return Check(name="jobs", verdict="warn", words=f"{words}, {len(lost)} lost", fix=f"ciao delete {lost[0]}")
+        return Check(name="jobs", verdict="warn", words=f"{words}, {len(lost)} lost", fix=f"%ciao delete {lost[0]}")
     return Check(name="jobs", verdict="ok", words=words)

@@ -20,10 +20,10 @@ def help_text(name: str | None = None, *, in_cell: bool = False) -> str:
         return "\n".join(_overview(prefix, in_cell=in_cell))
     if name in BY_NAME:
         return "\n".join(_one(BY_NAME[name], prefix))
-    return _of_cells(name)
+    return _of_cells(name, prefix)
 
 
-def _of_settings(name: str) -> str:
+def _of_settings(name: str, prefix: str) -> str:
     """By its key or its variable; empty for a name that is none of theirs."""
     from ciao.settings import SETTINGS
 
@@ -34,10 +34,10 @@ def _of_settings(name: str) -> str:
         f"In ~/.ciao/config.yaml as {found.key}, or as {found.variable}" if found.in_files else f"As {found.variable}"
     )
     default = f" Default: {found.default}." if found.default else ""
-    return f"{found.key}, a setting\n\n{found.doc}.\n{where}.{default} 'ciao config' shows all settings."
+    return f"{found.key}, a setting\n\n{found.doc}.\n{where}.{default} '{prefix} config' shows all settings."
 
 
-def _of_cells(name: str) -> str:
+def _of_cells(name: str, prefix: str) -> str:
     """Imported only here: the table of options is larger than all commands together."""
     from ciao.interpreter import explanation, options
 
@@ -46,21 +46,21 @@ def _of_cells(name: str) -> str:
     option = options.described(name.lstrip("%").partition("=")[0])
     if option is not None:
         return explanation.page(option)
-    if setting := _of_settings(name):
+    if setting := _of_settings(name, prefix):
         return setting
     near = (
-        _part(name)
+        _part(name, prefix)
         or did_you_mean(name, (*BY_NAME, OPTIONS))
         or _setting(name)
         or did_you_mean(name, options.full_names())
     )
-    raise CommandError(f"there is no command {name!r}, and no option", hint=near or "Try 'ciao help'")
+    raise CommandError(f"there is no command {name!r}, and no option", hint=near or f"Try '{prefix} help'")
 
 
-def _part(name: str) -> str:
+def _part(name: str, prefix: str) -> str:
     """Of a word that is a part of a command."""
     whole = (c.name for c in COMMANDS for a in c.arguments if name in a.choices)
-    return next((f"Try 'ciao help {command}'" for command in whole), "")
+    return next((f"Try '{prefix} help {command}'" for command in whole), "")
 
 
 def _setting(name: str) -> str:

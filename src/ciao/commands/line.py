@@ -95,10 +95,10 @@ def _command(name: str, *, in_cell: bool) -> Command:
 
 
 def _request(command: Command, words: Sequence[str], *, in_cell: bool) -> Request:
-    parser = _parser(command)
+    parser = _parser(command, in_cell=in_cell)
     found, extra = parser.parse_known_intermixed_args(list(words))
     if extra:
-        raise _too_much(command, extra[0])
+        raise _too_much(command, extra[0], in_cell=in_cell)
     values = {k: v for k, v in vars(found).items() if v is not None}
     for argument in command.arguments:
         value = values.get(argument.field)
@@ -157,8 +157,9 @@ def _with_replica(request: Request) -> Request:
     return request if request.replica else Request(**{**vars(request), "job": None, "replica": word})
 
 
-def _parser(command: Command) -> _Parser:
+def _parser(command: Command, *, in_cell: bool) -> _Parser:
     parser = _Parser(prog=command.name, add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.in_cell = in_cell
     for argument in command.arguments:
         spellings = [s for s in (argument.name, argument.short) if s]
         if not argument.is_option:
@@ -173,8 +174,10 @@ def _parser(command: Command) -> _Parser:
 class _Parser(argparse.ArgumentParser):
     """argparse, without its own words and without ending the process."""
 
+    in_cell = False
+
     def error(self, message: str) -> NoReturn:
-        hint = _usage(BY_NAME[self.prog], in_cell=False)
+        hint = _usage(BY_NAME[self.prog], in_cell=self.in_cell)
         raise CommandError(f"'{self.prog}': {message.removeprefix('argument ')}", hint=hint)
 
     def parse_known_intermixed_args(  # type: ignore[override]  # its many overloads come down to this one use
@@ -186,14 +189,14 @@ class _Parser(argparse.ArgumentParser):
             self.error(str(error))
 
 
-def _too_much(command: Command, word: str) -> CommandError:
+def _too_much(command: Command, word: str, *, in_cell: bool) -> CommandError:
     if word.startswith("-"):
         word = word.partition("=")[0]
         known = f"Its options are {', '.join(command.options)}" if command.options else "It takes none"
         return CommandError(
             f"'{command.name}' has no option {word!r}", hint=did_you_mean(word, command.options) or known
         )
-    return CommandError(f"'{command.name}' has no use for {word!r}", hint=_usage(command, in_cell=False))
+    return CommandError(f"'{command.name}' has no use for {word!r}", hint=_usage(command, in_cell=in_cell))
 
 
 def _usage(command: Command, *, in_cell: bool) -> str:

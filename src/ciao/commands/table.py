@@ -126,7 +126,8 @@ With REPLICA: every frame of every thread. On a cluster it needs the right to ru
     Command(
         name="run",
         summary="Run a file that begins with magic lines, as a job",
-        doc="Ctrl-C ends the job. The exit status is 0 if it succeeded, 1 if it failed, 130 after Ctrl-C.",
+        doc="""Ctrl-C ends the job. The exit status is 0 if it succeeded, 1 if it failed, 130 after Ctrl-C, and 143 after
+SIGTERM or if the job was cancelled from elsewhere.""",
         arguments=(Argument(name="FILE", doc="the file; '-' for standard input", required=True),),
         where="shell",
     ),

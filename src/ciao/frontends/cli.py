@@ -51,10 +51,13 @@ def _answer(words: Sequence[str], session: Session | None) -> int:
     from ciao.commands.line import parse
     from ciao.errors import CiaoError, CommandError
 
+    file = ""
     try:
-        status = _status(parse(words), session)
+        request = parse(words)
+        file = request.file or ""
+        status = _status(request, session)
     except CiaoError as error:
-        _complain(error)
+        _complain(error, file)
         return USAGE if isinstance(error, CommandError) else 1
     return status
 
@@ -82,8 +85,9 @@ def _words(request: Request) -> int:
     """What is to be had even if the settings are wrong."""
     from ciao.commands.help import help_text
     from ciao.frontends.command import version_text
+    from ciao.frontends.display.typed import in_shell
 
-    streams.out((version_text() if request.command == "version" else help_text(request.topic)) + "\n")
+    streams.out((version_text() if request.command == "version" else in_shell(help_text(request.topic))) + "\n")
     return 0
 
 
@@ -128,11 +132,14 @@ def _session() -> Session:
     return Session(settings.load())
 
 
-def _complain(error: CiaoError) -> None:
+def _complain(error: CiaoError, file: str) -> None:
+    """``file`` is the one that was named, if any: a mistake in a cell is a mistake in that."""
     from ciao.errors import CellError
     from ciao.frontends.display.traceback import printable
+    from ciao.frontends.display.typed import in_shell
 
-    text = f"ciao: {error.message}\n"
+    text = f"ciao: {in_shell(error.message)}\n"
     if isinstance(error, CellError):
-        text = f"ciao: line {error.line}: {error.message}\n{error.picture()}\n"
-    sys.stderr.write(printable(text + (f"{error.hint}\n" if error.hint else "")))  # it may quote a stranger
+        place = "standard input" if file == "-" else file
+        text = f"ciao: {place}, line {error.line}: {error.message}\n{error.picture()}\n"
+    sys.stderr.write(printable(text + (f"{in_shell(error.hint)}\n" if error.hint else "")))  # it may quote a stranger

@@ -11,11 +11,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ciao import __version__
-from ciao.commands.choose import Own
+from ciao.commands.choose import Chosen, Own
 from ciao.commands.completion import Completions, complete, wants_jobs
 from ciao.commands.line import Request, parse, split
 from ciao.errors import CiaoError, CommandError, SettingsError
 from ciao.frontends.display import page, planned, present
+from ciao.frontends.display.typed import in_shell
 from ciao.model import Cell, Summary
 from ciao.session import Session
 
@@ -123,9 +124,19 @@ def _describe(ask: Ask) -> Answer:
     chosen = wait(ask.session, describe(ask.session.everywhere(), ask.request.job, own=_own(ask)))
     if ask.request.json:
         return _json(_plain(chosen.summary))
+    chosen = chosen if ask.in_cell else _in_shell(chosen)
     blocks = _located(present.describe(chosen, now=time.time()), places(ask.session.settings.home, chosen))
     note = "" if ask.request.job else chosen.note
     return _page((*blocks, "", note) if note and ask.in_cell else blocks, note=note)
+
+
+def _in_shell(chosen: Chosen) -> Chosen:
+    """With the hint as a shell shows it."""
+    summary = chosen.summary
+    if summary.outcome is None:
+        return chosen
+    outcome = replace(summary.outcome, hint=in_shell(summary.outcome.hint))
+    return replace(chosen, summary=replace(summary, outcome=outcome))
 
 
 def _located(blocks: page.Page, places: Places) -> page.Page:
@@ -241,6 +252,8 @@ def _doctor(ask: Ask) -> Answer:
     from ciao.frontends.checks import jupyter_checks
 
     checks = wait(ask.session, doctor(ask.session, mistakes=ask.mistakes, more=jupyter_checks()))
+    if not ask.in_cell:
+        checks = tuple(replace(c, words=in_shell(c.words), fix=in_shell(c.fix)) for c in checks)
     return _page(present.doctor(checks), status=int(any(c.verdict == "fail" for c in checks)))
 
 

@@ -50,16 +50,20 @@ class CleanPolicy(StrEnum):
 class Cell:
     """The text that a frontend sends to be run.
 
-    ``number`` is the execution count, ``notebook`` the notebook's path if the frontend knows it.
+    ``number`` is the execution count, ``notebook`` the notebook's path if the frontend knows it. ``file`` is the name
+    of a file that is run as a cell; ``notebook`` is then its path.
     """
 
     text: str
     number: int | None = None
     notebook: str = ""
+    file: str = ""
 
     @property
     def label(self) -> str:
         """How tracebacks name the cell."""
+        if self.file:
+            return self.file
         return f"Cell In[{self.number}]" if self.number is not None else "the cell"
 
     @property

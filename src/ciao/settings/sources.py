@@ -157,4 +157,4 @@ def _unknown(key: str, *, file: Path) -> SettingsError:
         return SettingsError(f"{file}: {key} must be a section", hint=f"Write below it: {', '.join(inside)}")
     known = [s.key for s in SETTINGS if s.in_files]
     nearest = did_you_mean(key, known)
-    return SettingsError(f"{file}: unknown setting {key!r}", hint=nearest or "'ciao config' lists all settings")
+    return SettingsError(f"{file}: unknown setting {key!r}", hint=nearest or "`%ciao config` lists all settings")

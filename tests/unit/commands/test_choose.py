@@ -42,7 +42,7 @@ async def test_without_a_name_it_is_the_only_one_that_runs_and_that_is_said() ->
 
 NAMED = [
     ([RUNNING, OTHER], "jax-aaaa2", "there is no job 'jax-aaaa2' on local. Did you mean jax-aaaaa?"),
-    ([RUNNING, OTHER], "zzz", "there is no job 'zzz' on local. 'ciao jobs' lists them"),
+    ([RUNNING, OTHER], "zzz", "there is no job 'zzz' on local. `%ciao jobs` lists them"),
 ]
 
 
@@ -109,7 +109,7 @@ async def test_without_a_name_a_cell_cancels_no_job_but_its_kernel_s_own() -> No
         await choose.to_cancel(on(book, OTHER), own=MINE)
     assert str(caught.value) == "no job of this kernel runs. Others do, and end by their name: jax-book, pytorch-ccccc"
     assert (await choose.to_cancel(on(book, summary("jax-mine", Phase.RUNNING)), own=MINE)).name == "jax-mine"
-    with pytest.raises(JobNotFound, match=r"no job of this kernel runs\. 'ciao jobs' lists those that ended"):
+    with pytest.raises(JobNotFound, match=r"no job of this kernel runs\. `%ciao jobs` lists those that ended"):
         await choose.to_cancel(on(summary("jax-mine")), own=MINE)
 
 
@@ -118,7 +118,7 @@ async def test_without_a_running_job_the_newest_is_attached_and_that_is_said() -
 
 
 RUNNING_ONES = [
-    ([ENDED], "no job runs on local. 'ciao jobs' lists those that ended"),
+    ([ENDED], "no job runs on local. `%ciao jobs` lists those that ended"),
     ([RUNNING, OTHER], "2 jobs run. Name one of jax-aaaaa, pytorch-ccccc"),
 ]
 

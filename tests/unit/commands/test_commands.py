@@ -202,6 +202,12 @@ def test_help_of_a_part_of_a_name_leads_to_the_whole(asked: str, hint: str) -> N
     assert caught.value.hint == hint
 
 
+def test_help_in_a_cell_says_what_a_cell_takes() -> None:
+    with pytest.raises(CommandError, match="Try '%ciao help'"):
+        help_text("zzzzzz", in_cell=True)
+    assert help_text("s2i.registry", in_cell=True).endswith("'%ciao config' shows all settings.")
+
+
 def test_the_page_of_settings_is_what_the_table_says() -> None:
     file = Path(__file__).parents[3] / "docs" / "settings.md"
     assert file.read_text("utf-8") == page(), "run `make docs`"

@@ -140,7 +140,7 @@ async def test_a_python_is_found_by_its_name_on_the_path() -> None:
 async def test_lost_jobs_are_a_warning_that_says_how_to_remove_them(home: Path) -> None:
     known = [summary("jax-aaaaa", Phase.LOST), summary("jax-bbbbb", Phase.RUNNING)]
     found = (await checks(settings(home), Scripted(summaries=known)))["jobs"]
-    assert (found.words, found.fix) == ("1 running, 2 kept on local, 1 lost", "ciao delete jax-aaaaa")
+    assert (found.words, found.fix) == ("1 running, 2 kept on local, 1 lost", "%ciao delete jax-aaaaa")
 
 
 async def test_a_backend_that_cannot_be_reached_is_a_failure(home: Path) -> None:

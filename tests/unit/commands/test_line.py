@@ -79,6 +79,8 @@ REFUSED_IN_A_CELL = [
     ("kernel install", "'kernel' is for the command line. Type 'ciao kernel' in a shell"),
     ("rum", IN_A_CELL),
     ("delete", "'delete' needs a JOB, or --ended. Write: %ciao delete [JOB] [--ended] [--yes]"),
+    ("jobs jax-1", "'jobs' has no use for 'jax-1'. Write: %ciao jobs [--all] [--json]"),
+    ("jobs --json=3", "'jobs': --json: ignored explicit argument '3'. Write: %ciao jobs [--all] [--json]"),
     ("logs 'jax", "%ciao logs 'jax: a quotation mark is not closed"),
 ]  # fmt: skip
 

@@ -8,6 +8,7 @@ import re
 import signal
 import threading
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,11 @@ from ciao.model import (
     Attempt,
     Bundle,
     Event,
+    Finished,
     Job,
     JobSpec,
     Notice,
+    Outcome,
     Packing,
     Phase,
     ReplicaChanged,
@@ -35,6 +38,8 @@ from fakes.backend import NoBundle, Scripted
 from fakes.jobs import BOOM, NOON, finished, lines, summary
 
 Said = Callable[..., tuple[int, str, str]]
+
+LOST = Outcome(phase=Phase.LOST, ended=NOON + 9, hint="It is kept: `%ciao logs x`")
 
 
 @pytest.fixture
@@ -68,7 +73,7 @@ def test_an_answer_goes_to_standard_output(ciao: Said) -> None:
 
 def test_an_error_goes_to_standard_error_with_what_to_do_next(ciao: Said) -> None:
     assert ciao("describe", "x", backend=one_job()) == (
-        1, "", "ciao: there is no job 'x' on local\n'ciao jobs' lists them\n",
+        1, "", "ciao: there is no job 'x' on local\n`ciao jobs` lists them\n",
     )  # fmt: skip
 
 
@@ -76,12 +81,15 @@ def test_a_line_that_cannot_be_understood_has_a_status_of_its_own(ciao: Said) ->
     assert ciao("jbos") == (2, "", "ciao: there is no command 'jbos'\nDid you mean jobs?\n")
 
 
-def test_a_mistake_in_a_file_is_shown_with_a_caret(ciao: Said, tmp_path: Path) -> None:
+def test_a_mistake_in_a_file_is_shown_with_its_name_and_a_caret(
+    ciao: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "x.py"
     path.write_text("%framework=jaxx\n")
-    status, _, said = ciao("run", str(path))
+    monkeypatch.chdir(tmp_path)
+    status, _, said = ciao("run", "x.py")
     assert status == 1
-    assert said.startswith("ciao: line 1: ")
+    assert said.startswith("ciao: x.py, line 1: ")
     assert "\n%framework=jaxx\n           ^^^^\n" in said
 
 
@@ -127,14 +135,14 @@ def test_run_shows_the_failure_and_fails(ciao: Said, file: str) -> None:
 def test_run_says_what_else_happens(ciao: Said, file: str) -> None:
     waiting = ReplicaStatus(replica="worker-0", state=ReplicaState.WAITING, since=NOON, reason="no image")
     script: list[Event] = [
-        Notice(text="a note"),
+        Notice(text="`%ciao stacks jax-x` shows where"),
         ReplicaChanged(status=waiting),
         Attempt(number=2, of=3, failure=BOOM),
         finished(),
     ]
     said = ciao("run", file, backend=Scripted(script=script))[2].splitlines()
     assert said[1:-1] == [
-        "note: a note",
+        "note: `ciao stacks jax-x` shows where",
         "worker-0 waits: no image",
         "worker-1 failed: ValueError: no <such> file; attempt 2 of 3 begins",
     ]
@@ -188,7 +196,7 @@ def test_a_signal_ends_the_job_of_a_run(ciao: Said, file: str, number: signal.Si
     backend = interrupts(number)
     found = ciao("run", file, backend=backend)
     assert (found[0], backend.calls[-1]) == (status, "cancel")
-    assert "is being cancelled" in found[2]
+    assert "is being cancelled; Ctrl-C once more ends this without waiting" in found[2]
 
 
 def test_a_signal_before_there_is_a_job_speaks_of_none(ciao: Said, file: str) -> None:
@@ -225,6 +233,33 @@ def test_logs_that_follow_show_one_replica_with_times_if_asked(ciao: Said) -> No
 
 def test_a_job_that_was_cancelled_elsewhere_is_told_apart(ciao: Said) -> None:
     assert ciao("attach", "jax", backend=one_job(script=[finished(Phase.CANCELLED)]))[0] == 143
+
+
+def test_what_is_to_be_typed_next_is_said_as_a_shell_takes_it(ciao: Said) -> None:
+    class Over(Scripted):
+        async def jobs(self) -> list[object]:  # type: ignore[override]  # it returns nothing
+            raise BackendError("it is over", hint="`%ciao logs x` shows its lines")
+
+    assert ciao("jobs", backend=Over())[2] == "ciao: it is over\n`ciao logs x` shows its lines\n"
+    lost = Finished(outcome=LOST)
+    assert ciao("attach", backend=one_job(Phase.RUNNING, script=[lost]))[2].endswith("\nIt is kept: `ciao logs x`\n")
+    assert "See it with ciao jobs" in ciao("help", "background")[1]
+
+
+def test_the_hint_of_a_job_is_said_as_a_shell_takes_it(ciao: Said) -> None:
+    lost = replace(summary("jax-aaaaa", Phase.LOST), outcome=LOST)
+    assert "`ciao logs x`" in ciao("describe", backend=Scripted(summaries=[lost]))[1]
+
+
+def test_a_file_names_the_places_of_its_job(ciao: Said, file: str) -> None:
+    class Kept(Scripted):
+        async def create(self, spec: JobSpec, job: Job, bundle: Bundle) -> None:
+            labels.append(job.cell)
+            await super().create(spec, job, bundle)
+
+    labels: list[str] = []
+    ciao("run", file, backend=Kept(script=[finished()]))
+    assert labels == ["train.py"]
 
 
 def test_a_fault_of_ours_is_said_in_one_line(ciao: Said) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from ciao import interpreter
+from ciao.commands.line import Request
 from ciao.errors import CiaoError, CommandError, JobNotFound
-from ciao.frontends.command import answer, completions, is_streaming
+from ciao.frontends.command import Ask, answer, answered, completions, is_streaming
 from ciao.model import Cell, Event, Finished, Phase
 from ciao.session import Session
 from ciao.settings import Settings
@@ -71,6 +72,13 @@ def test_an_error_of_the_backend_comes_as_it_is() -> None:
 @pytest.mark.parametrize("line", ["", "help", "help logs", "version", "config", "delete jax", "cancel jax", "describe"])
 def test_every_other_command_is_answered(line: str) -> None:
     assert answer(line, session()).text
+
+
+@pytest.mark.parametrize(("in_cell", "fix"), [(True, "fix: %ciao delete jax-aaaaa"), (False, "fix: ciao delete jax-")])
+def test_a_fix_is_said_as_it_is_typed_where_it_is_asked_for(tmp_path: Path, in_cell: bool, fix: str) -> None:  # noqa: FBT001  # a table's column
+    lost = Scripted(summaries=[summary("jax-aaaaa", Phase.LOST)])
+    here = Session(Settings(home=tmp_path), backends={"local": lost})
+    assert fix in answered(Ask(request=Request(command="doctor"), session=here, in_cell=in_cell)).text
 
 
 def test_doctor_says_with_its_status_that_something_fails(tmp_path: Path) -> None:

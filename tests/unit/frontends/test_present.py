@@ -199,6 +199,11 @@ def test_what_was_ended_is_said_in_a_sentence(
     assert present.ended(Ended(job="jax-1", before=before, phase=phase, deleted=deleted)) == words
 
 
+def test_a_file_that_was_run_is_named_once() -> None:
+    ran = summary("a", cell="train.py", notebook="/home/me/train.py")
+    assert "from       /home/me/train.py\n" in shown(present.describe(Chosen(summary=ran), now=NOON))
+
+
 def test_config_is_a_table_of_settings() -> None:
     rows = [Row(key="grace", value="5", source="default", doc=""), Row(key="namespace", value="", source="", doc="")]
     assert shown(present.config(rows)) == picture("""

@@ -138,7 +138,7 @@ def _took(summary: Summary, *, now: float) -> str:
 
 def _origin(cell: str, notebook: str) -> str:
     """The cell and its notebook; of a file that was run, the file."""
-    if notebook and cell == Cell(text="").label:
+    if notebook and cell in (Path(notebook).name, Cell(text="").label):
         return notebook
     return f"{cell} of {notebook}" if notebook else cell
 

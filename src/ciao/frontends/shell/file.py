@@ -24,4 +24,6 @@ def read_cell(name: str) -> Cell:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise CommandError(f"{name}, line {line}: not UTF-8 text", hint="Save the file as UTF-8") from None
-    return Cell(text=text, notebook="" if name == "-" else str(Path(name).absolute()))
+    if name == "-":
+        return Cell(text=text, file="standard input")
+    return Cell(text=text, notebook=str(Path(name).absolute()), file=Path(name).name)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from concurrent import futures
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import replace
 
 from ciao import interpreter
 from ciao.commands.follow import following
@@ -21,6 +21,7 @@ from ciao.frontends.display import failure, present
 from ciao.frontends.display.colour import Prefixes
 from ciao.frontends.display.status import duration
 from ciao.frontends.display.traceback import CellSource, printable
+from ciao.frontends.display.typed import in_shell
 from ciao.frontends.shell import streams
 from ciao.frontends.shell.file import read_cell
 from ciao.frontends.shell.live import Live
@@ -59,13 +60,13 @@ def run(request: Request, session: Session, *, colour: bool) -> int:
             job,
             printer,
             stops,
-            at_stop="is being cancelled; once more leaves that to itself",
+            at_stop="is being cancelled; Ctrl-C once more ends this without waiting",
             until_created=spec.background,
         )
     if not job.done.done():
         _say(f"{printer.name} goes on in the background: ciao logs {printer.name}")
         return 0
-    source = CellSource(label=Path(request.file or "").name, lines=tuple(cell.text.splitlines()))
+    source = CellSource(label=cell.label, lines=tuple(cell.text.splitlines()))
     return _verdict(job.done.result(), printer, stops, source)
 
 
@@ -157,7 +158,7 @@ class Printer:
                 count = len(job.replicas)
                 _say(f"{job.name} on {self._where}: {count} {'replica' if count == 1 else 'replicas'}")
             case Notice(text=text, level=level):
-                _say(f"{'note' if level == 'info' else level}: {text}")
+                _say(f"{'note' if level == 'info' else level}: {in_shell(text)}")
             case Attempt(number=number, of=of, failure=cause):
                 _say(f"{cause.replica} failed: {cause.ename}: {cause.evalue}; attempt {number} of {of} begins")
             case ReplicaChanged(status=status) if status.state is ReplicaState.WAITING:
@@ -167,7 +168,7 @@ class Printer:
         """Why, and once: all replicas of a job may wait for the same."""
         if status.reason and status.reason not in self._reasons:
             self._reasons.add(status.reason)
-            _say(f"{status.replica} waits: {status.reason}")
+            _say(f"{status.replica} waits: {in_shell(status.reason)}")
 
     def _print(self, lines: tuple[Line, ...]) -> None:
         if self.gone is not None:
@@ -216,7 +217,8 @@ def _verdict(outcome: Outcome | None, printer: Printer, stops: list[int], source
         raise printer.gone
     if stops or outcome is None:
         return 128 + (stops[0] if stops else signal.SIGINT)
-    error = failure.of_outcome(outcome, source, job=printer.name, colour=printer.colour)
+    told = replace(outcome, hint=in_shell(outcome.hint))
+    error = failure.of_outcome(told, source, job=printer.name, colour=printer.colour)
     if error is None:
         _say(f"{printer.name} succeeded in {duration(max(0.0, outcome.ended - printer.since))}")
         return 0

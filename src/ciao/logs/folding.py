@@ -20,13 +20,19 @@ from re import compile as pattern
 from ciao.logs.pieces import OVERHEAD
 from ciao.model import Line, Traced
 
-__all__ = ["BYTES", "HOLD", "LINES", "Folding"]
+__all__ = ["BYTES", "HOLD", "LINES", "LONG_BYTES", "LONG_LINES", "TOGETHER", "Folding"]
 
 HOLD = 1.0
 """Seconds that a line is held at most."""
 
 LINES, BYTES = 2_000, 64_000
-"""How much is held of each replica at most."""
+"""How much may be held of each replica in any case."""
+
+LONG_LINES, LONG_BYTES = 5_000, 512_000
+"""How much may be held of one, for the traceback of an endless recursion, while all together are below TOGETHER."""
+
+TOGETHER = 8_000_000
+"""Bytes."""
 
 _BEGIN = "Traceback (most recent call last):"
 _GROUP = "  + Exception Group "
@@ -43,13 +49,14 @@ class Folding:
     def __init__(self, *, on: bool = True) -> None:
         self._on = on
         self.spared = 0
+        self._room = _Room()
         self._held: dict[str, _Held] = {}
         self._known: dict[str, list[tuple[Traced, str]]] = {}
 
     @property
     def held(self) -> int:
-        """The cost of the lines in memory, at most BYTES for each replica."""
-        return sum(held.cost for held in self._held.values())
+        """The cost of the lines in memory: at most TOGETHER, and BYTES for each replica."""
+        return self._room.used
 
     def add(self, lines: Sequence[Line], now: float) -> Sequence[Line]:
         """Lines in the order in which they are to be shown: those that may be shown now."""
@@ -62,7 +69,7 @@ class Folding:
             else:
                 passed.append(line)
         for replica in [r for r in self._known if r in self._held]:
-            passed += self._fold(replica)
+            passed += self._fold(replica, new=True)
         return passed
 
     def expect(self, traced: Traced, words: str) -> list[Line]:
@@ -82,12 +89,12 @@ class Folding:
     def release(self, replica: str | None = None) -> list[Line]:
         """All that is held, of this replica or of all."""
         names = [replica] if replica is not None else list(self._held)
-        return [line for name in names if name in self._held for line in self._held.pop(name).lines]
+        return [line for name in names if name in self._held for line in self._held.pop(name).all()]
 
     def _hold(self, line: Line, now: float) -> Iterator[Line]:
-        held = self._held.setdefault(line.replica, _Held())
+        held = self._held.setdefault(line.replica, _Held(self._room))
         cost = _cost(line)
-        while held.lines and (len(held.lines) >= LINES or held.cost + cost > BYTES):
+        while held.lines and not held.may_grow(cost):
             yield from held.taken()
         if cost <= BYTES and (held.lines or _start(line.text) >= 0):
             held.append(line, cost, now)
@@ -95,18 +102,22 @@ class Folding:
             yield line
         self._forget_empty(line.replica)
 
-    def _fold(self, replica: str) -> list[Line]:
-        """Put words in the place of what is known and held; what was held up to there need not wait any more."""
+    def _fold(self, replica: str, *, new: bool = False) -> list[Line]:
+        """Put words in the place of what is known and held; what was held up to there need not wait any more.
+
+        ``new``: of what is known only lines that came since the last time can be the end.
+        """
         held, known, free = self._held.get(replica), self._known.get(replica, []), 0
         if held is None:
             return []
         for one in reversed(known[:]):  # attempts may fail alike: the last for the last
-            place = held.place(one[0])
+            place = held.place(one[0], new=new)
             if place is not None:
                 known.remove(one)
                 spared = held.replace(place, one[0].lines, one[1])
                 self.spared += spared
                 free = max(free, place + one[0].lines) - spared
+        held.searched()
         passed = held.taken(free) if free else []
         self._forget_empty(replica)
         return passed
@@ -116,10 +127,18 @@ class Folding:
             del self._held[replica]
 
 
+class _Room:
+    """What all replicas together use of the memory."""
+
+    used = 0
+
+
 class _Held:
     """Lines of one replica, the first of which may begin a traceback."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: _Room) -> None:
+        self._room = room
+        self._new = 0
         self.lines: list[Line] = []
         self.times: list[float] = []
         self.cost = 0
@@ -129,19 +148,39 @@ class _Held:
         self.lines.append(line)
         self.times.append(now)
         self._costs.append(cost)
-        self.cost += cost
+        self._spend(cost)
+        self._new += 1
+
+    def may_grow(self, cost: int) -> bool:
+        """There is room for another line of this cost."""
+        if len(self.lines) < LINES and self.cost + cost <= BYTES:
+            return True
+        fits = cost <= BYTES and len(self.lines) < LONG_LINES and self.cost + cost <= LONG_BYTES
+        return fits and self._room.used + cost <= TOGETHER
+
+    def searched(self) -> None:
+        """Every traceback that is known was looked for in all lines."""
+        self._new = 0
+
+    def all(self) -> list[Line]:
+        """Let go of all lines."""
+        return self.taken(len(self.lines))
 
     def taken(self, begin: int = 1) -> list[Line]:
         """Let go of ``begin`` lines and those behind them that begin no traceback."""
         count = next((i for i in range(begin, len(self.lines)) if _start(self.lines[i].text) >= 0), len(self.lines))
         taken = self.lines[:count]
-        self.cost -= sum(self._costs[:count])
+        self._spend(-sum(self._costs[:count]))
         del self.lines[:count], self.times[:count], self._costs[:count]
         return taken
 
-    def place(self, traced: Traced) -> int | None:
-        """Where this traceback begins: the last, if code logged what it then raised; None if it is not here."""
-        for i in range(len(self.lines) - traced.lines, -1, -1):
+    def place(self, traced: Traced, *, new: bool) -> int | None:
+        """Where this traceback begins: the last, if code logged what it then raised; None if it is not here.
+
+        ``new``: or if it ends before the lines that nobody has searched.
+        """
+        last = len(self.lines) - traced.lines
+        for i in range(last, max(last - self._new if new else -1, -1), -1):
             begin = _start(self.lines[i].text)
             if begin >= 0:
                 texts = [line.text for line in self.lines[i : i + traced.lines]]
@@ -156,11 +195,15 @@ class _Held:
         before = first.text[: _start(first.text)]  # a progress bar that had no newline
         new = [first._replace(text=text) for text in (before, words) if text]
         costs = [_cost(line) for line in new]
-        self.cost += sum(costs) - sum(self._costs[place : place + count])
+        self._spend(sum(costs) - sum(self._costs[place : place + count]))
         self.lines[place : place + count] = new
         self.times[place : place + count] = [self.times[place]] * len(new)
         self._costs[place : place + count] = costs
         return count - len(new)
+
+    def _spend(self, cost: int) -> None:
+        self.cost += cost
+        self._room.used += cost
 
 
 def _hinted(lines: Sequence[Line]) -> bool:

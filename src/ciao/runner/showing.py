@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, List, Optional
 
-MAX_SHOWN = 64_000
+MAX_SHOWN = 512_000
 """Characters: a longer traceback is not held back by whoever shows the log, so nobody need know it."""
 
 PATIENCE = 10.0

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ciao.logs.folding import BYTES, HOLD, LINES, Folding
+from ciao.logs.folding import BYTES, HOLD, LONG_BYTES, LONG_LINES, TOGETHER, Folding
 from ciao.model import Line, Traced
 
 TRACE = ["Traceback (most recent call last):", '  File "cell_1.py", line 3, in f', "    g()", "KeyError: 'k'"]
@@ -101,13 +101,47 @@ def test_a_second_is_the_longest_that_a_line_is_held() -> None:
     assert texts(folding.expect(traced(TRACE), WORDS)) == [WORDS]
 
 
-@pytest.mark.parametrize("flood", [["x"] * (LINES + 10), ["x" * 1000] * 100, ["x" * (BYTES + 1)], TRACE * LINES])
+@pytest.mark.parametrize(
+    "flood", [["x"] * (LONG_LINES + 10), ["x" * 1000] * 600, ["x" * (BYTES + 1)], TRACE * LONG_LINES]
+)
 def test_a_flood_behind_a_traceback_flows(flood: list[str]) -> None:
     folding = Folding()
     passed = texts(folding.add(of([*TRACE, *flood]), 0.0))
     assert len(passed) > 4
-    assert folding.held <= BYTES
+    assert folding.held <= LONG_BYTES
     assert [*passed, *texts(folding.release())] == [*TRACE, *flood]
+
+
+CALL = ['  File "/jobs/pytorch-x1/code/cell.py", line 4, in f', "    return g(n + 1)", "           ^^^^^^^^"]
+RECURSION = [TRACE[0], *(CALL * 1000), "RecursionError: maximum recursion depth exceeded"]
+
+
+def test_the_traceback_of_an_endless_recursion_is_folded() -> None:
+    folding = Folding()
+    assert folding.expect(traced(RECURSION), WORDS) == []
+    in_parts = [RECURSION[i : i + 7] for i in range(0, len(RECURSION), 7)]
+    assert texts(line for part in in_parts for line in folding.add(of(part), 0.0)) == [WORDS]
+    assert (folding.held, folding.spared) == (0, len(RECURSION) - 1)
+
+
+def test_many_replicas_hold_less_of_each() -> None:
+    folding, replicas = Folding(), [f"worker-{i}" for i in range(100)]
+    passed = [line for name in replicas for line in folding.add(of(RECURSION, name), 0.0)]
+    assert TOGETHER / 2 < folding.held <= TOGETHER + 100 * BYTES
+    for name in replicas:
+        passed += folding.release(name)
+    assert (folding.held, len(passed)) == (0, 100 * len(RECURSION))
+    assert texts(folding.add(of(RECURSION), 0.0)) == []
+
+
+def test_what_was_taken_does_not_count_any_more() -> None:
+    folding = Folding()
+    for now in range(3):
+        folding.add(of(RECURSION), float(now))
+        folding.expect(traced(RECURSION), WORDS)
+        folding.add(of(RECURSION), now + 0.1)
+        folding.due(now + 0.1 + HOLD)
+    assert folding.held == 0
 
 
 LINE = st.sampled_from([*CHAIN, *SYNTAX, *GROUP, "x", "", "y" * 9_000, f"50% {TRACE[0]}"])
@@ -127,7 +161,7 @@ def test_without_a_match_every_line_passes_once_and_in_its_replicas_order(
         lines = of(some, replica)
         given_ += lines
         passed += [*folding.add(lines, now), *folding.due(now)]
-        assert folding.held <= 2 * BYTES
+        assert folding.held <= 2 * LONG_BYTES
     passed += folding.release()
     for replica in ("worker-0", "worker-1"):
         assert [x for x in passed if x.replica == replica] == [x for x in given_ if x.replica == replica]

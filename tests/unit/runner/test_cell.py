@@ -187,12 +187,18 @@ def test_what_python_showed_of_the_error_is_recorded_by_length_and_checksum(
     assert ended.records[-1]["crc"] == crc32(ended.err.encode())
 
 
+def test_a_traceback_of_thousands_of_lines_is_recorded_too(run: Run) -> None:
+    ended = run("def f(): g()\ndef g():\n  " + "x = 1;" * 15 + " f()\nf()\n")
+    assert len(ended.err) > 100_000
+    assert ended.records[-1]["crc"] == crc32(ended.err.encode())
+
+
 UNKNOWN = {
     "a hook of the user's": ERRORS["hook"],
     "a hook that fails": ERRORS["bad hook"],
     "no standard error": "import sys\nsys.stderr = None\n1 / 0\n",
     "a closed one": "import sys\nsys.stderr.close()\n1 / 0\n",
-    "a long text": "raise ValueError('x' * 100_000)\n",
+    "a long text": "raise ValueError('x' * 600_000)\n",
     "lines that a log breaks": "raise ValueError('10%\\r20%')\n",
     "a child of the cell's": "import os\nif os.fork() == 0: 1 / 0\nos.wait()\nos._exit(0)\n",
     "an exit": "raise SystemExit('no data')\n",

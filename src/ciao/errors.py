@@ -22,7 +22,8 @@ frontend raises as the user's own exception.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 __all__ = [
     "BackendError",
@@ -39,7 +40,10 @@ __all__ = [
     "SettingsError",
     "StateError",
     "did_you_mean",
+    "nearest",
 ]
+
+NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class CiaoError(Exception):
@@ -129,10 +133,31 @@ class EngineError(CiaoError):
     """The thread in which jobs live has stopped."""
 
 
-def did_you_mean(word: str, known: Iterable[str], *, before: str = "") -> str:
-    """``Did you mean jobs?`` after ``before``; empty if no word is near. Capitals do not count."""
+def did_you_mean(word: str, known: Iterable[str], *, before: str = "", synonyms: Mapping[str, str] = NONE) -> str:
+    """``Did you mean jobs?`` after ``before``; empty if no word is near."""
+    near = nearest(word, known, synonyms=synonyms)
+    return f"{before}Did you mean {near}?" if near else ""
+
+
+def nearest(
+    word: str, known: Iterable[str], *, likeness: float = 0.6, synonyms: Mapping[str, str] = NONE
+) -> str | None:
+    """The known word that was meant: the same but for case, ``-`` and ``_``, a synonym of it, or one that is like it.
+
+    Synonyms are in small letters, without these two.
+    """
     from difflib import get_close_matches  # only on the way to an error
 
-    by_small = {k.lower(): k for k in known}
-    near = get_close_matches(word.lower(), by_small, n=1)
-    return f"{before}Did you mean {by_small[near[0]]}?" if near else ""
+    by_plain = {_plain(one): one for one in known}
+    wanted = _plain(word)
+    if wanted in by_plain:
+        return by_plain[wanted]
+    if (meant := synonyms.get(wanted)) is not None and meant in by_plain.values():
+        return meant
+    near = get_close_matches(wanted, by_plain, n=1, cutoff=likeness)
+    return by_plain[near[0]] if near else None
+
+
+def _plain(word: str) -> str:
+    """Without what is easily written otherwise."""
+    return word.lower().replace("-", "").replace("_", "")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from ciao.backends.base import Backend
 from ciao.backends.joined import Listing, listed
-from ciao.errors import CommandError, JobNotFound, did_you_mean
+from ciao.backends.names import not_found
+from ciao.errors import CommandError, JobNotFound
 from ciao.model import Summary
 
 __all__ = ["Chosen", "Own", "named", "newest", "only_running", "to_cancel"]
@@ -52,8 +53,7 @@ async def named(backend: Backend, name: str, *, running_first: bool = False) -> 
         case [summary]:
             return Chosen(summary=summary, note=summary.job.name)
         case []:
-            hint = did_you_mean(name, [s.job.name for s in known]) or "`%ciao jobs` lists them"
-            raise JobNotFound(f"there is no job {name!r} on {backend.where}{_unasked(listing)}", hint=hint)
+            raise not_found(name, [s.job.name for s in known], where=f"{backend.where}{_unasked(listing)}")
         case several:
             raise CommandError(f"{len(several)} jobs begin with {name!r}", hint=f"Write one of {_names(several)}")
 

@@ -66,9 +66,9 @@ def _places(command: Command, words: Sequence[str]) -> Iterator[str]:
 def _of_cells() -> Sequence[str]:
     """What else has a page of help."""
     from ciao.commands.help import OPTIONS
-    from ciao.interpreter.options import OF_A_ROLE, full_names
+    from ciao.interpreter.options import words
 
-    return [OPTIONS, *dict.fromkeys(n for n in (*full_names(), *OF_A_ROLE) if "." not in n)]
+    return [OPTIONS, *dict.fromkeys(n for n in words() if "." not in n)]
 
 
 def _positional(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ciao.commands.table import BY_NAME, COMMANDS, Command
+from ciao.commands.table import BY_NAME, COMMANDS, SYNONYMS, Command
 from ciao.errors import CommandError, did_you_mean
 
 __all__ = ["OPTIONS", "help_text"]
@@ -39,7 +39,7 @@ def _of_settings(name: str, prefix: str) -> str:
 
 def _of_cells(name: str, prefix: str) -> str:
     """Imported only here: the table of options is larger than all commands together."""
-    from ciao.interpreter import explanation, options
+    from ciao.interpreter import explanation, options, synonyms
 
     if name == OPTIONS:
         return explanation.help_text()
@@ -50,9 +50,9 @@ def _of_cells(name: str, prefix: str) -> str:
         return setting
     near = (
         _part(name, prefix)
-        or did_you_mean(name, (*BY_NAME, OPTIONS))
+        or did_you_mean(name, (*BY_NAME, OPTIONS), synonyms=SYNONYMS)
         or _setting(name)
-        or did_you_mean(name, options.full_names())
+        or did_you_mean(name, options.words(), synonyms=synonyms.SYNONYMS)
     )
     raise CommandError(f"there is no command {name!r}, and no option", hint=near or f"Try '{prefix} help'")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NoReturn
 
-from ciao.commands.table import BY_NAME, COMMANDS, Command
+from ciao.commands.table import BY_NAME, COMMANDS, SYNONYMS, Command
 from ciao.commands.wanted import Wanted
 from ciao.errors import CommandError, did_you_mean
 from ciao.model import Replica
@@ -89,9 +89,8 @@ def _command(name: str, *, in_cell: bool) -> Command:
     if name in BY_NAME:
         hint = "In a notebook, run the cell itself" if name == "run" else f"Type 'ciao {name}' in a shell"
         raise CommandError(f"'{name}' is for the command line", hint=hint)
-    raise CommandError(
-        f"there is no command {name!r}", hint=did_you_mean(name, offered) or f"Commands are {', '.join(offered)}"
-    )
+    meant = did_you_mean(name, offered, synonyms=SYNONYMS)
+    raise CommandError(f"there is no command {name!r}", hint=meant or f"Commands are {', '.join(offered)}")
 
 
 def _request(command: Command, words: Sequence[str], *, in_cell: bool) -> Request:

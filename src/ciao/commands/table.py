@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-__all__ = ["BY_NAME", "COMMANDS", "Argument", "Command"]
+__all__ = ["BY_NAME", "COMMANDS", "SYNONYMS", "Argument", "Command"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,8 +126,8 @@ With REPLICA: every frame of every thread. On a cluster it needs the right to ru
     Command(
         name="run",
         summary="Run a file that begins with magic lines, as a job",
-        doc="""Ctrl-C ends the job. The exit status is 0 if it succeeded, 1 if it failed, 130 after Ctrl-C, and 143 after
-SIGTERM or if the job was cancelled from elsewhere.""",
+        doc="""Ctrl-C ends the job. The exit status is 0 if it succeeded, 1 if it failed, 130 after Ctrl-C, and
+143 after SIGTERM or if the job was cancelled from elsewhere.""",
         arguments=(Argument(name="FILE", doc="the file; '-' for standard input", required=True),),
         where="shell",
     ),
@@ -193,3 +193,25 @@ Each option is also a variable, such as CIAO_GATEWAY_MAX_KERNELS. Without a toke
 )
 
 BY_NAME: Mapping[str, Command] = MappingProxyType({c.name: c for c in COMMANDS})
+
+_WORDS = {
+    "jobs": "status ls list ps queue squeue running history",
+    "describe": "info show inspect get detail details",
+    "logs": "log tail cat output out lines",
+    "attach": "follow watch wait resume",
+    "stacks": "stack top trace traces threads backtrace where pyspy dump",
+    "cancel": "kill stop abort end terminate interrupt scancel",
+    "delete": "rm remove del purge clean erase",
+    "plan": "dryrun preview render yaml manifest diff",
+    "run": "submit start train exec launch apply create sbatch",
+    "doctor": "check diagnose test verify",
+    "config": "settings setting configure set",
+    "images": "prune gc",
+    "kernel": "install uninstall setup",
+    "gateway": "serve server",
+    "help": "usage man",
+    "version": "about",
+}
+
+SYNONYMS: Mapping[str, str] = MappingProxyType({word: name for name, words in _WORDS.items() for word in words.split()})
+"""What people call commands elsewhere, in small letters without ``-`` and ``_``: likeness makes stacks of status."""

@@ -23,7 +23,7 @@ from ciao.frameworks import FRAMEWORKS
 from ciao.interpreter.magics import MagicLine, wrapper
 from ciao.interpreter.nearest import did_you_mean, listed, nearest
 from ciao.interpreter.option import Option
-from ciao.interpreter.options import described, find, full_names, of_role
+from ciao.interpreter.options import described, find, of_role, words
 from ciao.interpreter.quoting import LAST, NEXT, rest, skip, span_of, unfinished, word
 from ciao.interpreter.role_options import COUNTS
 from ciao.interpreter.source import Span, clip
@@ -222,7 +222,7 @@ def _bare(magic: MagicLine, name: re.Match[str], *, option: bool) -> Setting:
     span, percent, known = span_of(magic, name.start(), name.end()), "%" * option, described(known_as)
     if known is None:
         meant = f"framework={name[0]}" if name[0] in FRAMEWORKS else None
-        hint = did_you_mean(meant) or did_you_mean(name[0], among=full_names())
+        hint = did_you_mean(meant) or did_you_mean(name[0], among=words(), option=True)
         raise span.option_error(f"{clip(name[0])} is not an option", hint or "Write it as name=value")
     if known.flag and not option and known_as == name[0]:
         return Setting(name=known_as, value="true", name_span=span, value_span=span)

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+
+from ciao import errors
+from ciao.interpreter.synonyms import SYNONYMS
 
 __all__ = ["did_you_mean", "listed", "nearest"]
 
 _LONGEST = 40  # difflib takes time by the square of the length, and no word of ours is longer
 
 
-def nearest(word: str, among: Iterable[str]) -> str | None:
-    """The closest of some words: the same but for case, ``-`` and ``_``, else by likeness."""
-    plain = {_plain(candidate): candidate for candidate in among}
-    wanted = _plain(word[: _LONGEST + 1])
-    if wanted in plain:
-        return plain[wanted]
-    if len(word) > _LONGEST or len(word) < 2:
-        return None
-    close = get_close_matches(wanted, plain, n=1, cutoff=0.65)
-    return plain[close[0]] if close else None
+def nearest(word: str, among: Iterable[str], *, option: bool = False) -> str | None:
+    """The closest of some words. Of an ``option`` also by what people call it elsewhere."""
+    if not 2 <= len(word) <= _LONGEST:
+        return next((one for one in among if one.lower() == word.lower()), None)
+    return errors.nearest(word, among, likeness=0.65, synonyms=SYNONYMS if option else errors.NONE)
 
 
-def did_you_mean(word: str | None, *, among: Iterable[str] | None = None, else_list: str = "") -> str:
+def did_you_mean(
+    word: str | None, *, among: Iterable[str] | None = None, else_list: str = "", option: bool = False
+) -> str:
     """A hint: the nearest word, else the list of all behind the words of ``else_list``, else nothing.
 
     Without ``among`` the word itself is what was meant.
@@ -30,7 +29,7 @@ def did_you_mean(word: str | None, *, among: Iterable[str] | None = None, else_l
     if among is None:
         return f"Did you mean {word}?" if word else ""
     allowed = tuple(among)
-    found = nearest(word or "", allowed)
+    found = nearest(word or "", allowed, option=option)
     if found:
         return f"Did you mean {found}?"
     return f"{else_list} {listed(allowed, last='or')}" if else_list else ""
@@ -40,7 +39,3 @@ def listed(words: Iterable[str], *, last: str = "and") -> str:
     """``a, b and c``."""
     *most, final = words
     return f"{', '.join(most)} {last} {final}" if most else final
-
-
-def _plain(word: str) -> str:
-    return word.lower().replace("-", "").replace("_", "")

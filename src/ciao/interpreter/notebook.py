@@ -7,7 +7,7 @@ import re
 from ciao.errors import CodeError
 from ciao.interpreter.magics import leads
 from ciao.interpreter.nearest import nearest
-from ciao.interpreter.options import find, full_names, of_role
+from ciao.interpreter.options import find, of_role, words
 from ciao.interpreter.source import BOM, Span
 from ciao.interpreter.statements import statements
 
@@ -76,7 +76,7 @@ def _packages(line: str) -> str:
 def _magic(line: str, percent: str, name: str, begins: int) -> tuple[str, str]:
     """Ours in the wrong place, ours misspelt, or IPython's."""
     ours = name == "kubeflow" or find(name) is not None or of_role(name) is not None
-    close = None if ours else nearest(name, full_names())
+    close = None if ours else nearest(name, words(), option=True)
     if ours or (close and leads(line)):
         hint = f"Move it above line {begins}, the first line of code" if begins else "Move it up"
         return f"{percent}{name} must be at the top of the cell", f"Did you mean {close}? {hint}" if close else hint

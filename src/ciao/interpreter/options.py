@@ -16,7 +16,7 @@ from ciao.interpreter.packing_options import PACKING
 from ciao.interpreter.role_options import COUNTS, KINDS_OF_RESOURCES, RESOURCES, resource
 from ciao.model import Role
 
-__all__ = ["LATER", "OF_A_ROLE", "OPTIONS", "SECTIONS", "described", "find", "full_names", "later", "of_role"]
+__all__ = ["LATER", "OF_A_ROLE", "OPTIONS", "SECTIONS", "described", "find", "full_names", "later", "of_role", "words"]
 
 _OF_JOBS: tuple[Option[Any], ...] = (*JOB, *PACKING, *CLUSTER)
 _FAMILIES = tuple(option for option in _OF_JOBS if option.family)
@@ -70,6 +70,11 @@ def described(name: str) -> Option[Any] | None:
 def full_names() -> tuple[str, ...]:
     """Every name that a line may state, ``env.`` standing for all of its kind; ``cpu`` only with its role."""
     return (*_BY_NAME, *(option.family for option in _FAMILIES))
+
+
+def words() -> tuple[str, ...]:
+    """What somebody may have meant: every full name, and what stands behind a role on its line."""
+    return (*full_names(), *OF_A_ROLE)
 
 
 def later(name: str) -> bool:

@@ -13,7 +13,7 @@ from ciao.interpreter import options
 from ciao.interpreter.grammar import Setting
 from ciao.interpreter.nearest import did_you_mean, listed
 from ciao.interpreter.option import Option
-from ciao.interpreter.role_options import COUNTS
+from ciao.interpreter.role_options import COUNTS, RESOURCES
 from ciao.interpreter.source import clip
 from ciao.interpreter.values import BadValue
 
@@ -91,12 +91,13 @@ def _unknown(setting: Setting) -> Exception:
         )
     role, _, rest = name.partition(".")
     if role in COUNTS and rest:
-        hint = did_you_mean(rest, among=options.OF_A_ROLE, else_list="A role has")
+        hint = did_you_mean(rest, among=options.OF_A_ROLE, else_list="A role has", option=True)
         hint += "" if hint.endswith("?") else ", and resources by their full names, such as nvidia.com/mig-1g.5gb"
         return setting.name_span.option_error(f"a role has no option {clip(rest)}", hint)
-    hint = did_you_mean(name, among=options.full_names())
+    hint = did_you_mean(name, among=options.words(), option=True)
     known = listed(o.name for o in options.OPTIONS if o.scope != "resource")
-    return setting.name_span.option_error(f"there is no option {clip(name)}", hint or f"The options are {known}")
+    hint = hint or f"The options are {known}; a role has {listed(RESOURCES)}"
+    return setting.name_span.option_error(f"there is no option {clip(name)}", hint)
 
 
 def _check_variable(setting: Setting, option: Option[object]) -> None:

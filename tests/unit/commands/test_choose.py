@@ -42,6 +42,8 @@ async def test_without_a_name_it_is_the_only_one_that_runs_and_that_is_said() ->
 
 NAMED = [
     ([RUNNING, OTHER], "jax-aaaa2", "there is no job 'jax-aaaa2' on local. Did you mean jax-aaaaa?"),
+    ([RUNNING, OTHER], "jaxs-aaaaa", "there is no job 'jaxs-aaaaa' on local. Did you mean jax-aaaaa?"),
+    ([RUNNING, OTHER], "pytorch-zzz", "there is no job 'pytorch-zzz' on local. `%ciao jobs` lists them"),
     ([RUNNING, OTHER], "zzz", "there is no job 'zzz' on local. `%ciao jobs` lists them"),
 ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ciao.commands.line import Request, parse, split
-from ciao.commands.table import COMMANDS
+from ciao.commands.table import COMMANDS, SYNONYMS
 from ciao.errors import CommandError
 
 READ = [
@@ -48,6 +48,9 @@ OF_KERNEL = "Write: ciao kernel install|uninstall [--user] [--sys-prefix] [--pre
 REFUSED = [
     ("job", "there is no command 'job'. Did you mean jobs?"),
     ("Describe", "there is no command 'Describe'. Did you mean describe?"),
+    ("status", "there is no command 'status'. Did you mean jobs?"),
+    ("dry-run", "there is no command 'dry-run'. Did you mean plan?"),
+    ("rm", "there is no command 'rm'. Did you mean delete?"),
     ("zzz", f"there is no command 'zzz'. {IN_A_SHELL}"),
     ("jobs --al", "'jobs' has no option '--al'. Did you mean --all?"),
     ("jobs --zzz=1", "'jobs' has no option '--zzz'. Its options are --all, -a, --json"),
@@ -78,6 +81,7 @@ REFUSED_IN_A_CELL = [
     ("run x.py", "'run' is for the command line. In a notebook, run the cell itself"),
     ("kernel install", "'kernel' is for the command line. Type 'ciao kernel' in a shell"),
     ("rum", IN_A_CELL),
+    ("submit", IN_A_CELL.replace("rum", "submit")),
     ("delete", "'delete' needs a JOB, or --ended. Write: %ciao delete [JOB] [--ended] [--yes]"),
     ("jobs jax-1", "'jobs' has no use for 'jax-1'. Write: %ciao jobs [--all] [--json]"),
     ("jobs --json=3", "'jobs': --json: ignored explicit argument '3'. Write: %ciao jobs [--all] [--json]"),
@@ -95,6 +99,12 @@ def test_a_cell_has_no_commands_of_a_shell(line: str, message: str) -> None:
 @pytest.mark.parametrize(("line", "streams"), [("attach", True), ("logs -f", True), ("logs", False), ("jobs", False)])
 def test_attach_and_logs_that_follow_stream(line: str, streams: bool) -> None:  # noqa: FBT001  # a table's column
     assert parse(split(line)).streams is streams
+
+
+def test_every_synonym_is_of_a_command_and_is_none_itself() -> None:
+    names = {command.name for command in COMMANDS}
+    assert set(SYNONYMS.values()) <= names
+    assert not set(SYNONYMS) & names
 
 
 def test_every_argument_of_the_table_has_a_field_in_a_request() -> None:

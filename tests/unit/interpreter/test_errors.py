@@ -15,7 +15,7 @@ OPTIONS = (
     "The options are framework, backend, name, cleanPolicy, timeout, retries, env.NAME, background, python, "
     "package, include, s2i, dockerfile, "
     "namespace, kind, runtime, image, ttl, queue, priority, nproc, elastic, secret.NAME, volume, patch, master, chief, "
-    "launcher, worker, ps and evaluator"
+    "launcher, worker, ps and evaluator; a role has cpu, memory, gpu and ephemeral-storage"
 )
 OF_A_ROLE = (
     "A role has cpu, memory, gpu, ephemeral-storage, image or patch, and resources by their full names, such as "
@@ -42,6 +42,14 @@ OF_OPTIONS = {
     "wrong case": (
         "%cleanpolicy=all", 1, " ^^^^^^^^^^^", "there is no option 'cleanpolicy'", "Did you mean cleanPolicy?",
     ),
+    "called otherwise": ("%worker=2;%gpus=1", 1, "           ^^^^", "there is no option 'gpus'", "Did you mean gpu?"),
+    "of a role": ("%worker=2;%mem=1Gi", 1, "           ^^^", "there is no option 'mem'", "Did you mean memory?"),
+    "of a role, misspelt": (
+        "%worker=2;%memroy=1Gi", 1, "           ^^^^^^", "there is no option 'memroy'", "Did you mean memory?",
+    ),
+    "role called otherwise": ("%replicas=2", 1, " ^^^^^^^^", "there is no option 'replicas'", "Did you mean worker?"),
+    "behind its role": ("%worker.cpus=1", 1, " ^^^^^^^^^^^", "a role has no option 'cpus'", "Did you mean cpu?"),
+    "without a value": ("%worker=2;%gpus", 1, "           ^^^^", "'gpus' is not an option", "Did you mean gpu?"),
     "like no other": ("%zzz=1", 1, " ^^^", "there is no option 'zzz'", OPTIONS),
     "spaced": ("%framework=jax\n%wroker = 2", 2, " ^^^^^^", "there is no option 'wroker'", "Did you mean worker?"),
     "later option": (

@@ -11,8 +11,9 @@ import pytest
 from ciao.frameworks import FRAMEWORKS
 from ciao.interpreter.docs import page
 from ciao.interpreter.option import Option
-from ciao.interpreter.options import OPTIONS, find, full_names, later
+from ciao.interpreter.options import OPTIONS, find, full_names, later, words
 from ciao.interpreter.role_options import COUNTS
+from ciao.interpreter.synonyms import SYNONYMS
 from ciao.model import JobSpec
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "magics.md"
@@ -37,6 +38,11 @@ def test_every_role_of_every_framework_has_its_option() -> None:
 def test_no_option_is_both_here_and_of_a_later_version() -> None:
     assert not [name for name in full_names() if later(name)]
     assert all(find(name) or name in ("env.", "secret.") for name in full_names())
+
+
+def test_every_synonym_is_of_an_option_and_is_none_itself() -> None:
+    assert set(SYNONYMS.values()) <= set(words())
+    assert not set(SYNONYMS) & {name.lower() for name in words()}
 
 
 def test_the_document_is_what_the_table_says() -> None:

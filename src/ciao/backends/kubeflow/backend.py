@@ -33,7 +33,8 @@ from ciao.backends.kubeflow.printing import as_yaml
 from ciao.backends.kubeflow.pruning import prune_kept
 from ciao.backends.kubeflow.remembering import kept, past, remembered
 from ciao.backends.kubeflow.watching import Watching
-from ciao.errors import BackendUnavailable, CreateRefused, JobNotFound, did_you_mean
+from ciao.backends.names import not_found
+from ciao.errors import BackendUnavailable, CreateRefused
 from ciao.k8s import sources
 from ciao.k8s.access import Access
 from ciao.k8s.base import Api
@@ -315,7 +316,7 @@ class Kubeflow:
             of = self._settings
             return Keep(of.home, name, keep_log=of.keep_log, keep_bytes=of.keep_bytes)
         except ValueError:
-            raise JobNotFound(f"there is no job {name!r} on {self.where}", hint="`%ciao jobs` lists them") from None
+            raise not_found(name, (), where=self.where) from None
 
     async def _found(self, name: str) -> Found | None:
         """One request for a job whose kind was kept, else one for each kind."""
@@ -329,8 +330,7 @@ class Kubeflow:
     def _kept_job(self, name: str, keep: Keep) -> Job:
         if keep.folder.job_file.exists():
             return keep.job()
-        near = did_you_mean(name, [job.name for _, job in kept(self._settings.home)])
-        raise JobNotFound(f"there is no job {name!r} on {self.where}", hint=near or "`%ciao jobs` lists them")
+        raise not_found(name, [job.name for _, job in kept(self._settings.home)], where=self.where)
 
 
 def _access(settings: Settings) -> Access | None:

@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 
 from ciao.backends.dumps import check_runs, complete, standings
@@ -27,6 +26,7 @@ from ciao.backends.local.room import available, lacking
 from ciao.backends.local.shares import Shares, claim, share
 from ciao.backends.local.starting import start
 from ciao.backends.local.watching import history, watch
+from ciao.backends.names import not_found
 from ciao.errors import BackendError, CreateRefused, JobNotFound, StateError
 from ciao.home import JobFolder, writing
 from ciao.logs import rotation
@@ -186,9 +186,7 @@ class Local:
 
     def _not_found(self, name: str) -> JobNotFound:
         known = [f.path.name for f in JobFolder.all(self._settings.home)]
-        near = get_close_matches(name, known, n=1, cutoff=0.4)
-        hint = f"Did you mean {near[0]}?" if near else "`%ciao jobs` lists them"
-        return JobNotFound(f"there is no job {name!r} on this machine", hint=hint)
+        return not_found(name, known, where="this machine")
 
     def _python(self, spec: JobSpec) -> str:
         wanted = spec.python or self._settings.python

@@ -95,7 +95,7 @@ KINDS = (
         death="def odd(n): return even(n)  #!\ndef even(n): return odd(n)  #!\nodd(1)  #!",
         ename="RecursionError",
         words="maximum recursion depth exceeded",
-        shown=("more of the same 2 frames",),
+        shown=("[... odd() and even() repeat ",),
     ),
     Kind(
         name="evil",

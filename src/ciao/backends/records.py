@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, TypeGuard
 
 from ciao.backends.cause import abort_looks_secondary, looks_secondary
-from ciao.model import Failure, Frame, RemoteError, Traced
+from ciao.model import Failure, Frame, Gap, RemoteError, Traced
 
 __all__ = ["died", "error_of", "exception_failure", "exit_failure", "fuller", "reason_of", "signal_failure", "traced"]
 
@@ -144,18 +144,25 @@ def _error(data: object, *, depth: int) -> RemoteError | None:
     if not isinstance(data, Mapping) or depth > MAX_CAUSES:
         return None
     frames = [f for f in _list(data.get("frames")) if isinstance(f, Mapping)][:MAX_FRAMES]
-    left_out = sum(_integer(f.get("skipped"), 0) for f in frames)
-    notes = [f"({left_out} frames between these are left out)"] if left_out > 0 else []
     return RemoteError(
         ename=" ".join(_text(data.get("ename"))[:200].split()) or "Exception",
         evalue=_text(data.get("evalue")),
         frames=(*(_frame(f) for f in frames if "skipped" not in f), *_syntax(data.get("syntax"))),
-        notes=(*map(_text, _list(data.get("notes"))[:20]), *notes),
+        gap=_gap(frames),
+        notes=tuple(map(_text, _list(data.get("notes"))[:20])),
         cause=_error(data.get("cause"), depth=depth + 1),
         by_from=data.get("by_from") is True,
         exceptions=_members(data, depth=depth + 1),
         left_out=max(0, _integer(data.get("left_out"), 0)),
     )
+
+
+def _gap(frames: list[Mapping[str, Any]]) -> Gap | None:
+    after, mark = next(((i, f) for i, f in enumerate(frames) if "skipped" in f), (0, _NO_WORDS))
+    count, cycle = _integer(mark.get("skipped"), 0), _integer(mark.get("cycle"), 0)
+    if count <= 0:
+        return None
+    return Gap(after=after, frames=count, cycle=cycle if 0 < cycle <= after and count % cycle == 0 else 0)
 
 
 def _members(data: Mapping[str, Any], *, depth: int) -> tuple[RemoteError, ...]:

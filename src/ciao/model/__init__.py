@@ -19,7 +19,7 @@ from ciao.model.events import (
     SpecRead,
     Traced,
 )
-from ciao.model.failure import Failure, FailureKind, Frame, Outcome, RemoteError
+from ciao.model.failure import Failure, FailureKind, Frame, Gap, Outcome, RemoteError
 from ciao.model.job import (
     CODE,
     NAME_LIMIT,
@@ -66,6 +66,7 @@ __all__ = [
     "Finished",
     "Folder",
     "Frame",
+    "Gap",
     "Job",
     "JobSpec",
     "Line",

@@ -7,7 +7,7 @@ from typing import Literal
 
 from ciao.model.phase import Phase
 
-__all__ = ["Failure", "FailureKind", "Frame", "Outcome", "RemoteError"]
+__all__ = ["Failure", "FailureKind", "Frame", "Gap", "Outcome", "RemoteError"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,16 +28,29 @@ class Frame:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Gap:
+    """So many ``frames`` of a traceback are left out behind the first ``after``.
+
+    ``cycle``: the last so many before the gap are repeated in it, in whole turns, and go on behind it; 0 if not.
+    """
+
+    after: int
+    frames: int
+    cycle: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class RemoteError:
     """An exception that was raised in a replica, as data from a less trusted place.
 
     ``cause`` is what ``raise ... from`` or the context names, ``by_from`` tells which of the two. ``exceptions`` are
-    the members of a group, but for so many that are ``left_out``.
+    the members of a group, but for so many that are ``left_out``. ``gap`` is what is missing among the frames.
     """
 
     ename: str
     evalue: str
     frames: tuple[Frame, ...] = ()
+    gap: Gap | None = None
     notes: tuple[str, ...] = ()
     cause: RemoteError | None = None
     by_from: bool = False

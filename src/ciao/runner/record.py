@@ -14,7 +14,8 @@
            and for a SyntaxError syntax {file, line, offset, text, cell}
     FRAME: file, line, name, first (the function's first line), source (all its lines, or none), text (the line,
            without its indentation), cell (it lies in the cell's file); a mark in place of frames that
-           were left out has an empty file, line 0 and their number in "skipped"
+           were left out has an empty file, line 0, their number in "skipped", and in "cycle" how many of the frames
+           before it they repeat in turn, as those behind it do, or 0
 
 ``rank`` is there if the replica has several processes: which of them it was, counted over the whole job.
 ``time`` is the moment at which the exception was caught, in seconds since the epoch. ``source`` is a whole function

@@ -29,6 +29,7 @@ MAX_NOTES = 20
 MAX_DEPTH = 16
 MAX_GROUP = 8
 EDGE = 50  # frames kept at each end of a traceback
+MAX_CYCLE = 8  # functions that call each other in turn
 LAST, FIRST = 5, 3  # exceptions kept at each end of a chain of causes
 MAX_CHAIN = 1000
 HANGS = "<exception str() does not return>"
@@ -145,12 +146,13 @@ class _Teller:
         while traceback is not None:
             links.append(traceback)
             traceback = traceback.tb_next
-        skipped = len(links) - 2 * EDGE
-        if skipped <= 0:
+        if len(links) <= 2 * EDGE:
             return [self._frame(link) for link in links]
+        first, cycle = _kept([(id(link.tb_frame.f_code), link.tb_lineno) for link in links])
+        skipped = len(links) - first - EDGE
         mark = {"file": "", "line": 0, "name": "... %d frames ..." % skipped, "first": 0}
-        mark.update(source=[], text="", cell=False, skipped=skipped)
-        return [self._frame(x) for x in links[:EDGE]] + [mark] + [self._frame(x) for x in links[-EDGE:]]
+        mark.update(source=[], text="", cell=False, skipped=skipped, cycle=cycle)
+        return [self._frame(x) for x in links[:first]] + [mark] + [self._frame(x) for x in links[-EDGE:]]
 
     def _frame(self, link: TracebackType) -> Record:
         code, line = link.tb_frame.f_code, link.tb_lineno or 0
@@ -173,6 +175,19 @@ class _Teller:
         source = self._sources[code]
         first = 1 if code.co_name == "<module>" else code.co_firstlineno
         return source if first <= line < first + len(source) else []
+
+
+def _kept(places: List[Tuple[int, int]]) -> Tuple[int, int]:
+    """How many frames to keep at the beginning, and how many repeat in turn from before the gap to behind it, or 0.
+
+    If some do, whole turns are left out: what stands behind the gap goes on as what stands before it.
+    """
+    end = len(places) - EDGE
+    for cycle in range(1, MAX_CYCLE + 1):
+        first = EDGE - (EDGE - end) % cycle
+        if places[first - cycle : end] == places[first : end + cycle]:
+            return first, cycle
+    return EDGE, 0
 
 
 def _lines(file: str, namespace: Record) -> List[str]:

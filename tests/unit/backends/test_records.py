@@ -17,6 +17,7 @@ from ciao.backends.records import (
     signal_failure,
     traced,
 )
+from ciao.model import Gap
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -84,11 +85,23 @@ def test_the_place_of_a_syntax_error_is_its_last_frame() -> None:
     assert [(f.file, f.line, f.source) for f in error.frames] == [("/j/mod.py", 3, ("if x\n",))]
 
 
-def test_frames_that_were_left_out_are_counted_in_a_note() -> None:
+@pytest.mark.parametrize(
+    ("mark", "gap"),
+    [
+        ({"skipped": 900}, Gap(after=2, frames=900)),
+        ({"skipped": 900, "cycle": 2}, Gap(after=2, frames=900, cycle=2)),
+        ({"skipped": 900, "cycle": 3}, Gap(after=2, frames=900)),
+        ({"skipped": 901, "cycle": 2}, Gap(after=2, frames=901)),
+        ({"skipped": 900, "cycle": -2}, Gap(after=2, frames=900)),
+        ({"skipped": "many", "cycle": 2}, None),
+        ({"skipped": -1}, None),
+    ],
+)
+def test_it_is_known_where_frames_were_left_out(mark: dict[str, object], gap: Gap | None) -> None:
     frame = {"file": "a.py", "line": 1, "name": "f"}
-    error = error_of({"ename": "RecursionError", "frames": [frame, {"file": "", "line": 0, "skipped": 900}, frame]})
+    error = error_of({"ename": "E", "frames": [frame, frame, {"file": "", "line": 0, **mark}, frame]})
     assert error is not None
-    assert (len(error.frames), error.notes) == (2, ("(900 frames between these are left out)",))
+    assert (len(error.frames), error.gap) == (3, gap)
 
 
 @pytest.mark.parametrize("when", [10**400, float("nan"), float("inf"), -1.0, True, "1"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ciao.frontends.display.traceback import CellSource, bounded, echoes, printable, render
-from ciao.model import Failure, Frame, Outcome, Phase, RemoteError
+from ciao.model import Failure, Frame, Gap, Outcome, Phase, RemoteError
 
 CELL = CellSource(label="Cell In[7]", lines=("%framework=jax", "", "def train():", "    return 1 / 0", "", "train()"))
 IN_CELL = Frame(file="cell_7.py", line=6, function="<module>", in_cell=True)
@@ -139,8 +139,30 @@ def test_the_errors_of_earlier_attempts_are_kept() -> None:
 
 def test_functions_that_call_each_other_without_end_are_folded() -> None:
     shown = text(RemoteError(ename="RecursionError", evalue="", frames=(IN_CELL, *(IN_TRAIN, IN_LIBRARY) * 40)))
-    assert shown.count("in train()") == shown.count("in decode()") == 1
-    assert "[... 39 more of the same 2 frames]" in shown
+    assert shown.count("in train()") == shown.count("in decode()") == 2
+    assert "[... train() and decode() repeat 38 more times]" in shown
+    assert shown.index("repeat 38") < shown.rindex("in train()")
+
+
+def test_turns_that_the_record_left_out_are_counted_with_the_others() -> None:
+    frames = (IN_CELL, *(IN_TRAIN, IN_LIBRARY) * 50)
+    error = RemoteError(ename="E", evalue="", frames=frames, gap=Gap(after=50, frames=896, cycle=2))
+    shown = text(error)
+    assert shown.count("in train()") == shown.count("in decode()") == 2
+    assert f"[... train() and decode() repeat {50 + 448 - 2} more times]" in shown
+
+
+def test_one_function_that_calls_itself_in_two_lines_is_named_once() -> None:
+    turn = (IN_TRAIN, replace(IN_TRAIN, line=IN_TRAIN.line + 1))
+    shown = text(RemoteError(ename="E", evalue="", frames=turn * 9))
+    assert "[... train() repeats, in 2 lines, 7 more times]" in shown
+
+
+def test_other_frames_that_are_left_out_are_counted_where_they_are_missing() -> None:
+    frames = (IN_CELL, IN_TRAIN, IN_TRAIN, IN_LIBRARY)
+    shown = text(RemoteError(ename="E", evalue="", frames=frames, gap=Gap(after=2, frames=1234)))
+    first, _, last = shown.partition("[... 1,234 frames are left out]")
+    assert (first.count("in train()"), last.count("in train()"), last.count("in decode()")) == (1, 1, 1)
 
 
 def test_a_group_shows_its_members_with_their_lines() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any
 
 import pytest
@@ -101,6 +102,37 @@ def test_a_deep_recursion_keeps_both_ends() -> None:
     frames = told(caught.value)["frames"]
     assert (len(frames), frames[50]["skipped"], frames[50]["file"]) == (101, 402, "")
     assert (frames[0]["text"][:5], frames[-1]["text"]) == ("f(500", 'f(n - 1) if n else int("x")')
+    assert frames[50]["cycle"] == 1
+
+
+@pytest.mark.parametrize("deep", [200, 201, 202, 203])
+def test_of_functions_that_call_each_other_whole_turns_are_left_out(deep: int) -> None:
+    def f(n: int) -> None:
+        g(n - 1)
+
+    def g(n: int) -> None:
+        h(n - 1)
+
+    def h(n: int) -> None:
+        f(n - 1) if n > 0 else int("x")
+
+    with pytest.raises(ValueError, match="int") as caught:
+        f(deep)
+    frames = told(caught.value)["frames"]
+    at = next(i for i, frame in enumerate(frames) if "skipped" in frame)
+    assert (frames[at]["skipped"] % 3, frames[at]["cycle"]) == (0, 3)
+    assert frames[at - 3 : at] == frames[at + 1 : at + 4]
+    assert frames[at]["skipped"] + len(frames) - 1 == len(list(walk_tb(caught.value.__traceback__)))
+
+
+def test_where_a_recursion_ends_in_the_middle_its_frames_are_not_counted_as_turns() -> None:
+    names: dict[str, Any] = {}
+    lines = "\n".join(f"def f{n}(k): (f{n}(k - 1) if k else f{n + 1}(60))" for n in range(3))
+    exec(lines, names)
+    with pytest.raises(NameError) as caught:
+        names["f0"](60)
+    frames = told(caught.value)["frames"]
+    assert (frames[50]["cycle"], frames[50]["skipped"]) == (0, 84)
 
 
 @pytest.mark.parametrize("text", ["x" * 1_000_000, "🎉" * 1_000_000, "line\n" * 10_000, "\x00\ud800" * 100_000])

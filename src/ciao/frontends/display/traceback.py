@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 
+from ciao.frontends.display.turns import called, runs
 from ciao.model import Failure, Frame, Outcome, RemoteError
 
 __all__ = ["CellSource", "bounded", "echoes", "printable", "render"]
@@ -20,8 +21,6 @@ WIDTH = 75  # IPython's
 NUMBERS = 7  # columns for the arrow and the line number, as IPython has it
 AROUND = 2  # lines of source above and below
 CHAIN_LIMIT = 8
-ALIKE_LIMIT = 3
-CYCLE_LIMIT = 8  # functions that call each other in turn
 LINE_LIMIT = 400
 
 BY_FROM = "The above exception was the direct cause of the following exception:"
@@ -83,7 +82,7 @@ def render(error: RemoteError, cell: CellSource, *, replica: str, colour: bool) 
     chain = _chain(error)
     for step, one in enumerate(chain):
         blocks.append(_heading(one, ink))
-        blocks += _frames(one.frames, cell, replica, ink)
+        blocks += _frames(one, cell, replica, ink)
         blocks += [_verdict(one, ink), *_members(one, cell, replica, ink)]
         if step < len(chain) - 1:
             blocks.append(f"\n{BY_FROM if chain[step + 1].by_from else BY_CONTEXT}\n")
@@ -124,30 +123,12 @@ def _verdict(error: RemoteError, ink: Palette) -> str:
     return "\n".join([f"{head}: {text}" if text else head, *(bounded(printable(note)) for note in error.notes)])
 
 
-def _frames(frames: Sequence[Frame], cell: CellSource, replica: str, ink: Palette) -> Iterator[str]:
-    """Each once, or a few times; what a recursion repeats is counted."""
-    at = 0
-    while at < len(frames):
-        size, times = _repeated(frames, at)
-        shown = min(times, ALIKE_LIMIT if size == 1 else 1)
-        for frame in frames[at : at + size * shown]:
-            yield _frame(frame, cell, replica, ink)
-        if times > shown:
-            which = "frame" if size == 1 else f"{size} frames"
-            yield f"    {ink.red}[... {times - shown} more of the same {which}]{ink.off}\n"
-        at += size * times
-
-
-def _repeated(frames: Sequence[Frame], at: int) -> tuple[int, int]:
-    """How many frames are repeated from here on, and how many times they stand there."""
-    best = 1, 1
-    for size in range(1, CYCLE_LIMIT + 1):
-        cycle, times = frames[at : at + size], 1
-        while frames[at + size * times : at + size * (times + 1)] == cycle:
-            times += 1
-        if times > (1 if size == 1 else 2) and size * times > best[0] * best[1]:
-            best = size, times
-    return best
+def _frames(error: RemoteError, cell: CellSource, replica: str, ink: Palette) -> Iterator[str]:
+    for part in runs(error.frames, error.gap):
+        if isinstance(part, str):
+            yield f"    {ink.red}[... {printable(part)}]{ink.off}\n"
+        else:
+            yield from (_frame(frame, cell, replica, ink) for frame in part)
 
 
 def _members(error: RemoteError, cell: CellSource, replica: str, ink: Palette) -> Iterator[str]:
@@ -202,7 +183,7 @@ def _lines(frame: Frame, cell: CellSource) -> tuple[Sequence[str], int]:
 def _inside(function: str, ink: Palette) -> str:
     if function == "<module>":
         return ""
-    return f", in {ink.cyan}{printable(function)}{'' if function.endswith('>') else '()'}{ink.off}"
+    return f", in {ink.cyan}{printable(called(function))}{ink.off}"
 
 
 def _source(frame: Frame, cell: CellSource, ink: Palette) -> Iterator[str]:

@@ -185,6 +185,7 @@ REFUSED = [
     ("local: {replicas: 0}", "~/config.yaml: local.replicas is '0', but must be a whole number, 1 or more"),
     ("backend: locla", "~/config.yaml: backend is 'locla', but must be kubeflow or local. Did you mean local?"),
     ("worker: {cpu: lots}", "~/config.yaml: worker.cpu is 'lots', but must be a Kubernetes quantity such as 500m"),
+    ("ps: {memory: 200}", "~/config.yaml: ps.memory is '200', but must be 1Mi or more. Did you mean 200Mi?"),
     ("ps: {memory: 1GB}", "~/config.yaml: ps.memory is '1GB', but must be a Kubernetes quantity such as 1Gi"),
     (
         "namespace: Team_A",

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from ciao.frameworks import FRAMEWORKS
+from ciao.interpreter.job_options import ENV
 from ciao.interpreter.magics import MagicLine, wrapper
 from ciao.interpreter.nearest import did_you_mean, listed, nearest
 from ciao.interpreter.option import Option
@@ -139,7 +140,7 @@ def _separator(magic: MagicLine, pos: int, setting: Setting) -> int:
 
 def _stray(magic: MagicLine, start: int, setting: Setting) -> Exception:
     known = find(setting.name)
-    hint = f"Quote a value that has spaces, such as %{setting.name}='a b'"
+    hint = _second(magic.text[start:].split(maxsplit=1)[0], setting)
     if known is not None and known.beside:
         hint = _only(known.beside, magic.text[start:].split(maxsplit=1)[0])
     if magic.text[start] == "%":
@@ -147,6 +148,20 @@ def _stray(magic: MagicLine, start: int, setting: Setting) -> Exception:
     return span_of(magic, start, len(magic.text.rstrip())).option_error(
         f"there is text behind the value of {setting.name}", hint
     )
+
+
+def _second(text: str, setting: Setting) -> str:
+    """What to write for another option behind a space, as a line of %kubeflow has them, or for a value with spaces."""
+    name, equals, _ = text.partition("=")
+    option = described(name) if equals and not setting.name.startswith(ENV.family) else None
+    if option is None:
+        return f"Quote a value that has spaces, such as %{setting.name}='a b'"
+    first, second = f"{setting.name}={setting.value[:40]}", text[:40]
+    if option.scope == "resource" and setting.name.partition(".")[0] in COUNTS:
+        return f"Write ;%{second} instead of the space"
+    if option.scope == "resource":
+        return f"Write it on the line of its role, such as %worker=1;%{second}"
+    return f"Write %{second} on a line of its own, or all on one: %kubeflow {first} {second}"
 
 
 def _only(beside: tuple[str, ...], word: str) -> str:

@@ -43,6 +43,7 @@ _UNITS = {
     **{unit: Decimal(1000) ** power for power, unit in enumerate("kMGTPE", start=1)},
     **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", start=1)},
 }
+_LEAST_MEMORY = 1024**2
 _QUANTITY = re.compile(r"([0-9]{1,18}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})(?:[eE]([+-]?[0-9]{1,2})|([a-zA-Z]{0,2}))")
 _DURATION = re.compile(
     r"(?:([0-9]{1,9})d)?(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9}(?:\.[0-9]{1,3})?)s?)?", re.ASCII
@@ -93,7 +94,15 @@ def _as_memory(value: str) -> str | None:
     return f"{match[1]}{match[2].upper()}i" if match else None
 
 
-memory = size("an amount of memory", example="512Mi or 2Gi")
+def memory(value: str) -> str:
+    """A quantity of at least 1Mi, as written: less is no memory for a Python, but a unit that was forgotten."""
+    what = "an amount of memory"
+    size(what, example="512Mi or 2Gi")(value)
+    if (amount(value) or 0) < _LEAST_MEMORY:
+        number = re.match(r"[0-9]*[1-9][0-9]*(?![.eE])", value)
+        meant = did_you_mean(f"{number[0]}Mi" if number else None)
+        raise BadValue(f"{what}: it is less than 1Mi", hint=meant or "Write bytes with a unit, such as 512Mi or 2Gi")
+    return value
 
 
 def gpu(value: str) -> str:

@@ -10,7 +10,20 @@ from pathlib import Path
 
 from ciao.errors import did_you_mean
 
-__all__ = ["Setting", "boolean", "count", "image", "namespace", "number", "path", "quantity", "size", "user", "word"]
+__all__ = [
+    "Setting",
+    "boolean",
+    "count",
+    "image",
+    "memory",
+    "namespace",
+    "number",
+    "path",
+    "quantity",
+    "size",
+    "user",
+    "word",
+]
 
 SUFFIXES = {"": 0, "k": 3, "m": 6, "g": 9, "t": 12}
 BINARY_SUFFIXES = {"ki": 10, "mi": 20, "gi": 30, "ti": 40}
@@ -126,6 +139,14 @@ def quantity(example: str) -> Callable[[str], str]:
         return text
 
     return read
+
+
+def memory(text: str) -> str:
+    """A quantity that is none of CPU: who writes 512 forgot the unit."""
+    quantity("1Gi")(text)
+    if re.fullmatch(r"[0-9]{1,6}", text):
+        raise ValueError(f"must be 1Mi or more. Did you mean {text}Mi?")
+    return text
 
 
 def namespace(text: str) -> str:

@@ -10,7 +10,20 @@ from typing import NamedTuple
 
 from ciao.model import Resources, Role
 from ciao.settings.packing import PACKING
-from ciao.settings.setting import Setting, boolean, count, image, namespace, number, path, quantity, size, user, word
+from ciao.settings.setting import (
+    Setting,
+    boolean,
+    count,
+    image,
+    memory,
+    namespace,
+    number,
+    path,
+    quantity,
+    size,
+    user,
+    word,
+)
 
 __all__ = ["BY_KEY", "SETTINGS", "Given", "Setting", "Settings"]
 
@@ -93,7 +106,7 @@ def _resources() -> Iterator[Setting]:
             key=f"{name}.memory",
             field=name,
             doc=f"Memory of each {name} for which a cell states none",
-            read=quantity("1Gi"),
+            read=memory,
         )
 
 

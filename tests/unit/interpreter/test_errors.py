@@ -43,6 +43,22 @@ OF_OPTIONS = {
         "%cleanpolicy=all", 1, " ^^^^^^^^^^^", "there is no option 'cleanpolicy'", "Did you mean cleanPolicy?",
     ),
     "called otherwise": ("%worker=2;%gpus=1", 1, "           ^^^^", "there is no option 'gpus'", "Did you mean gpu?"),
+    "no unit": (
+        "%worker=2;%memory=200", 1, "                  ^^^", "'200' is not an amount of memory: it is less than 1Mi",
+        "Did you mean 200Mi?",
+    ),
+    "two options on a line": (
+        "%framework=pytorch worker=2", 1, " " * 19 + "^" * 8, "there is text behind the value of framework",
+        "Write %worker=2 on a line of its own, or all on one: %kubeflow framework=pytorch worker=2",
+    ),
+    "two options on a line, the second of a role": (
+        "%worker=2 cpu=1", 1, " " * 10 + "^" * 5, "there is text behind the value of worker",
+        "Write ;%cpu=1 instead of the space",
+    ),
+    "two options on a line, the second of some role": (
+        "%framework=jax cpu=1", 1, " " * 15 + "^" * 5, "there is text behind the value of framework",
+        "Write it on the line of its role, such as %worker=1;%cpu=1",
+    ),
     "of a role": ("%worker=2;%mem=1Gi", 1, "           ^^^", "there is no option 'mem'", "Did you mean memory?"),
     "of a role, misspelt": (
         "%worker=2;%memroy=1Gi", 1, "           ^^^^^^", "there is no option 'memroy'", "Did you mean memory?",

@@ -43,6 +43,10 @@ def test_anything_else_is_no_time(text: str) -> None:
     [
         (values.memory, "1GB", "Did you mean 1Gi?"),
         (values.memory, "512m", "Did you mean 512Mi?"),
+        (values.memory, "200", "Did you mean 200Mi?"),
+        (values.memory, "512k", "Did you mean 512Mi?"),
+        (values.memory, "1.5", "Write bytes with a unit, such as 512Mi or 2Gi"),
+        (values.memory, "1023Ki", "Did you mean 1023Mi?"),
         (values.memory, "lots", "Write bytes with a unit, such as 512Mi or 2Gi"),
         (values.cpu, "0", "Write cores or thousandths of a core, such as 2, 0.5 or 500m"),
         (values.gpu, "0.5", "Write a whole number, such as 1"),

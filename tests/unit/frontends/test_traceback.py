@@ -119,6 +119,16 @@ def test_the_same_fault_in_other_replicas_was_not_caused_by_the_first() -> None:
     ]
 
 
+def test_who_was_beyond_the_same_limit_of_memory_failed_for_the_same_reason() -> None:
+    used = [f"it used more memory than its limit of {n}Mi: {n + 3}Mi when it was ended" for n in (100, 200)]
+    more = used[0].replace("103Mi", "104Mi")
+    killed = [failure(f"worker-{i}", "OOMKilled", words) for i, words in enumerate((*used, more))]
+    assert echoes(Outcome(phase=Phase.FAILED, ended=0.0, failure=killed[0], others=tuple(killed[1:]))) == [
+        "the same in worker-2",
+        "worker-1 failed too: OOMKilled: it used more memory than its limit of 200Mi",
+    ]
+
+
 def test_the_same_fault_everywhere_is_one_line() -> None:
     others = tuple(failure(f"worker-{i}") for i in range(1, 12))
     assert echoes(Outcome(phase=Phase.FAILED, ended=0.0, failure=failure("worker-0"), others=others)) == [

@@ -215,7 +215,9 @@ def _highlighted(lines: list[str], ink: Palette) -> list[str]:
 
 
 def _reason(failure: Failure) -> tuple[str, str]:
-    return failure.ename, failure.evalue
+    """In words; of memory without how far beyond its limit each one was when it was ended."""
+    memory = failure.ename == "OOMKilled"
+    return failure.ename, failure.evalue.partition(":")[0] if memory else failure.evalue
 
 
 def _why(failure: Failure) -> tuple[bool, tuple[str, str]]:

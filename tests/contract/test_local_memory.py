@@ -121,7 +121,7 @@ async def test_a_system_that_does_not_tell_what_processes_use_says_so(
     asked = spec("pass", roles=roles(memory="1Mi"))
     assert await backend.check(asked) == ()
     monkeypatch.setattr(local, "measurable", lambda: False)
-    assert await backend.check(asked) == (Notice(text="the local backend does not apply memory"),)
+    assert await backend.check(asked) == (Notice(text="memory is not limited on this system"),)
 
 
 async def test_replicas_that_may_use_more_than_there_is_are_told_of_first(

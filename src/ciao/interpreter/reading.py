@@ -14,7 +14,7 @@ from ciao.interpreter.grammar import settings_of
 from ciao.interpreter.magics import Block, split
 from ciao.interpreter.nearest import listed
 from ciao.interpreter.roles import roles_of
-from ciao.interpreter.source import Span, clipped
+from ciao.interpreter.source import Span, clipped, line_at
 from ciao.interpreter.stated import Stated, once
 from ciao.model import Cell, CleanPolicy, JobSpec
 from ciao.settings import Settings
@@ -69,8 +69,11 @@ def _framework(stated: Stated, block: Block, text: str) -> str:
     if found is not None:
         return found
     if not block.magics:
-        raise clipped(line=1, column=1, width=1, text=text).option_error(
-            "this cell has no magic lines", "Begin it with a line such as %framework=pytorch"
+        line = block.begins or 1
+        source = line_at(text, line)
+        begin, width = len(source) - len(source.lstrip()) + 1, len(source.strip())
+        raise clipped(line=line, column=begin, width=width, text=text).option_error(
+            "this cell has no magic lines of a job", "Begin it with a line such as %framework=pytorch"
         )
     first = block.magics[0]
     column = len(first.text) - len(first.text.lstrip()) + 1

@@ -9,7 +9,7 @@ import pytest
 
 from ciao import interpreter
 from ciao.commands.line import Request
-from ciao.errors import CiaoError, CommandError, JobNotFound
+from ciao.errors import CellError, CiaoError, CommandError, JobNotFound
 from ciao.frontends.command import Ask, answer, answered, completions, is_streaming
 from ciao.model import Cell, Event, Finished, Phase
 from ciao.session import Session
@@ -48,6 +48,12 @@ def test_a_plan_is_of_the_cell_below_and_keeps_its_line_numbers() -> None:
     assert text == "# the code goes into a folder: the job runs on this machine\njob: jax-xxxxx"
     with pytest.raises(CiaoError, match="line 3"):
         answer("plan", session(), body="%framework=jax\n%wroker=2\npass")
+
+
+def test_a_plan_of_an_ordinary_cell_points_at_its_first_line_of_code() -> None:
+    with pytest.raises(CellError, match="no magic lines of a job") as caught:
+        answer("plan", session(), body="# a cell\nif x:\n    print(1)")
+    assert (caught.value.line, caught.value.picture()) == (3, "if x:\n^^^^^")
 
 
 REFUSED = [

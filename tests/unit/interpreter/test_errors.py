@@ -523,7 +523,8 @@ def test_the_limit_of_replicas_counts_all_roles(error: Fail) -> None:
 
 
 def test_a_text_without_magics_is_told_how_to_begin(error: Fail) -> None:
-    assert str(error("x")) == "line 1: this cell has no magic lines. Begin it with a line such as %framework=pytorch"
+    words = "line 1: this cell has no magic lines of a job. Begin it with a line such as %framework=pytorch"
+    assert str(error("x")) == words
 
 
 def test_a_long_value_is_cut_in_the_message(error: Fail) -> None:

@@ -17,7 +17,7 @@ from ciao.backends.local.asked import cores_of, gpus_of
 from ciao.backends.local.devices import cores, gpus
 from ciao.backends.local.interpreters import check_module, usable_python
 from ciao.backends.local.launch import Launch, launch, overridden
-from ciao.backends.local.meaning import refuse, without_meaning
+from ciao.backends.local.meaning import refuse, told, without_meaning
 from ciao.backends.local.mpi import mpirun
 from ciao.backends.local.ports import FIRST, reserve
 from ciao.backends.local.processes import measurable
@@ -72,7 +72,7 @@ class Local:
             await asyncio.to_thread(check_module, python, "torch")
         notices = []
         if unmet := without_meaning(spec, memory=measurable(), gpu=bool(gpus() and gpus_of(spec))):
-            notices.append(Notice(text=f"the local backend does not apply {', '.join(unmet)}"))
+            notices.append(Notice(text=told(unmet)))
         if (asked := sum(gpus_of(spec).values())) > len(gpus()) > 0:
             words = f"the replicas ask for {asked} GPUs, and {len(gpus())} are here: some see all of them"
             notices.append(Notice(level="warning", text=words))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ciao.errors import CreateRefused
 from ciao.frameworks import FRAMEWORKS
 from ciao.model import JobSpec, Role
 
-__all__ = ["refuse", "without_meaning"]
+__all__ = ["refuse", "told", "without_meaning"]
 
 _OF_JOBS = ("namespace", "kind", "runtime", "image", "ttl", "queue", "priority", "patch", "s2i")
 _OTHERWISE = "or use %backend=kubeflow"
@@ -19,6 +21,17 @@ def without_meaning(spec: JobSpec, *, memory: bool, gpu: bool) -> list[str]:
     unmet = [name for name, met in (("memory", memory), ("gpu", gpu)) if not met]
     found += [name for name in unmet if any(getattr(r, name) for r in asked)]
     return [*found, *dict.fromkeys(name for resources in asked for name in resources.other)]
+
+
+def told(unmet: Sequence[str]) -> str:
+    """What happens to options that are not applied, in words for people."""
+    own = {
+        "memory": "memory is not limited on this system",
+        "gpu": "gpu: Ciao has no GPU to share out here; the replicas use what they find",
+    }
+    rest = [name for name in unmet if name not in own]
+    words = f"{', '.join(rest)} {'has' if len(rest) == 1 else 'have'} no effect on this machine"
+    return "; ".join([words] * bool(rest) + [own[name] for name in unmet if name in own])
 
 
 def refuse(spec: JobSpec, *, most: int) -> None:

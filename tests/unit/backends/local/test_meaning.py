@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ciao.backends.local.meaning import refuse, without_meaning
+from ciao.backends.local.meaning import refuse, told, without_meaning
 from ciao.errors import CreateRefused
 from ciao.model import Cell, Elastic, JobSpec, Resources, Role, RoleSpec, SecretKey, Volume
 
@@ -47,6 +47,22 @@ def test_what_a_role_states_is_named_once() -> None:
         "gpu",
         "ephemeral-storage",
     ]
+
+
+GPU = "gpu: Ciao has no GPU to share out here; the replicas use what they find"
+
+
+@pytest.mark.parametrize(
+    ("unmet", "words"),
+    [
+        (["gpu"], GPU),
+        (["memory"], "memory is not limited on this system"),
+        (["image"], "image has no effect on this machine"),
+        (["image", "gpu", "ephemeral-storage"], f"image, ephemeral-storage have no effect on this machine; {GPU}"),
+    ],
+)
+def test_what_happens_instead_is_told(unmet: list[str], words: str) -> None:
+    assert told(unmet) == words
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -157,6 +157,11 @@ def test_an_unknown_command_is_an_error_with_a_suggestion(kernel: Kernel) -> Non
     assert "Did you mean jobs?" in kernel.run("%ciao jbos").error[1]
 
 
+def test_a_mistake_in_the_cell_of_a_plan_is_shown_where_it_stands(kernel: Kernel) -> None:
+    error = kernel.run("%%ciao plan\n%framework=jax\n%wroker=2\npass").error
+    assert re.search(r"Cell In\[\d+\], line 3\n%wroker=2\n \^{6}\n", error[2])
+
+
 @pytest.mark.parametrize("cell", [f"{HEAD}pass", "%ciao jobs", "%%ciao plan\n%framework=jax\nx", "%ciao attach"])
 def test_broken_settings_are_told_without_frames_and_are_no_trouble_to_completion(
     launch: Callable[..., Kernel], home: Path, cell: str

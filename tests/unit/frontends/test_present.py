@@ -199,6 +199,11 @@ def test_what_was_ended_is_said_in_a_sentence(
     assert present.ended(Ended(job="jax-1", before=before, phase=phase, deleted=deleted)) == words
 
 
+def test_a_job_that_runs_has_not_taken_its_time_yet() -> None:
+    runs = summary("a", Phase.RUNNING)
+    assert "runs for   9.0 s\n" in shown(present.describe(Chosen(summary=runs), now=NOON + 10))
+
+
 def test_a_file_that_was_run_is_named_once() -> None:
     ran = summary("a", cell="train.py", notebook="/home/me/train.py")
     assert "from       /home/me/train.py\n" in shown(present.describe(Chosen(summary=ran), now=NOON))

@@ -176,7 +176,8 @@ def _facts(summary: Summary, *, now: float) -> Iterator[tuple[str, str]]:
         yield "namespace", summary.namespace
     yield from summary.facts
     yield "created", f"{_clock(job.created)} ({ago(job.created, now=now)})"
-    yield "took", _took(summary, now=now)
+    runs = summary.started is not None and not summary.phase.ended
+    yield "runs for" if runs else "took", _took(summary, now=now)
     if job.cell or job.notebook:
         yield "from", _origin(job.cell, job.notebook)
     if job.code_hash:

@@ -180,6 +180,14 @@ class Magics:
         number = self._shell.displayhook.prompt_count if counted else None  # right in every version of IPython
         return Cell(text=text, number=number, notebook=self._notebook())
 
+    def _label(self) -> str:
+        """Of the cell that runs."""
+        from ciao.model import Cell
+
+        info = RUNNING.get()
+        counted = info is not None and info.store_history
+        return Cell(text="", number=self._shell.displayhook.prompt_count if counted else None).label
+
     def _notebook(self) -> str:
         """Its path as far as the frontend tells, or an empty text."""
         names: dict[str, Any] = self._shell.user_ns
@@ -201,7 +209,7 @@ class Magics:
                 self._endings.told(found.text)
             self._present(found)
             return
-        raise failure.shown(error, f"%ciao {line}")
+        raise failure.shown(error, self._label() if body else f"%ciao {line}")
 
     def _present(self, found: Answer) -> None:
         from ciao.frontends.notebook.outlet import in_terminal

@@ -82,5 +82,6 @@ async def test_the_codes_own_failure_is_the_jobs(
     least = 1 if "raise" in death else 2
     ran = await run(spec(DIES.format(death=death), elastic=Elastic(least=least, most=2), python=torch_python))
     assert (ran.failure.ename, ran.failure.evalue) == named, ran.outcome
+    assert not [line for r in ("worker-0", "worker-1") for line in ran.lines(r) if "SignalException" in line]
     if ran.failure.error is not None:
         assert [f.line for f in ran.failure.error.frames if f.in_cell] == [6]

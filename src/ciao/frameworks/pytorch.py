@@ -56,6 +56,18 @@ def _torchrun(topology: Topology, replica: Replica, least: int, processes: int) 
     }
 
 
+_TORCHRUN = """import sys
+from torch.distributed import run
+try:
+    run.main()
+except BaseException as error:
+    if type(error).__name__ != "SignalException":
+        raise
+    sys.exit(f"torchrun: {error}")
+"""
+"""torchrun, by a module that every version has. Asked to end, it raises that to its top: one line tells as much."""
+
+
 def _decisive(replicas: tuple[Replica, ...]) -> tuple[Replica, ...]:
     """The master; without one, all workers."""
     return tuple(r for r in replicas if r.role is Role.MASTER) or replicas
@@ -80,7 +92,7 @@ PYTORCH = Framework(
     ),
     ranks=MappingProxyType({"RANK": "WORLD_SIZE", "ROLE_RANK": "ROLE_WORLD_SIZE"}),
     elastic=Elasticity(
-        words=("-m", "torch.distributed.run", "--no_python"),  # the spelling that every version knows
+        words=("-c", _TORCHRUN, "--no_python"),  # the spelling that every version knows
         own=_torchrun,
         always=MappingProxyType({"PET_REDIRECTS": "9:0", "PET_TEE": "9:0"}),  # else torch 1.13 fails on Python 3.11
     ),

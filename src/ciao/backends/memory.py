@@ -39,7 +39,7 @@ def in_words(count: int) -> str:
 def out_of_memory(limit: str, *, peak: int | None = None) -> str:
     """What happened to a replica; ``peak`` is what it used when it was ended, in bytes, if anybody measured."""
     words = f"it used more memory than its limit of {limit}"
-    return words if peak is None else f"{words}: {in_words(peak)} when it was ended, by exit code 137"
+    return words if peak is None else f"{words}: {in_words(peak)} when it was ended (exit code 137)"
 
 
 def more_memory(evalue: str, replica: str) -> str:

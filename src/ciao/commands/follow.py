@@ -43,7 +43,8 @@ class Following:
 
 async def following(backend: Backend, request: Request, *, own: Own | None = None) -> Following:
     """What ``attach`` or ``logs --follow`` asks for. Raises JobNotFound."""
-    choice = choose.only_running if request.command == "attach" else choose.newest
+    running_first = request.command == "attach" or request.job is not None
+    choice = choose.only_running if running_first else choose.newest
     chosen = await choice(backend, request.job, own=own)
     wanted = Wanted.of(tail=request.tail, since=request.since, grep=request.grep)
     return Following(

@@ -197,6 +197,7 @@ def test_a_signal_ends_the_job_of_a_run(ciao: Said, file: str, number: signal.Si
     found = ciao("run", file, backend=backend)
     assert (found[0], backend.calls[-1]) == (status, "cancel")
     assert "is being cancelled; Ctrl-C once more ends this without waiting" in found[2]
+    assert re.search(r"\njax-\w{5} is cancelled\n$", found[2])
 
 
 def test_a_signal_before_there_is_a_job_speaks_of_none(ciao: Said, file: str) -> None:
@@ -223,6 +224,15 @@ def test_attach_fails_as_the_job_did_and_logs_do_not(ciao: Said) -> None:
     backend = one_job(Phase.RUNNING, script=[lines("a"), finished(Phase.FAILED, failure=BOOM)])
     assert ciao("attach", backend=backend)[0] == 1
     assert ciao("logs", "--follow", backend=backend)[:2] == (0, "worker-0 | a\n")
+
+
+def test_the_beginning_of_a_name_means_the_job_that_runs_to_whom_follows_it(ciao: Said) -> None:
+    both = [summary("jax-aaaaa"), summary("jax-bbbbb", Phase.RUNNING)]
+    backend = Scripted(summaries=both, script=[lines("a"), finished()])
+    assert ciao("logs", "jax", "-f", backend=backend) == (
+        0, "worker-0 | a\n", "jax-bbbbb\njax-bbbbb on local: 2 replicas\n",
+    )  # fmt: skip
+    assert "2 jobs begin with 'jax'" in ciao("logs", "jax", backend=backend)[2]
 
 
 def test_logs_that_follow_show_one_replica_with_times_if_asked(ciao: Said) -> None:

@@ -66,8 +66,10 @@ def run(request: Request, session: Session, *, colour: bool) -> int:
     if not job.done.done():
         _say(f"{printer.name} goes on in the background: ciao logs {printer.name}")
         return 0
-    source = CellSource(label=cell.label, lines=tuple(cell.text.splitlines()))
-    return _verdict(job.done.result(), printer, stops, source)
+    outcome = job.done.result()
+    if stops and printer.created and outcome is not None and outcome.phase is Phase.CANCELLED:
+        _say(f"{printer.name} is cancelled{outcome.message and ': '}{outcome.message}")
+    return _verdict(outcome, printer, stops, CellSource(label=cell.label, lines=tuple(cell.text.splitlines())))
 
 
 def follow(request: Request, session: Session, *, colour: bool) -> int:

@@ -27,7 +27,7 @@ def told(unmet: Sequence[str]) -> str:
     """What happens to options that are not applied, in words for people."""
     own = {
         "memory": "memory is not limited on this system",
-        "gpu": "gpu: Ciao has no GPU to share out here; the replicas use what they find",
+        "gpu": "gpu has no effect here: Ciao has no GPU to share out, and the replicas use what they find",
     }
     rest = [name for name in unmet if name not in own]
     words = f"{', '.join(rest)} {'has' if len(rest) == 1 else 'have'} no effect on this machine"

@@ -49,7 +49,7 @@ def test_what_a_role_states_is_named_once() -> None:
     ]
 
 
-GPU = "gpu: Ciao has no GPU to share out here; the replicas use what they find"
+GPU = "gpu has no effect here: Ciao has no GPU to share out, and the replicas use what they find"
 
 
 @pytest.mark.parametrize(

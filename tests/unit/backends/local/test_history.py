@@ -56,7 +56,7 @@ def test_want_of_memory_is_the_failure_behind_what_the_replica_raised_because_of
     history, _ = told(BEGAN, record, killed, finished("failed"))
     assert history.outcome is not None
     assert history.outcome.failure is not None
-    words = "OOMKilled: it used more memory than its limit of 1Gi: 1.2Gi when it was ended, by exit code 137"
+    words = "OOMKilled: it used more memory than its limit of 1Gi: 1.2Gi when it was ended (exit code 137)"
     assert (history.outcome.failure.ename, history.summary().replicas[1].reason) == ("OOMKilled", words)
 
 

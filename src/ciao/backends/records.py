@@ -14,7 +14,17 @@ from typing import Any, TypeGuard
 from ciao.backends.cause import abort_looks_secondary, looks_secondary
 from ciao.model import Failure, Frame, Gap, RemoteError, Traced
 
-__all__ = ["died", "error_of", "exception_failure", "exit_failure", "fuller", "reason_of", "signal_failure", "traced"]
+__all__ = [
+    "died",
+    "dumped",
+    "error_of",
+    "exception_failure",
+    "exit_failure",
+    "fuller",
+    "reason_of",
+    "signal_failure",
+    "traced",
+]
 
 MAX_TEXT = 64 * 1024
 MAX_FRAMES = 120
@@ -75,12 +85,17 @@ def died(record: Mapping[str, Any]) -> bool:
     return record.get("type") == "died"
 
 
+def dumped(replica: str, record: Mapping[str, Any]) -> Traced | None:
+    """What a record of type ``died`` tells of the stacks that Python wrote as it crashed; None if it wrote none."""
+    error = error_of(record.get("error"))
+    if error is None or not died(record):
+        return None
+    return _shown(replica, f"{error.ename}: {error.evalue}" if error.evalue else error.ename, record)
+
+
 def traced(failure: Failure, record: Mapping[str, Any]) -> Traced | None:
     """What a record of type ``shown`` tells of the traceback of this failure; None if it is of another type."""
-    lines, checksum = record.get("lines"), record.get("crc")
-    if record.get("type") != "shown" or not _within(lines, 1, MAX_LINES) or not _within(checksum, 0, 2**32 - 1):
-        return None
-    return Traced(replica=failure.replica, reason=reason_of(failure), lines=lines, checksum=checksum)
+    return _shown(failure.replica, reason_of(failure), record) if record.get("type") == "shown" else None
 
 
 def reason_of(failure: Failure) -> str:
@@ -124,6 +139,13 @@ def signal_failure(replica: str, number: int, *, when: float, words: Mapping[str
         secondary=name == "SIGABRT" and abort_looks_secondary(said),
         rank=_rank(words),
     )
+
+
+def _shown(replica: str, reason: str, record: Mapping[str, Any]) -> Traced | None:
+    lines, checksum = record.get("lines"), record.get("crc")
+    if not _within(lines, 1, MAX_LINES) or not _within(checksum, 0, 2**32 - 1):
+        return None
+    return Traced(replica=replica, reason=reason, lines=lines, checksum=checksum)
 
 
 def _signal_words(name: str, said: str) -> str:

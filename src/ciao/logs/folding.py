@@ -36,8 +36,9 @@ TOGETHER = 8_000_000
 
 _BEGIN = "Traceback (most recent call last):"
 _GROUP = "  + Exception Group "
+_CRASH = "Fatal Python error: "
 _SYNTAX = pattern(r'  File ".*", line \d+')
-_HINTS = (_BEGIN, '  File "')
+_HINTS = (_BEGIN, '  File "', _CRASH)
 
 
 class Folding:
@@ -221,4 +222,6 @@ def _start(text: str) -> int:
     if text.endswith(_BEGIN):
         begin = len(text) - len(_BEGIN)
         return begin - len(_GROUP) if text.endswith(_GROUP + _BEGIN) else begin
-    return 0 if text.startswith(_HINTS[1]) and _SYNTAX.fullmatch(text) else -1
+    if text.startswith(_HINTS[1]):
+        return 0 if _SYNTAX.fullmatch(text) else -1
+    return text.find(_CRASH)

@@ -2,16 +2,18 @@ r"""What a process left in its log when it died without a word: where it stood, 
 
 ::
 
-    {"v":1, "type":"died", "time":..., "rank":2, "error":ERROR}
+    {"v":1, "type":"died", "time":..., "rank":2, "error":ERROR, "lines":13, "crc":1234567}
 
 ``error`` is as record.py has it, if anything is known: ``ename`` names the crash, ``evalue`` is what was said of it; of
 a process that ended by itself it is the exception with which its log ends.
-``rank`` is there if the replica had several processes. Made by those who hold the log, from its last bytes, which
-may be anything: a pattern that does not match means nothing, and nothing is looked up that stands in them.
+``rank`` is there if the replica had several processes, ``lines`` and ``crc`` if faulthandler wrote where it stood: its
+lines, and the CRC-32 of their bytes. Made by those who hold the log, from its last bytes, which may be anything: a
+pattern that does not match means nothing, and nothing is looked up that stands in them.
 """
 
 from __future__ import annotations
 
+import binascii
 import json
 import os
 import re
@@ -38,6 +40,10 @@ _FATAL = "Fatal Python error: "
 _SIGNALS = ("Aborted", "Segmentation fault", "Bus error", "Floating point exception", "Floating-point exception")
 _HEAD = re.compile(r"(Current thread|Thread) 0x[0-9a-f]+(?: \[.*\])? ?\(most recent call first\):?")
 _FRAME = re.compile(r'  File "([^\n]*)", line ([0-9]{1,7}) in ([^\n]*)')
+_DUMPED = re.compile(
+    r"$|Python runtime state: |(?:Current thread|Thread) 0x|Current thread's C stack trace|Extension modules: "
+    r"|  (?:File \"|Binary file \"|<|\.\.\.)"
+)
 _SAID = re.compile(
     r"^(?:.{0,200}\bwhat\(\): +(?P<cpp>.+)"
     r"|(?P<terminate>terminate called .+)"
@@ -75,6 +81,9 @@ def died(tail: Tail, *, cell: str, signal: int, rank: Optional[int] = None, seve
         error: Record = {"ename": ename, "evalue": evalue, "module": "", "notes": [], "frames": frames}
         error.update(cause=None, by_from=False, exceptions=[])
         record["error"] = error
+    at = text.rfind(_FATAL) if signal else -1
+    if at >= 0:
+        record["lines"], record["crc"] = _dumped(text[at:])
     return record
 
 
@@ -124,6 +133,15 @@ def _frames(dump: str, cell: str) -> Tuple[List[Record], bool]:
     runner = os.path.join(os.path.dirname(cell), "ciao_runner") + "/"
     own = [frame for frame in reversed(frames) if not frame["file"].startswith(_escaped(runner))]
     return own, "  ..." in blocks[current]
+
+
+def _dumped(text: str) -> Tuple[int, int]:
+    """How many lines faulthandler wrote, and their checksum. Others may have written behind them."""
+    lines = text.split("\n")
+    count = next((i for i in range(1, len(lines)) if not _DUMPED.match(lines[i])), len(lines))
+    while count > 1 and not lines[count - 1]:
+        count -= 1
+    return count, binascii.crc32("".join(line + "\n" for line in lines[:count]).encode())
 
 
 def _frame(file: str, number: int, name: str, cell: str) -> Record:

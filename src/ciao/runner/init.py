@@ -54,8 +54,8 @@ def main(path: str, *program: str) -> None:
 
     cell.watch()
     died = b"" if cell.stopped else cell.told.died()
+    cell.write(upstream.told([died] if died else []))
     if upstream.supervised:
-        upstream.told([died] if died else [])
         end_as(cell.exit_code if cell.stopped else cell.status)
     write_message(cell.told.record, cell.status, stopped=cell.stopped)
     sys.exit(cell.exit_code)
@@ -158,7 +158,7 @@ class _Cell:
                 self._signal_all(signal.SIGKILL)
                 self._deadline = None
         for process in self._processes:
-            self._write(process.take_output(b""))
+            self.write(process.take_output(b""))
 
     @property
     def _running(self) -> bool:
@@ -176,7 +176,7 @@ class _Cell:
                 self._poll.unregister(fd)
                 del self._open[fd]
             elif fd == process.output:
-                self._write(process.take_output(data))
+                self.write(process.take_output(data))
             else:
                 self._tell(process, process.take_records(data))
 
@@ -186,7 +186,7 @@ class _Cell:
             self._reap()
             if self._failed not in (None, process):
                 return
-        self._write(self._upstream.told(records))
+        self.write(self._upstream.told(records))
 
     def _on_signal(self, number: int) -> None:
         if number == signal.SIGCHLD:
@@ -232,7 +232,7 @@ class _Cell:
             if process.status is None:
                 process.signal(number)
 
-    def _write(self, lines: bytes) -> None:
+    def write(self, lines: bytes) -> None:
         """One write for the batch. If nobody reads any more the cell must still run."""
         data = memoryview(b"" if self._muted else lines)
         try:

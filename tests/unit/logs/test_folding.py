@@ -16,6 +16,7 @@ TRACE = ["Traceback (most recent call last):", '  File "cell_1.py", line 3, in f
 CHAIN = [*TRACE, "", "During handling of the above exception, another exception occurred:", "", *TRACE[:3], "E: x"]
 SYNTAX = ['  File "cell_1.py", line 2', "    x y", "      ^", "SyntaxError: invalid syntax"]
 GROUP = ["  + Exception Group Traceback (most recent call last):", "  | ExceptionGroup: g (1 sub-exception)", "  +---"]
+CRASH = ["Fatal Python error: Aborted", "", "Thread 0x01 (most recent call first):", '  File "x.py", line 4 in f']
 WORDS = "KeyError: 'k' (traceback elsewhere)"
 
 
@@ -32,7 +33,9 @@ def traced(trace: Sequence[str], replica: str = "worker-0") -> Traced:
     return Traced(replica=replica, reason="", lines=len(trace), checksum=crc32(data))
 
 
-@pytest.mark.parametrize("trace", [TRACE, CHAIN, SYNTAX, GROUP, [*TRACE[:3], "E: two", "Traceback é", "  lines"]])
+@pytest.mark.parametrize(
+    "trace", [TRACE, CHAIN, SYNTAX, GROUP, [*TRACE[:3], "E: two", "Traceback é", "  lines"], CRASH]
+)
 def test_each_kind_of_traceback_is_folded(trace: list[str]) -> None:
     folding = Folding()
     assert texts(folding.add(of(["before", *trace]), 0.0)) == ["before"]
@@ -74,6 +77,8 @@ def test_what_stood_before_it_in_its_line_stays() -> None:
     folding = Folding()
     folding.add(of([f" 50%|###  | {TRACE[0]}", *TRACE[1:]]), 0.0)
     assert texts(folding.expect(traced(TRACE), WORDS)) == [" 50%|###  | ", WORDS]
+    folding.add(of([f" 50%|###  | {CRASH[0]}", *CRASH[1:]]), 0.0)
+    assert texts(folding.expect(traced(CRASH), WORDS)) == [" 50%|###  | ", WORDS]
 
 
 def test_replicas_are_held_each_for_itself() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from binascii import crc32
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ciao.runner import crash
+from ciao.runner import FRAME, crash
 from ciao.runner.tail import TAIL, Tail
 
 CELL = "/ciao/code/cell_7.py"
@@ -51,6 +52,18 @@ def test_the_stack_is_that_of_the_thread_that_crashed_outermost_first_without_th
 
 def test_a_crash_in_a_thread_that_python_does_not_know_is_told_by_the_main_thread() -> None:
     assert lines(died(STACK.replace("Current thread", "Thread")))[1] == (4, "native", True)
+
+
+@pytest.mark.parametrize("behind", ["", "\n\n", "a child of it writes on\n", "Traceback (most recent call last):\n"])
+@pytest.mark.parametrize("before", ["", STACK, "50% |####  "])
+def test_what_python_wrote_of_the_crash_is_told_by_length_and_checksum(before: str, behind: str) -> None:
+    dump = STACK.partition("step 1\n")[2]
+    record = died(before + dump + behind)
+    assert (record["lines"], record["crc"]) == (dump.count("\n"), crc32(dump.encode()))
+
+
+def test_of_a_death_of_which_python_wrote_nothing_no_lines_are_told() -> None:
+    assert "lines" not in died("free(): invalid pointer\n", signal=6)
 
 
 def test_only_the_last_crash_counts() -> None:
@@ -117,10 +130,15 @@ def test_the_termination_message_tells_where_it_crashed(run: Callable[..., Any],
     told = tmp_path / "told"
     told.touch()
     code = "import ctypes\ndef native():\n    ctypes.string_at(0)\nnative()\n"
-    run(code, "init", CIAO_TERMINATION_LOG=str(told))
+    ended = run(code, "init", CIAO_TERMINATION_LOG=str(told))
     record = json.loads(told.read_text())
     assert (record["type"], record["signal"]) == ("died", 11)
     assert [frame["line"] for frame in record["error"]["frames"] if frame["cell"]] == [4, 3]
+    logged = ended.out.replace(FRAME.encode(), b"").splitlines(keepends=True)
+    assert json.loads(logged[-1])["crc"] == record["crc"]
+    written = logged[logged.index(b"Fatal Python error: Segmentation fault\n") :]
+    dump = b"".join(line for line in written if line[:1] != b"{")
+    assert (record["lines"], record["crc"]) == (dump.count(b"\n"), crc32(dump))
 
 
 def test_of_several_processes_of_a_replica_the_one_that_failed_is_named(

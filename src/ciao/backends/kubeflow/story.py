@@ -21,7 +21,7 @@ from ciao.backends.kubeflow.said import Said, about
 from ciao.backends.kubeflow.seen import Replicas
 from ciao.backends.kubeflow.upkeep import Upkeep
 from ciao.backends.kubeflow.waiting import Waiting, why_not_created, why_waiting
-from ciao.backends.records import exception_failure, fuller, reason_of, traced
+from ciao.backends.records import dumped, exception_failure, fuller, reason_of, traced
 from ciao.frameworks import FRAMEWORKS
 from ciao.k8s.base import Manifest
 from ciao.model import (
@@ -146,6 +146,8 @@ class Story:
                 self._failed_at = now if self._failed_at is None else self._failed_at
         elif record.get("type") == "started" and self.least is not None:
             self._failures = {n: f for n, f in self._failures.items() if n != replica or not self._losses.passes(f)}
+        elif (dump := dumped(replica, record)) is not None:
+            yield dump
         elif (known := self._failures.get(replica)) is not None and (trace := traced(known, record)) is not None:
             yield trace
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ciao.backends.cause import first_by_cause
 from ciao.backends.memory import out_of_memory
-from ciao.backends.records import died, exception_failure, exit_failure, reason_of, signal_failure, traced
+from ciao.backends.records import died, dumped, exception_failure, exit_failure, reason_of, signal_failure, traced
 from ciao.frameworks import FRAMEWORKS
 from ciao.model import (
     Attempt,
@@ -101,6 +101,8 @@ class History:
         name, record = self._replicas[entry["replica"]].replica, entry["record"]
         if died(record):
             self._last_words.setdefault(name, record)
+            if (dump := dumped(name, record)) is not None:
+                yield dump
         failure = exception_failure(name, record, seen=_time(entry))
         if failure is not None:
             self._failures.setdefault(name, failure)

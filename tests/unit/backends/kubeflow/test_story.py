@@ -20,6 +20,7 @@ from ciao.model import (
     Phase,
     ReplicaChanged,
     ReplicaState,
+    Traced,
 )
 
 Manifest = dict[str, Any]
@@ -102,6 +103,14 @@ def test_an_exception_is_known_from_the_log_before_the_container_ends() -> None:
     assert told(known.tick(200 + SETTLE - 0.1)) == []
     found = failure(known, now=200 + SETTLE)
     assert (found.replica, found.ename, found.evalue) == ("worker-0", "ValueError", "no")
+
+
+def test_a_record_in_the_log_tells_of_the_stacks_that_a_crash_left_there() -> None:
+    known = story()
+    told(known.see_pod(pod("worker-0", RUNS), now=100))
+    died = {"type": "died", "time": 200.0, "error": {"ename": "Segmentation fault"}, "lines": 13, "crc": 7}
+    dump = Traced(replica="worker-0", reason="Segmentation fault", lines=13, checksum=7)
+    assert told(known.see_record("worker-0", died, now=200)) == [dump]
 
 
 def test_the_termination_message_tells_the_exception_if_the_log_is_lost() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ciao.backends.local.history import History
-from ciao.model import Attempt, Event, Finished, Job, Notice, Phase, ReplicaState, Traced
+from ciao.model import Attempt, Event, Finished, Job, Notice, Phase, ReplicaChanged, ReplicaState, Traced
 
 JOB = Job(name="j", backend="local", framework="pytorch", replicas=("worker-0", "worker-1"), created=1.0)
 BEGAN = {"event": "attempt", "time": 2.0, "number": 1, "of": 1}
@@ -47,6 +47,14 @@ def test_a_record_is_the_failure_of_the_process_that_then_exits_1() -> None:
     assert history.outcome.failure is not None
     assert (history.outcome.failure.replica, history.outcome.failure.ename) == ("worker-1", "ValueError")
     assert history.summary().replicas[1].reason == "ValueError: no"
+
+
+def test_the_stacks_that_a_crash_left_in_the_log_are_told_before_the_end_of_the_replica() -> None:
+    died = {"type": "died", "time": 2.5, "error": {"ename": "Segmentation fault"}, "lines": 13, "crc": 7}
+    record = {"event": "record", "time": 2.6, "replica": "worker-1", "record": died}
+    _, events = told(BEGAN, record, replica("worker-1", "failed", code=-11))
+    dump = Traced(replica="worker-1", reason="Segmentation fault", lines=13, checksum=7)
+    assert dump in events[: next(i for i, e in enumerate(events) if isinstance(e, ReplicaChanged))]
 
 
 def test_want_of_memory_is_the_failure_behind_what_the_replica_raised_because_of_it() -> None:

@@ -57,9 +57,9 @@ def _torchrun(topology: Topology, replica: Replica, least: int, processes: int) 
 
 
 _TORCHRUN = """import sys
-from torch.distributed import run
+import torch.distributed.run as torchrun
 try:
-    run.main()
+    torchrun.main()
 except BaseException as error:
     if type(error).__name__ != "SignalException":
         raise

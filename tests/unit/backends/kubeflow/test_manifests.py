@@ -178,7 +178,7 @@ def test_an_elastic_job_runs_under_torchrun_which_knows_the_variables() -> None:
     policy = objects.job["spec"]["elasticPolicy"]
     assert policy == {"minReplicas": 1, "maxReplicas": 4, "rdzvBackend": "c10d", "maxRestarts": 3}
     *program, code, option = container(objects, "Worker")["command"][4:]
-    assert (program, "torch.distributed" in code, option) == (["python3", "-c"], True, "--no_python")
+    assert (program, "torch.distributed.run" in code, option) == (["python3", "-c"], True, "--no_python")
     assert "CIAO_VARIABLES" not in variables(container(objects, "Worker")["env"])
     assert objects.job["spec"]["pytorchReplicaSpecs"]["Worker"]["restartPolicy"] == "ExitCode"
     assert restarts(spec("pytorch", elastic=Elastic(least=1, most=4), retries=2), objects.kind) == 2

@@ -46,7 +46,7 @@ def test_workers_of_an_elastic_job_run_torchrun_and_meet_at_the_first() -> None:
     first, second, _ = launched.processes
     *words, code, option = first.argv
     assert " ".join(words) == "/py /j/code/ciao_runner/__main__.py init /j/code/cell_7.py /py -c"
-    assert ("torch.distributed" in code, option, launched.least) == (True, "--no_python", 2)
+    assert ("torch.distributed.run" in code, option, launched.least) == (True, "--no_python", 2)
     meet = {
         "PET_NNODES": "2:3",
         "PET_NPROC_PER_NODE": "2",

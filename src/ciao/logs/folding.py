@@ -36,9 +36,11 @@ TOGETHER = 8_000_000
 
 _BEGIN = "Traceback (most recent call last):"
 _GROUP = "  + Exception Group "
+_POOLED = "RemoteTraceback: "
+_NAMED = pattern(r"[\w.]{0,200}RemoteTraceback: $")
 _CRASH = "Fatal Python error: "
 _SYNTAX = pattern(r'  File ".*", line \d+')
-_HINTS = (_BEGIN, '  File "', _CRASH)
+_HINTS = (_BEGIN, '  File "', _CRASH, _POOLED)
 
 
 class Folding:
@@ -222,6 +224,8 @@ def _start(text: str) -> int:
     if text.endswith(_BEGIN):
         begin = len(text) - len(_BEGIN)
         return begin - len(_GROUP) if text.endswith(_GROUP + _BEGIN) else begin
+    if text.endswith(_POOLED) and (name := _NAMED.search(text)) is not None:  # of a pool's process, as the first cause
+        return name.start()
     if text.startswith(_HINTS[1]):
         return 0 if _SYNTAX.fullmatch(text) else -1
     return text.find(_CRASH)

@@ -17,6 +17,7 @@ CHAIN = [*TRACE, "", "During handling of the above exception, another exception 
 SYNTAX = ['  File "cell_1.py", line 2', "    x y", "      ^", "SyntaxError: invalid syntax"]
 GROUP = ["  + Exception Group Traceback (most recent call last):", "  | ExceptionGroup: g (1 sub-exception)", "  +---"]
 CRASH = ["Fatal Python error: Aborted", "", "Thread 0x01 (most recent call first):", '  File "x.py", line 4 in f']
+POOL = ["multiprocessing.pool.RemoteTraceback: ", '"""', *TRACE, '"""', "", "The above ...", "", *TRACE]
 WORDS = "KeyError: 'k' (traceback elsewhere)"
 
 
@@ -34,7 +35,7 @@ def traced(trace: Sequence[str], replica: str = "worker-0") -> Traced:
 
 
 @pytest.mark.parametrize(
-    "trace", [TRACE, CHAIN, SYNTAX, GROUP, [*TRACE[:3], "E: two", "Traceback é", "  lines"], CRASH]
+    "trace", [TRACE, CHAIN, SYNTAX, GROUP, [*TRACE[:3], "E: two", "Traceback é", "  lines"], CRASH, POOL]
 )
 def test_each_kind_of_traceback_is_folded(trace: list[str]) -> None:
     folding = Folding()

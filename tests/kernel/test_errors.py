@@ -43,6 +43,24 @@ raise ConnectionError("connection closed by peer")
 """
 
 
+LONG = {
+    "recursion": ("def f(): return g()\ndef g(): return f()\nf()", "RecursionError: maximum recursion depth exceeded"),
+    "crash": ("import ctypes\nctypes.string_at(0)", "Segmentation fault"),
+    "pool": (
+        "from multiprocessing import get_context\nwith get_context('fork').Pool(1) as pool:\n    pool.map(int, ['x'])",
+        "ValueError: invalid literal for int() with base 10: 'x'",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", LONG)
+def test_whatever_python_writes_at_its_end_is_one_line_in_the_cell(kernel: Kernel, what: str) -> None:
+    code, words = LONG[what]
+    stream = ANSI.sub("", kernel.run(f"{HEAD}{code}\n").stdout)
+    told = [line.partition(" | ")[2].partition(" (traceback of")[0] for line in stream.splitlines() if " | " in line]
+    assert set(told) == {words}, stream
+
+
 def test_the_tracebacks_of_replicas_are_said_once_in_the_cell_and_kept_in_the_log(kernel: Kernel) -> None:
     ran = kernel.run(FAIL)
     stream = ANSI.sub("", ran.stdout)

@@ -82,3 +82,15 @@ def test_tracebacks_are_said_once_in_the_cell_and_kept_in_the_log(room_kernel: K
     (other,) = {"0", "1"} - {ran.error[1][-1]}
     assert f"bad batch {other}" in plain(ran.error[2])
     assert room_kernel.run(f"%ciao logs {job} worker-0").stdout.count("Traceback") == 1
+
+
+def test_the_stacks_of_a_crash_are_one_line_in_the_cell_and_whole_in_the_log(room_kernel: Kernel) -> None:
+    code = "import ctypes\nprint('begins')\nctypes.string_at(0)\n"
+    ran = room_kernel.run(f"%framework=pytorch\n%worker=1\n{code}")
+    stream = plain(ran.stdout)
+    (job,) = re.findall(r"^job (\S+)", stream, re.MULTILINE)
+    assert "Fatal Python error" not in stream
+    words = rf"^worker-0 \| Segmentation fault \(traceback of \d+ lines: `%ciao logs {job} worker-0`"
+    assert re.search(words, stream, re.MULTILINE)
+    log = room_kernel.run(f"%ciao logs {job} worker-0").stdout
+    assert (log.count("Fatal Python error"), log.count("ciao/1")) == (1, 0)

@@ -3,6 +3,7 @@
 ::
 
     {"v":1, "type":"started", "time":1763800000.25}             right before the user's code
+    {"v":1, "type":"done", "time":...}                          all of the code has run; to whoever holds the process
     {"v":1, "type":"exit", "time":..., "code":3}                sys.exit; "message" too if its argument was a text
     {"v":1, "type":"error", "time":..., "error":ERROR}          the exception that nobody caught
     {"v":1, "type":"shown", "lines":7, "crc":1234567}           after it: its traceback is in the log now, in so many
@@ -146,9 +147,14 @@ def reduced(
 
 
 def _ends(frames: List[Record], most: int) -> List[Record]:
-    """Where it began, and above all where it ended."""
-    first = most // 4
-    return frames if len(frames) <= most else frames[:first] + frames[len(frames) - most + first :]
+    """Where it began, and above all where it ended; a mark between them counts what is missing now."""
+    if len(frames) <= most:
+        return frames
+    first, last = most // 4, len(frames) - most + most // 4
+    left = frames[first:last]
+    skipped = sum(frame.get("skipped", 1) for frame in left)
+    marks = [dict(frame, skipped=skipped, cycle=0) for frame in left if "skipped" in frame]
+    return frames[:first] + marks[:1] + frames[last:]
 
 
 def _smaller_frame(frame: Record, sources: str, text: int, seen: Set[Tuple[str, int, str]]) -> Record:

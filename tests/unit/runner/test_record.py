@@ -105,6 +105,16 @@ def test_a_deep_recursion_keeps_both_ends() -> None:
     assert frames[50]["cycle"] == 1
 
 
+def test_of_fewer_frames_the_mark_counts_all_that_are_missing() -> None:
+    def f(n: int) -> None:
+        f(n - 1) if n else int("x")
+
+    with pytest.raises(ValueError, match="int") as caught:
+        f(500)
+    frames = reduced(told(caught.value), frames=40)["frames"]
+    assert (len(frames), frames[10]["skipped"], frames[10]["cycle"]) == (41, 402 + 60, 0)
+
+
 @pytest.mark.parametrize("deep", [200, 201, 202, 203])
 def test_of_functions_that_call_each_other_whole_turns_are_left_out(deep: int) -> None:
     def f(n: int) -> None:

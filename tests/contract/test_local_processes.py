@@ -102,3 +102,12 @@ async def _all_up(name: str, backend: Backend, count: int) -> None:
                 up += sum(line.text.startswith("up ") for line in event.lines)
             if up == count:
                 return
+
+
+@pytest.mark.parametrize("nproc", [1, 2])
+async def test_a_crash_when_python_ends_is_told_and_fails_nothing(run: Run, spec: Spec, nproc: int) -> None:
+    code = "import os\nclass Late:\n    def __del__(self, end=os.abort): end()\nlate = Late()\nprint('trained')"
+    ran = await run(spec(code, nproc=nproc))
+    assert ran.outcome.phase is Phase.SUCCEEDED
+    words = "ciao: SIGABRT while Python ended, when the code was done: the replica has succeeded"
+    assert ran.lines("worker-0").count(words) == nproc

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
 
 PARTS = [f"{one.parent.name}/{one.name}" for one in sorted(DEPLOY.glob("[rc]*/*")) if one.is_dir()]
-SHIPPED = [f"roles/{name}" for name in ("jobs", "trainjobs", "configmaps", "packages", "trial", "queues")]
+SHIPPED = [f"roles/{name}" for name in ("jobs", "trainjobs", "configmaps", "packages", "trial", "queues", "stacks")]
 LEVEL = "pod-security.kubernetes.io/enforce=restricted"
 
 
@@ -115,7 +115,7 @@ def test_the_server_takes_every_part_together(tmp_path: Path, kubectl: Kubectl) 
     )
     told = kubectl("apply", "--dry-run=server", "-k", str(overlay.write()))
     kinds = Counter(line.partition("/")[0] for line in told.splitlines())
-    assert (kinds["role.rbac.authorization.k8s.io"], kinds["clusterrole.rbac.authorization.k8s.io"]) == (8, 1)
+    assert (kinds["role.rbac.authorization.k8s.io"], kinds["clusterrole.rbac.authorization.k8s.io"]) == (9, 1)
     assert kinds.keys() >= {"ingress.networking.k8s.io", "persistentvolumeclaim", "poddisruptionbudget.policy"}
     assert "Warning" not in told
 

@@ -98,3 +98,12 @@ async def test_the_cluster_itself_ends_a_job_that_nobody_watches(
     assert (ran.outcome.phase, ran.failure.ename) == (Phase.FAILED, "DeadlineExceeded")
     await another.close()
     gone(kubectl)
+
+
+async def test_a_crash_when_python_ends_is_told_and_fails_nothing(run: Run, spec: Spec, kubectl: Kubectl) -> None:
+    code = "import os\nclass Late:\n    def __del__(self, end=os.abort): end()\nlate = Late()\nprint('trained')"
+    ran = await run(spec(code))
+    assert ran.outcome.phase is Phase.SUCCEEDED
+    for replica in ("worker-0", "worker-1"):
+        words = "ciao: SIGABRT while Python ended, when the code was done: the replica has succeeded"
+        assert (ran.lines(replica)[0], ran.lines(replica)[-1]) == ("trained", words)

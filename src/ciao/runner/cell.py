@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # the C half of signal; the rest of it is enum, which takes 3 ms
 import _thread  # threading is more than is needed for one that only waits
+import atexit
 import builtins
 import faulthandler
 import os
@@ -35,16 +36,32 @@ def main(path: str) -> None:
     _prepare_stacks()
     os.environ["PYTHONUNBUFFERED"] = "1"  # for children: their lines go into the same log
     _take_along(path, channel)
+    done = _Done(channel)
+    atexit.register(done.tell)  # the first, so that it is called last
     try:
         error = _run(path, channel)
     except SystemExit as leave:
-        if leave.code not in (None, 0):
+        done.well = leave.code in (None, 0)
+        if not done.well:
             _abort_mpi()
         raise
+    done.well = error is None
     if error is not None:
         _show(error, path, channel)
         _abort_mpi()
         raise SystemExit(130 if isinstance(error, KeyboardInterrupt) else 1)
+
+
+class _Done:
+    """Tells that all code has run, that of other threads and of atexit too: a crash behind that is no failure of it."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.well = False
+        self._channel = channel
+
+    def tell(self) -> None:
+        if self.well and self._channel.mine and self._channel.own:
+            self._channel.send('{"v":%d,"type":"done","time":%r}' % (FORMAT, time.time()))
 
 
 def _take_along(path: str, channel: Channel) -> None:

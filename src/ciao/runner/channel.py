@@ -46,6 +46,11 @@ class Channel:
         """This process is the one that made the channel."""
         return os.getpid() == self._pid
 
+    @property
+    def own(self) -> bool:
+        """Nobody else writes into it, and its reader sees how this process ends."""
+        return self._fd is not None and not self._shared
+
     def send(self, record: str) -> None:
         """Write one record. What cannot be written is lost: the reader is gone."""
         try:

@@ -158,7 +158,7 @@ class _Cell:
                 self._signal_all(signal.SIGKILL)
                 self._deadline = None
         for process in self._processes:
-            self.write(process.take_output(b""))
+            self.write(process.take_output(b"") + process.last_words)
 
     @property
     def _running(self) -> bool:
@@ -208,8 +208,20 @@ class _Cell:
                 return
             for process in self._processes:
                 if process.pid == pid:
+                    if os.WIFSIGNALED(status):
+                        self._hear(process)
                     process.ended(status)
                     self._on_end(process)
+
+    def _hear(self, process: Process) -> None:
+        """What it told before it ended may stand in its pipe."""
+        while process.records in self._open and select.select([process.records], [], [], 0)[0]:
+            data = os.read(process.records, READ_BYTES)
+            if not data:
+                return
+            records = process.take_records(data)
+            if not self._upstream.supervised or self._failed in (None, process):
+                self.write(self._upstream.told(records))
 
     def _on_end(self, process: Process) -> None:
         if process.status and self._failed is None:

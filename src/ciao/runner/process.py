@@ -8,6 +8,7 @@ import signal
 import sys
 
 from . import FRAME, MAX_RECORD, RECORD_FD, RECORDS
+from .afterwards import CRASHES, words
 from .pump import Pump
 from .ranks import rank_of
 from .tail import Tail
@@ -23,7 +24,8 @@ TORCHRUN_SAYS = b"failed (exitcode: "
 
 
 class Process:
-    """``status`` is its exit code, negative for a signal, None while it runs; ``record`` tells of its failure.
+    """``status`` is its exit code, negative for a signal, None while it runs; ``record`` tells of its failure, and
+    ``last_words`` is a line about its end for the log.
 
     A ``program`` starts the cell's processes in its turn. Those have no pipe for records: theirs are in its output.
     ``tied``: below a supervisor, which ends us and with us all of them, and records of a program's come by a pipe too.
@@ -32,10 +34,12 @@ class Process:
     def __init__(self, path: str, program: Sequence[str], environ: Mapping[str, str], *, tied: bool = False) -> None:
         self.status: Optional[int] = None
         self.record = b""
+        self.last_words = b""
         self.output, out = os.pipe()
         self._named = NamedPipe(os.path.dirname(path)) if tied and program else None
         self.records, record = (self._named.reader, -1) if self._named else os.pipe()
         self._pump = Pump()
+        self._done = False
         self._rest = b""
         self._path = path
         self._program = bool(program)
@@ -73,13 +77,15 @@ class Process:
         return lines
 
     def take_records(self, data: bytes) -> List[bytes]:
-        """The records that this piece completes."""
+        """The records that this piece completes; that it is done is for us alone."""
         *records, self._rest = (self._rest + data).split(b"\n")
         if len(self._rest) > MAX_RECORD:
             self._rest = b""
-        for record in records:
+        told = [record for record in records if b'"done"' not in record[:40]]
+        self._done = self._done or len(told) < len(records)
+        for record in told:
             self._keep(record)
-        return records
+        return told
 
     def ended(self, status: int) -> None:
         """It was reaped with this wait status. What it left behind in its group is killed."""
@@ -87,9 +93,15 @@ class Process:
         if self._program and not self.record and 128 < self.status <= 128 + signal.SIGSYS:
             self.status = 128 - self.status  # it tells, as a shell does, of a signal that ended one of its processes
         self._as_said()
+        self._forgive()
         self.signal(signal.SIGKILL)
         if self._named is not None:
             self._named.close()
+
+    def _forgive(self) -> None:
+        """What happens when the code is done is no failure of it."""
+        if self._done and not self.record and -(self.status or 0) in CRASHES:
+            self.last_words, self.status = words(-(self.status or 0)), 0
 
     def died(self) -> bytes:
         """What its output tells of its end, as a record; empty if it told that itself, or all went well."""

@@ -114,8 +114,8 @@ class Group:
         ended = {"ended_by_us": True} if child.ended_by_us else {}
         try:
             record = json.loads(text)
-            if record["type"] == "started":
-                self._began(child)
+            if record["type"] in ("started", "done"):
+                self._began(child) if record["type"] == "started" else child.is_done()
                 return
             self.ledger.note("record", replica=child.name, record=record, **ended)
         except (ValueError, TypeError, LookupError, RecursionError):

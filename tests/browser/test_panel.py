@@ -117,7 +117,7 @@ def test_it_is_one_output_in_its_place_that_does_not_move_while_the_job_runs_and
     assert (box(shown), shown.count(), outputs.count()) == (before, 1, number)
     (tmp_path / "gate").touch()
     notebook.ended(0)
-    expect(shown).to_contain_text(re.compile(r"succeeded in .*●●●● · 4 succeeded"))
+    expect(shown).to_contain_text(re.compile(r"succeeded in .*●●●●\s· 4 succeeded"))
     assert (box(shown), shown.count(), outputs.count()) == (before, 1, number)
 
 

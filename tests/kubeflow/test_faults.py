@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -73,16 +74,19 @@ def assert_whole(ran: Ran) -> None:
 async def test_connections_that_are_cut_and_slow_lose_nothing(
     proxy: Proxy, job: Create, spec: Spec, follow: Follow
 ) -> None:
-    seen = follow(await job(spec(CHATTY)))
+    seen, cuts = follow(await job(spec(CHATTY))), list[float]()
     for count in (100, 500, 800):
         await seen.until(lambda count=count: len(seen.ran.lines("worker-0")) > count)  # type: ignore[misc]  # bound now
+        began = time.monotonic()
         await asyncio.to_thread(proxy.cut)
         await asyncio.sleep(0.3)
         await asyncio.to_thread(proxy.heal)
+        cuts.append(time.monotonic() - began)
         proxy.slow(200_000)
     await asyncio.to_thread(proxy.heal)
     assert_whole(await seen.end())
-    assert seen.notices == []  # nobody is told of a second or two
+    # Nobody is told of a second or two; a full machine may make it more.
+    assert seen.notices == [] or max(cuts) > 5, cuts
 
 
 @pytest.mark.usefixtures("soon")

@@ -86,8 +86,9 @@ class _Attention:
         """Nothing if that is better told later."""
         command = f"`%ciao stacks {self.standstill.job}`"
         what = _what(found, self._clock())
+        short = f"{what}: {command} shows where each stands"
         if len(self.standstill.running) > WIDE:
-            return f"{what}: {command} shows where each stands"
+            return short
         try:
             before = await self._backend.stacks(self.standstill.job)
             await self._sleep(APART)
@@ -95,12 +96,12 @@ class _Attention:
         except BackendUnavailable:
             return ""  # then no lines can come either
         except BackendError:
-            return f"{what}: {command} shows where each stands"
+            return short
         if isinstance(found, Still) and _all_move(before, after):
             self._moving = not self._moving
             return "" if self._moving else f"{what}, but they work: where they stand changes. {command} shows where"
         where = sentence(picture(after), self.standstill.label)
-        return f"{what}: {where}. {command} shows more" if where else f"{what}: {command} shows where each stands"
+        return f"{what}: {where}. {command} shows more" if where else short
 
 
 def _what(found: Still | Behind, now: float) -> str:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from ciao.errors import BackendError
+from ciao.home import RUNNER
 from ciao.model import Frame, ReplicaState, ReplicaStatus, Standing, Summary, Thread
 
 __all__ = ["check_runs", "complete", "lines_of", "standings"]
@@ -23,7 +24,6 @@ MAX_THREADS = 100
 MAX_FRAMES = 100
 MAX_NAME = 500
 
-RUNNER = "ciao_runner"
 TAKER = "_take_signals"
 
 HEAD = re.compile(r"(?:Current thread|Thread) 0x[0-9a-f]+(?: \[.*\])? ?\(most recent call first\):?")

@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import signal
 
-__all__ = ["CRASHES", "words"]
+__all__ = ["last_words"]
 
 CRASHES = frozenset((signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL))
 """A process does that to itself; SIGKILL and SIGTERM are somebody else's will."""
 
 
-def words(number: int) -> bytes:
-    """The line that stands in the log."""
-    name = signal.Signals(number).name
+def last_words(status: int) -> bytes:
+    """The line for the log of a process whose code was done, and which then ended so; empty if that was no crash.
+
+    ``status`` is negative for a signal.
+    """
+    if -status not in CRASHES:
+        return b""
+    name = signal.Signals(-status).name
     return b"ciao: %s while Python ended, when the code was done: the replica has succeeded\n" % name.encode()

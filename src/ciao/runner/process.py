@@ -8,7 +8,7 @@ import signal
 import sys
 
 from . import FRAME, MAX_RECORD, RECORD_FD, RECORDS
-from .afterwards import CRASHES, words
+from .afterwards import last_words
 from .pump import Pump
 from .ranks import rank_of
 from .tail import Tail
@@ -100,8 +100,9 @@ class Process:
 
     def _forgive(self) -> None:
         """What happens when the code is done is no failure of it."""
-        if self._done and not self.record and -(self.status or 0) in CRASHES:
-            self.last_words, self.status = words(-(self.status or 0)), 0
+        self.last_words = last_words(self.status or 0) if self._done and not self.record else b""
+        if self.last_words:
+            self.status = 0
 
     def died(self) -> bytes:
         """What its output tells of its end, as a record; empty if it told that itself, or all went well."""

@@ -16,7 +16,7 @@ import time
 from ciao.backends.local.ledger import FULL
 from ciao.logs.lines import stamp, stamped
 from ciao.logs.rotation import Pieces
-from ciao.runner.afterwards import CRASHES, words
+from ciao.runner.afterwards import last_words
 from ciao.runner.pump import Pump
 from ciao.runner.tail import Tail
 
@@ -48,7 +48,7 @@ class Child:
         self.secondary = False
         self.raised = False
         self.user_code = False
-        self._done = False
+        self.done = False  # it told that all of its code has run
         self.lost_bytes = 0
         self.output = -1
         self.records = -1
@@ -106,10 +106,6 @@ class Child:
         self.code, self.ended_at = code, self.ended_at or time.time()
         self.signal(signal.SIGKILL)
 
-    def is_done(self) -> None:
-        """It told that all of its code has run."""
-        self._done = True
-
     def read_output(self) -> bool:
         """Move what is in the pipe to the log; False at its end."""
         data = _read(self.output)
@@ -136,8 +132,8 @@ class Child:
                 break
             self._write(self._pump.feed(data))
         self._write(self._pump.flush())
-        if self._done and not self.failed and -(self.code or 0) in CRASHES:
-            self._write(words(-(self.code or 0)))
+        if self.done and not self.failed and (told := last_words(self.code or 0)):
+            self._write(told)
             self.code = 0
         for fd in (self.output, self.records, self._log, self._lifeline):
             if fd >= 0:

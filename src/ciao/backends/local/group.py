@@ -114,8 +114,11 @@ class Group:
         ended = {"ended_by_us": True} if child.ended_by_us else {}
         try:
             record = json.loads(text)
-            if record["type"] in ("started", "done"):
-                self._began(child) if record["type"] == "started" else child.is_done()
+            if record["type"] == "started":
+                self._began(child)
+                return
+            if record["type"] == "done":
+                child.done = True
                 return
             self.ledger.note("record", replica=child.name, record=record, **ended)
         except (ValueError, TypeError, LookupError, RecursionError):

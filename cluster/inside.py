@@ -66,9 +66,8 @@ def _network(cluster: Layout) -> None:
     _run("ip", "link", "set", "lo", "up")
     _run("ip", "address", "add", f"{cluster.inner}/30", "dev", "ciao-host")
     _run("ip", "link", "set", "ciao-host", "up")
-    _run("ip", "link", "add", "ciao0", "type", "bridge")
-    _run("ip", "address", "add", f"{cluster.node}/24", "dev", "ciao0")
-    _run("ip", "link", "set", "ciao0", "up")
+    for command in node.bridge(node.first(cluster)):
+        _run(*command)
     _run("ip", "route", "add", "default", "via", cluster.outer)
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
     if kube_proxy.BRIDGED.exists():

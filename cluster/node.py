@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,18 @@ class Node:
     def kubelet(self) -> Path:
         """Its configuration."""
         return self.cluster.state / f"kubelet{self.suffix}"
+
+
+def bridge(node: Node) -> Iterator[tuple[str, ...]]:
+    """The commands that make the node's bridge, with the address that its pods go by.
+
+    It has a hardware address of its own: the kernel else gives it the lowest of its ports', another one whenever a pod
+    comes or goes, and what others send to the one that they remember is lost, for up to a minute.
+    """
+    hardware = "02:00:" + ":".join(f"{int(part):02x}" for part in node.address.split("."))
+    yield "ip", "link", "add", node.bridge, "address", hardware, "type", "bridge"
+    yield "ip", "address", "add", f"{node.address}/24", "dev", node.bridge
+    yield "ip", "link", "set", node.bridge, "up"
 
 
 def first(cluster: Layout) -> Node:

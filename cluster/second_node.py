@@ -134,9 +134,8 @@ def _prepare(cluster: Cluster, one: Node, settings: Settings) -> None:
     cgroups.make(_cgroup(cluster.layout))
     cluster.run("mkdir", "-p", str(one.root))
     cluster.run("mount", "-t", "tmpfs", "-o", f"size={settings.disk}", "tmpfs", str(one.root))
-    cluster.run("ip", "link", "add", one.bridge, "type", "bridge")
-    cluster.run("ip", "address", "add", f"{one.address}/24", "dev", one.bridge)
-    cluster.run("ip", "link", "set", one.bridge, "up")
+    for command in node.bridge(one):
+        cluster.run(*command)
     outside.route(cluster.layout, one.pods)
     node.configure_containerd(one, _containerd_config(one))
 

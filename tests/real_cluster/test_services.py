@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,7 @@ from real_cluster.manifests import Images
 
 if TYPE_CHECKING:
     from cluster.kubectl import Kubectl
+    from cluster.outside import Cluster
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
@@ -79,3 +81,18 @@ def test_a_pod_reaches_itself_through_its_service(kubectl: Kubectl, image: Image
 
 def test_the_api_answers_a_pod_as_kubernetes_default(kubectl: Kubectl, image: Images) -> None:
     assert asked(kubectl, image("pytorch"), ASK_THE_API) == "200\n"
+
+
+def test_pods_that_come_and_go_do_not_change_the_address_that_others_remember(cluster: Cluster) -> None:
+    def address() -> str:
+        shown = ["nsenter", f"--target={cluster.init}", "--net", "ip", "-o", "link", "show", "ciao0"]
+        told = subprocess.run(shown, capture_output=True, text=True, check=True).stdout
+        return told.partition("link/ether ")[2].split()[0]
+
+    before = address()
+    cluster.run("ip", "link", "add", "lowest", "address", "00:00:00:00:00:01", "type", "veth", "peer", "far")
+    try:
+        cluster.run("ip", "link", "set", "lowest", "master", "ciao0")
+        assert address() == before
+    finally:
+        cluster.run("ip", "link", "delete", "lowest")

@@ -193,7 +193,7 @@ def test_each_role_may_have_an_image_of_its_own(kernel: Kernel, image: Images) -
     head = f"%framework=pytorch\n%master=1\n%worker=1;%image={image('openmpi')}\n"
     ran = kernel.run(head + MEETING)
     succeeded(ran)
-    assert all(line in ran.stdout for line in ("master-0 has mpirun: False", "worker-0 has mpirun: True"))
+    assert all(line in ran.stdout for line in ("master-0 has mpirun: False", "worker-0 has mpirun: True")), ran
 
 
 def test_an_interrupt_while_code_is_pushed_leaves_nothing(room: Room, image: Images) -> None:

@@ -28,17 +28,22 @@ STARTS = 5.0
 EARLY = 0.2
 """Seconds after which a log is asked for again that its node does not have yet."""
 
+LATE = 3.0
+"""Seconds for which a container may run before its pod says so: a kubelet looks at its containers once a second."""
+
 Write = Callable[[Life, bytes], Awaitable[None]]
 Say = Callable[[Notice], Awaitable[None]]
 
 
 @dataclass(kw_only=True)
 class _Log:
-    """One life as it is known: where it can be read, and whether it is over."""
+    """One life as it is known: where it can be read, whether it has begun, and whether it is over."""
 
     life: Life
     pod: str
     container: str
+    runnable: bool = False
+    started: bool = False
     began: float = 0.0
     failed: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -80,16 +85,17 @@ class Logs:
     def see(self, pod: Manifest, *, deleted: bool) -> None:
         """A pod as it is now."""
         replica = replica_of(pod, self._story.ranked)
-        container = container_of(pod)
-        if replica is None or not (container.began or container.restarts):
+        if replica is None:
             return
+        container = container_of(pod)
         metadata = pod["metadata"]
         current = self._log(replica, metadata, container, container.restarts)
-        self._news.append(current)
+        current.runnable = bool(pod["spec"].get("nodeName")) and not _hindered(container)
+        if container.began:
+            current.started, current.began = True, current.began or _began(container)
         if container.restarts:
             before = self._log(replica, metadata, container, container.restarts - 1)
-            self._news.append(before)
-            before.failed = True
+            before.started = before.failed = True
             before.ended.set()
         if container.terminated is not None:
             current.failed = container.terminated.get("exitCode") != 0
@@ -99,7 +105,7 @@ class Logs:
     def start(self) -> None:
         """Follow whoever is to be followed and is not yet."""
         for log in self._news:
-            if log.task is None and self._wanted(log):
+            if log.started and log.task is None and self._wanted(log):
                 log.task = asyncio.create_task(self._follow(log))
         self._news.clear()
 
@@ -107,16 +113,23 @@ class Logs:
         """Of all that was started."""
         return [log.task for log in self._logs.values() if log.task is not None]
 
-    async def drained(self, *, within: float) -> None:
-        """Until every log that is followed was read to its end, or so many seconds are over."""
+    async def drained(self, *, within: float, late: bool = False) -> None:
+        """Until every log that is followed was read to its end, or so many seconds are over.
+
+        ``late``: also the logs of those that may have begun although their pods do not say so yet. Where one replica's
+        end is the job's, that of another that has just begun can be seen first.
+        """
+        for log in self._logs.values() if late else ():
+            if log.task is None and log.runnable and not log.ended.is_set() and self._wanted(log):
+                log.task = asyncio.create_task(self._follow(log))
         if tasks := self.tasks():
             await asyncio.wait(tasks, timeout=within)
 
     def _log(self, replica: str, metadata: Manifest, container: Container, restart: int) -> _Log:
         life = Life(replica=replica, uid=str(metadata.get("uid")), restart=restart)
         if life not in self._logs:
-            began = _began(container) if restart == container.restarts else 0.0
-            self._logs[life] = _Log(life=life, pod=str(metadata["name"]), container=container.name, began=began)
+            self._logs[life] = _Log(life=life, pod=str(metadata["name"]), container=container.name)
+        self._news.append(self._logs[life])
         return self._logs[life]
 
     def _wanted(self, log: _Log) -> bool:
@@ -126,9 +139,12 @@ class Logs:
         return first or log.failed or self._story.known is not None
 
     async def _follow(self, log: _Log) -> None:
+        patience = self._pace.now() + LATE
         try:
-            while not await self._read(log):  # noqa: ASYNC110 - only its node knows when it has the log
-                await asyncio.sleep(EARLY)
+            while not await self._read(log):
+                if not log.started and (log.ended.is_set() or self._pace.now() > patience):
+                    return
+                await asyncio.sleep(EARLY)  # only its node knows when it has the log
         except ApiError as error:
             await self._say(Notice(level="warning", text=f"the log of {log.life.replica} cannot be read: {error}"))
         except BackendError as error:
@@ -163,6 +179,8 @@ class Logs:
             self._kept.add(life)
             await self._write(life, one.data)
             return
+        if not log.started and life not in self._kept:
+            return  # it was removed before it began
         where = f" between {one.after} and {one.before}" if one.after and one.before else ""
         words = f"lines of {life.replica} are missing{where}: {one.reason}"
         await self._say(Notice(text=words, level="warning"))
@@ -176,6 +194,11 @@ class Logs:
 def _began(container: Container) -> float:
     state = container.running or container.terminated or {}
     return moment(state.get("startedAt"), otherwise=0.0)
+
+
+def _hindered(container: Container) -> bool:
+    """It waits for more than its node's work."""
+    return (container.waiting or {}).get("reason") not in (None, "ContainerCreating", "PodInitializing")
 
 
 def _headless(data: bytes, began: float) -> str:

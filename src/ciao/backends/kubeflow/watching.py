@@ -299,7 +299,8 @@ class Watching:
         self._closing = asyncio.create_task(self._after_logs(finished))
 
     async def _after_logs(self, finished: Finished) -> None:
-        await self._logs.drained(within=DRAIN[finished.outcome.phase])
+        phase = finished.outcome.phase
+        await self._logs.drained(within=DRAIN[phase], late=phase is Phase.SUCCEEDED)
         await self._close(finished, self._uid)
 
     def _over(self) -> bool:

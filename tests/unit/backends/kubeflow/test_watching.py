@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,11 @@ TOO_MANY = b"failed to create fsnotify watcher: too many open files"
 EXPIRED = event("ERROR", {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"})
 
 
-def pod(state: Manifest, version: int) -> Manifest:
-    labels = {"training.kubeflow.org/replica-type": "worker", "training.kubeflow.org/replica-index": "0"}
-    metadata = {"name": "j-worker-0", "namespace": "ns", "uid": "u", "labels": labels, "resourceVersion": str(version)}
-    spec = {"containers": [{"name": "c", "env": [{"name": "CIAO_JOB"}]}]}
+def pod(state: Manifest, version: int, *, role: str = "worker") -> Manifest:
+    labels = {"training.kubeflow.org/replica-type": role, "training.kubeflow.org/replica-index": "0"}
+    name, uid = f"j-{role}-0", {"worker": "u"}.get(role, role)
+    metadata = {"name": name, "namespace": "ns", "uid": uid, "labels": labels, "resourceVersion": str(version)}
+    spec = {"containers": [{"name": "c", "env": [{"name": "CIAO_JOB"}]}], "nodeName": "n"}
     return {"metadata": metadata, "spec": spec, "status": {"containerStatuses": [{"name": "c", "state": state}]}}
 
 
@@ -85,15 +87,16 @@ class Seen:
 
 @asynccontextmanager
 async def watching(
-    home: Path, *, log: list[Reply], pods: Callable[[Asked], Answer], keep: Keep | None = None
+    home: Path, *, log: list[Reply], pods: Callable[[Asked], Answer], keep: Keep | None = None, job: Job = JOB
 ) -> AsyncIterator[Seen]:
     """A job of one worker that runs, on a server with these answers; by default nothing is kept."""
-    job = JOB
     silent = either([page()], [Answer(stream=Feed())])
     metadata = {"name": "j", "namespace": "ns", "uid": "j", "resourceVersion": "1"}
     jobs = either([page({"metadata": metadata, "spec": {}})], [Answer(stream=Feed())])
     script: dict[str, Any] = {LOG: log, PODS: pods, f"GET {SPACE}/events": silent}
     script[f"GET {JOBS.path(namespace='ns')}"] = jobs
+    script[f"{PODS}/j-master-0/log"] = [stream()]
+    script[f"{PODS}/j-master-0"] = [answer(pod(DONE, 2, role="master"))]
     script[f"{PODS}/j-worker-0"] = [answer(pod(RUNS, 2))]
     seen = Seen()
     async with ApiServer(script) as server, connected(server) as api:
@@ -169,6 +172,45 @@ async def test_a_silent_cluster_is_told_once_and_that_it_is_heard_again(tmp_path
     )
     assert re.fullmatch(words, silent)
     assert heard == "the cluster is heard again"
+
+
+WITH_MASTER = replace(JOB, replicas=("master-0", "worker-0"))
+CREATING = {"waiting": {"reason": "ContainerCreating"}}
+WAITS = status(400, "BadRequest", 'container "c" in pod "j-worker-0" is waiting to start: ContainerCreating')
+
+
+async def test_lines_of_a_replica_that_is_seen_to_begin_after_the_job_has_ended(tmp_path: Path) -> None:
+    """The job's end is its master's, and kubelets tell of pods in any order."""
+    ends = Feed()
+    pods = either([page(pod(DONE, 2, role="master"), pod(CREATING, 3))], [Answer(stream=ends)])
+    async with watching(tmp_path, log=[WAITS, stream(lines(0, 3))], pods=pods, job=WITH_MASTER) as seen:
+        await seen.until(lambda: seen.texts)
+        ends.send(event("MODIFIED", pod(DONE, 4)))
+        await seen.until(lambda: seen.events and isinstance(seen.events[-1], Finished))
+    assert seen.texts == ["0", "1", "2", "3"]
+    assert seen.notices == []
+
+
+async def test_that_such_lines_were_removed_unread_is_told(tmp_path: Path) -> None:
+    ends = Feed()
+    pods = either([page(pod(DONE, 2, role="master"), pod(CREATING, 3))], [Answer(stream=ends)])
+    removed = status(500, "InternalError", "unable to retrieve container logs for containerd://c")
+    async with watching(tmp_path, log=[WAITS, removed], pods=pods, job=WITH_MASTER) as seen:
+        ends.send(event("MODIFIED", pod(DONE, 4)))
+        await seen.until(lambda: seen.events and isinstance(seen.events[-1], Finished))
+    assert seen.notices == ["lines of worker-0 are missing: the log was removed before it was read to its end"]
+
+
+@pytest.mark.parametrize("removed", [True, False])
+async def test_a_replica_that_never_begins_does_not_hold_up_the_end(tmp_path: Path, *, removed: bool) -> None:
+    ends = Feed()
+    pods = either([page(pod(DONE, 2, role="master"), pod(CREATING, 3))], [Answer(stream=ends)])
+    async with watching(tmp_path, log=[WAITS], pods=pods, job=WITH_MASTER) as seen:
+        if removed:
+            await seen.until(lambda: seen.events)
+            ends.send(event("DELETED", pod(CREATING, 4)))
+        await seen.until(lambda: seen.events and isinstance(seen.events[-1], Finished))
+    assert (seen.texts, seen.notices) == ([], [])
 
 
 async def test_a_page_instead_of_a_log_is_no_line(tmp_path: Path) -> None:

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ciao.backends.beside import beside, folder_of
+from ciao.backends.kubeflow.blame import SETTLE_SECONDARY
 from ciao.backends.kubeflow.keeping import read_outcome, told_outcome
 from ciao.backends.kubeflow.kinds import Kind
 from ciao.backends.kubeflow.labels import JOB, OURS, PREFIX, attempt_of, images_in, job_of, spec_of
 from ciao.backends.kubeflow.losses import least_of
-from ciao.backends.kubeflow.story import SETTLE_SECONDARY, Story
+from ciao.backends.kubeflow.story import Story
 from ciao.k8s.base import EVENTS, PODS, Api, Manifest
 from ciao.k8s.errors import ApiError
 from ciao.model import Event, Job, JobSpec, Outcome, ReplicaState, Summary

@@ -20,7 +20,7 @@ def least_of(manifest: Manifest) -> int | None:
 
 @dataclass(kw_only=True)
 class Losses:
-    """``most``: so many are spared, since what kills a replica again and again is no accident."""
+    """``most``: so many are spared, since what kills a replica again and again is no accident; none if not elastic."""
 
     most: int
     _lost: dict[str, Failure] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class Losses:
 
     def passes(self, failure: Failure) -> bool:
         """An exception that follows from a loss: torchrun starts the cell again in the same pod."""
-        return failure.kind == "exception" and failure.secondary
+        return self.most > 0 and failure.kind == "exception" and failure.secondary
 
     def add(self, uid: str, failure: Failure) -> Iterator[Notice]:
         """The pod of this uid is lost; told once."""

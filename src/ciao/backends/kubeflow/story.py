@@ -10,18 +10,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ciao.backends.cause import first_by_cause
+from ciao.backends.kubeflow.blame import SETTLE_SECONDARY, Blame
 from ciao.backends.kubeflow.departures import Departures
 from ciao.backends.kubeflow.failures import STOPPED, abandoned, failure_of, gone, job_failure, refused, verdict_failure
 from ciao.backends.kubeflow.held import condition, held, suspended
 from ciao.backends.kubeflow.hints import hint
-from ciao.backends.kubeflow.losses import Losses
 from ciao.backends.kubeflow.replicas import Container, container_of, moment, replica_of
 from ciao.backends.kubeflow.said import Said, about
 from ciao.backends.kubeflow.seen import Replicas
 from ciao.backends.kubeflow.upkeep import Upkeep
 from ciao.backends.kubeflow.waiting import Waiting, why_not_created, why_waiting
-from ciao.backends.records import dumped, exception_failure, fuller, reason_of, traced
+from ciao.backends.records import dumped, exception_failure, reason_of, traced
 from ciao.frameworks import FRAMEWORKS
 from ciao.k8s.base import Manifest
 from ciao.model import (
@@ -38,12 +37,6 @@ from ciao.model import (
 )
 
 __all__ = ["Story"]
-
-SETTLE = 1.5
-"""Seconds after the first failure in which an earlier cause may still show: a kubelet tells an end a second late."""
-
-SETTLE_SECONDARY = 4.0
-"""The same while all failures look like the loss of a peer, whose own end has not been seen yet."""
 
 RESTARTING = 120.0
 """Seconds in which an operator has started the group again, if it is to: it waits for the end of all pods."""
@@ -73,9 +66,7 @@ class Story:
     known: Outcome | None = None
     least: int | None = None
     own: Callable[[str], str] = lambda _: ""
-    _failures: dict[str, Failure] = field(default_factory=dict)
     _previous: list[Failure] = field(default_factory=list)
-    _failed_at: float | None = None
     _object: Manifest = field(default_factory=dict)
     _said: Said = field(default_factory=Said)
     _verdict_at: float | None = None
@@ -90,7 +81,7 @@ class Story:
         ranked = framework.ranked(map(Replica.parse, self.job.replicas))
         self.ranked = tuple(map(str, ranked))
         self.decisive = tuple(map(str, framework.decisive(ranked)))
-        self._losses = Losses(most=0 if self.least is None else len(ranked))
+        self._blame = Blame(most=0 if self.least is None else len(ranked))
 
     # What is seen.
 
@@ -116,8 +107,8 @@ class Story:
         if self.outcome is not None or (manifest is None and self.known is not None):
             return
         if manifest is None:
-            if not self._succeeded() and not self._failures:
-                self._fail(job_failure("JobDeleted", "it was deleted by somebody else", now=now), now)
+            if not self._succeeded() and not self._blame.any():
+                self._blame.add(job_failure("JobDeleted", "it was deleted by somebody else", now=now), now)
                 yield from self._end(Phase.FAILED, now)
             return
         self._object = manifest
@@ -141,25 +132,23 @@ class Story:
             return
         failure = exception_failure(replica, record, seen=now)
         if failure is not None:
-            self._failures[replica] = fuller(self._failures.get(replica), failure)
-            if self.least is None or not self._losses.passes(self._failures[replica]):
-                self._failed_at = now if self._failed_at is None else self._failed_at
-        elif record.get("type") == "started" and self.least is not None:
-            self._failures = {n: f for n, f in self._failures.items() if n != replica or not self._losses.passes(f)}
+            self._blame.raised(failure, now)
+        elif record.get("type") == "started":
+            self._blame.began_again(replica)
         elif (dump := dumped(replica, record)) is not None:
             yield dump
-        elif (known := self._failures.get(replica)) is not None and (trace := traced(known, record)) is not None:
+        elif (known := self._blame.of(replica)) is not None and (trace := traced(known, record)) is not None:
             yield trace
 
     def begin_attempt(self, number: int, *, now: float) -> Iterator[Event]:
         """The group was started again."""
-        first, _ = first_by_cause(self._losses.causes(self._failures))
+        first, _ = self._blame.first()
         if first is not None:
             self._previous.append(first)
             yield Attempt(number=number, of=max(self.retries, self.restarts) + 1, failure=first)
-        self.attempt, self._failures, self._failed_at, self._verdict_at = number, {}, None, None
+        self.attempt, self._verdict_at = number, None
         self._departures = Departures()
-        self._losses = Losses(most=self._losses.most)
+        self._blame = Blame(most=self._blame.most)
         self._past.update(filter(None, map(self.replicas.uid, self.ranked)))
         self._said = Said()
         yield from self.replicas.restart(now=now)
@@ -175,8 +164,8 @@ class Story:
             yield Finished(outcome=self.known)
         elif self._succeeded():
             yield from self._end(Phase.SUCCEEDED, now)
-        elif self._failed_at is not None:
-            if now >= self._failed_at + self._settled_after() and not self.retry_due(now):
+        elif self._blame.since is not None:
+            if now >= self._blame.since + self._settled_after() and not self.retry_due(now):
                 yield from self._end(Phase.FAILED, now)
         else:
             yield from self._overdue(now)
@@ -185,11 +174,11 @@ class Story:
         """Ends for which only time has to pass."""
         if self.timeout is not None and self.started is not None and now > self.started + self.timeout:
             words = f"the job ran longer than its timeout of {self.timeout:g} s"
-            self._fail(job_failure("DeadlineExceeded", words, now=now), now)
+            self._blame.add(job_failure("DeadlineExceeded", words, now=now), now)
             yield from self._end(Phase.FAILED, now)
         elif (hopeless := self.replicas.hopeless(now)) is not None and not self._enough():
             name, waiting = hopeless
-            self._fail(refused(name, waiting.code, waiting.words, now=now), now)
+            self._blame.add(refused(name, waiting.code, waiting.words, now=now), now)
             self.hint = waiting.fix
             yield from self._end(Phase.FAILED, now)
         elif self._verdict_at is not None and now >= self._verdict_at + SETTLE_SECONDARY:
@@ -200,8 +189,8 @@ class Story:
     def due(self, now: float) -> float:
         """Seconds until the next tick is worth its while; infinite if only news can change anything."""
         moments = [self.replicas.patience_ends()]
-        if self._failed_at is not None:
-            moments.append(self._failed_at + self._settled_after())
+        if self._blame.since is not None:
+            moments.append(self._blame.since + self._settled_after())
         if self.timeout is not None and self.started is not None:
             moments.append(self.started + self.timeout)
         if self._verdict_at is not None:
@@ -210,7 +199,7 @@ class Story:
 
     def retry_due(self, now: float) -> bool:
         """The attempt has failed, and another is allowed."""
-        settled = self._failed_at is not None and now >= self._failed_at + self._settle()
+        settled = self._blame.since is not None and now >= self._blame.since + self._blame.settles()
         return settled and self.attempt <= self.retries and self.outcome is None
 
     def summary(self) -> Summary:
@@ -238,13 +227,12 @@ class Story:
         yield from self._upkeep.heard(name, pod)
         if failure is not None and self._ended_by_others(leaves, container.terminated):
             yield from self._let_go(name, now)
-        elif failure is not None and self._losses.spares(failure):
+        elif failure is not None and self._blame.spares(failure):
             yield from self._lose(name, failure, now)
         elif failure is not None:
-            self._fail(failure, now)
-            yield from self.replicas.become(
-                name, ReplicaState.FAILED, since=failure.time, reason=reason_of(self._failures[name])
-            )
+            self._blame.add(failure, now)
+            reason = reason_of(self._blame.of(name) or failure)
+            yield from self.replicas.become(name, ReplicaState.FAILED, since=failure.time, reason=reason)
         elif container.terminated is not None:
             yield from self.replicas.become(name, ReplicaState.SUCCEEDED, since=now)
         elif container.running is not None:
@@ -256,7 +244,7 @@ class Story:
 
     def _left(self, name: str, pod: Manifest, failure: Failure | None, now: float) -> Failure | None:
         """The failure of a pod that is being deleted: what it tells itself is then how it was ended, not why."""
-        if not self._over() or not self._failures:
+        if not self._over() or not self._blame.any():
             self._departures.leave(gone(name, pod, now=now), over=self._over())
         if failure is not None and failure.ename in ("SIGTERM", "SIGKILL"):
             return self._departures.of(name) or failure
@@ -283,23 +271,23 @@ class Story:
             return
         if not self._over():
             lost = gone(name, pod, now=now)
-            if self._losses.spares(lost):
+            if self._blame.spares(lost):
                 yield from self._lose(name, lost, now)
                 return
-            self._fail(replace(lost, secondary=True), now)  # it may follow from what has not been seen yet
+            self._blame.add(replace(lost, secondary=True), now)  # it may follow from what has not been seen yet
             yield from self.replicas.become(name, ReplicaState.FAILED, since=now, reason=reason_of(lost))
         else:
             yield from self.replicas.become(name, ReplicaState.ENDED, since=now)
 
     def _lose(self, name: str, failure: Failure, now: float) -> Iterator[Event]:
         """An elastic job goes on without it."""
-        yield from self._losses.add(self.replicas.uid(name), failure)
+        yield from self._blame.spare(self.replicas.uid(name), failure)
         yield from self.replicas.become(name, ReplicaState.FAILED, since=now, reason=reason_of(failure))
 
     def _enough(self) -> bool:
         """After a loss those that are left go on, whether or not another pod comes for it."""
         running = [name for name in self.ranked if self.replicas.state(name) is ReplicaState.RUNNING]
-        return self.least is not None and self._losses.any() and len(running) >= self.least
+        return self.least is not None and self._blame.spared() and len(running) >= self.least
 
     def _let_go(self, name: str, now: float) -> Iterator[Event]:
         """Its end was not its own: it is done, or waits for another pod if the job is held back."""
@@ -311,11 +299,7 @@ class Story:
     def _hold_back(self, now: float) -> Iterator[Event]:
         """Its pods are being ended, or what looked like their loss was that; whatever they still tell is past."""
         self._departures.were_asked_for()
-        stopped = {name for name, f in self._failures.items() if f.kind == "lost" or f.ename in ("SIGTERM", "SIGKILL")}
-        self._failures = {name: f for name, f in self._failures.items() if name not in stopped}
-        if not self._failures:
-            self._failed_at = None
-        for name in {*stopped, *self.replicas.open()}:
+        for name in {*self._blame.forgive_stopped(), *self.replicas.open()}:
             if uid := self.replicas.uid(name):
                 self._past.add(uid)
                 self.replicas.take(name, "")
@@ -329,7 +313,7 @@ class Story:
 
     def _over(self) -> bool:
         """The operator has a reason to end replicas."""
-        return self._failed_at is not None or self._verdict_at is not None or self._succeeded()
+        return self._blame.since is not None or self._verdict_at is not None or self._succeeded()
 
     def _reasons(self, now: float) -> Iterator[Event]:
         """Why replicas that have no pod wait: what concerns the job as a whole."""
@@ -342,41 +326,30 @@ class Story:
     def _why(self, pod: Manifest) -> Waiting | None:
         return why_waiting(pod, self._said.of_pod(pod["metadata"]["name"])) or self._held()
 
-    def _fail(self, failure: Failure, now: float) -> None:
-        known = self._failures.get(failure.replica)
-        if known is None or known.kind == "lost":
-            self._failures[failure.replica] = failure
-        elif failure.ename == "OOMKilled":  # what was raised follows from it, as when a child was killed
-            self._failures[failure.replica] = replace(failure, error=known.error, time=known.time)
-        self._failed_at = now if self._failed_at is None else self._failed_at
-
     def _succeeded(self) -> bool:
-        return self.replicas.succeeded(self.decisive) and all(f.secondary for f in self._failures.values())
-
-    def _settle(self) -> float:
-        return SETTLE_SECONDARY if all(f.secondary for f in self._failures.values()) else SETTLE
+        return self.replicas.succeeded(self.decisive) and self._blame.echoes()
 
     def _settled_after(self) -> float:
         """Seconds after the first failure at which it is the end; an operator that starts again is waited for."""
         again = self._verdict_at is None and self.attempt <= self.restarts
-        return RESTARTING if again else self._settle()
+        return RESTARTING if again else self._blame.settles()
 
     def _operators_word(self, now: float) -> Iterator[Event]:
         """The operator has decided, and the replicas do not tell why: their pods are gone, or never were."""
         verdict = condition(self._object, "Failed")
-        if verdict is not None and not self._losses.any():  # the verdict may follow from a pod that somebody deleted
+        if verdict is not None and not self._blame.spared():  # the verdict may follow from a pod that somebody deleted
             told = verdict_failure(verdict, now=now)
             lost = self._departures.first()
-            self._fail(lost if lost is not None and told.kind != "timeout" else told, now)
+            self._blame.add(lost if lost is not None and told.kind != "timeout" else told, now)
         yield from self._end(Phase.FAILED if verdict is not None else Phase.SUCCEEDED, now)
 
     def _end(self, phase: Phase, now: float) -> Iterator[Event]:
         for name in self.replicas.open():
-            failure = self._failures.get(name)  # its record has come, its container's end has not
+            failure = self._blame.of(name)  # its record has come, its container's end has not
             state = ReplicaState.ENDED if failure is None else ReplicaState.FAILED
             reason = "" if failure is None else reason_of(failure)
             yield from self.replicas.become(name, state, since=now, reason=reason)
-        first, others = first_by_cause(self._losses.causes(self._failures))
+        first, others = self._blame.first()
         self.outcome = Outcome(
             phase=phase,
             ended=now,

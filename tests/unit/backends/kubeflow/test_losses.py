@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ciao.backends.kubeflow.blame import SETTLE, SETTLE_SECONDARY
 from ciao.backends.kubeflow.losses import least_of
-from ciao.backends.kubeflow.story import SETTLE, SETTLE_SECONDARY, Story
+from ciao.backends.kubeflow.story import Story
 from ciao.model import Event, Failure, Finished, Job, Notice, Phase, ReplicaChanged, ReplicaState
 
 NAMES = ("worker-0", "worker-1")

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from ciao.backends.kubeflow.story import RESTART, SETTLE, SETTLE_SECONDARY, Story
+from ciao.backends.kubeflow.blame import SETTLE, SETTLE_SECONDARY
+from ciao.backends.kubeflow.story import RESTART, Story
 from ciao.model import (
     Attempt,
     Event,

@@ -88,7 +88,10 @@ class Scripted:
     ) -> AsyncGenerator[bytes, None]:
         self.opened.append({"path": path, **(params or {})})
         self.idles.append(idle)
-        for step in self.streams.pop(0) if self.streams else [STALL]:
+        steps = self.streams.pop(0) if self.streams else [STALL]
+        if not steps or not isinstance(steps[0], Exception):
+            yield b""
+        for step in steps:
             if isinstance(step, Stall):
                 await asyncio.Event().wait()
             elif isinstance(step, Exception):

@@ -85,8 +85,8 @@ async def test_connections_that_are_cut_and_slow_lose_nothing(
         proxy.slow(200_000)
     await asyncio.to_thread(proxy.heal)
     assert_whole(await seen.end())
-    # Nobody is told of a second or two; a full machine may make it more.
-    assert seen.notices == [] or max(cuts) > 5, cuts
+    # Nobody is told of a second or two, however often; a full machine may make it more.
+    assert seen.notices == [] or max(cuts) > watch.PATIENCE / 2, cuts
 
 
 @pytest.mark.usefixtures("soon")

@@ -39,7 +39,11 @@ def in_words(count: int) -> str:
 def out_of_memory(limit: str, *, peak: int | None = None) -> str:
     """What happened to a replica; ``peak`` is what it used when it was ended, in bytes, if anybody measured."""
     words = f"it used more memory than its limit of {limit}"
-    return words if peak is None else f"{words}: {in_words(peak)} when it was ended (exit code 137)"
+    if peak is None:
+        return words
+    used = in_words(peak)
+    barely = (bytes_of(used) or 0) <= (bytes_of(limit) or 0)  # rounded it is no more
+    return f"{words}: {'barely more' if barely else used} when it was ended (exit code 137)"
 
 
 def more_memory(evalue: str, replica: str) -> str:

@@ -159,6 +159,7 @@ class Connection:
             async with self._answered(ask, limits=limits) as response:
                 if response.status != 200:
                     raise await _refusal(response, ask)
+                yield b""
                 async for piece in response.content.iter_any():
                     yield piece
         except (ClientError, TimeoutError, OSError) as error:

@@ -55,6 +55,7 @@ class Api(Protocol):
     def stream(self, path: str, *, params: Mapping[str, str] | None = None, idle: float) -> AsyncGenerator[bytes, None]:
         """The body of a GET, piece by piece as it comes; close it with ``aclosing``.
 
+        The first piece is empty, and comes as soon as the server has answered, which may be long before the body does.
         A clean end of the body ends the generator. A connection that breaks, or that brings nothing for ``idle``
         seconds, raises BackendUnavailable. An answer that is not 200 (204, too) raises ApiError before any piece.
         """

@@ -124,6 +124,7 @@ class _Follower:
         self._pace = pace
         self._backoff = Backoff(pace)
         self._tried = False
+        self._answered = 0.0  # since when the server answers, in seconds since the epoch
         self._whole = False  # the last stream that brought anything came to its end
         self._failing: float | None = None  # since when, after the container's end
         self._done = False
@@ -157,6 +158,8 @@ class _Follower:
         except (ApiError, BackendUnavailable) as error:
             if isinstance(error, ApiError):
                 await self._weigh(error, last=last)
+            elif self._answered and self._pace.now() - self._answered > SETTLE:
+                self._backoff.succeeded()  # it was silent, and there
             pause = self._backoff.failed(at_least=getattr(error, "retry_after", None) or 0.0)
         else:
             self._done = last
@@ -169,10 +172,11 @@ class _Follower:
         """One stream to its clean end. Raises TimeoutError if it is silent for too long."""
         reader, mark = self._reader, self._reader.mark
         doubtful = not mark.newest and (self._tried or (last and not self._previous))  # whose lines come now?
-        since = reader.connect()
+        since, self._answered = reader.connect(), 0.0
         stream = self._source.read(since, follow=not last, previous=self._previous, idle=2 * self._idle)
         async with aclosing(stream):
             while (piece := await self._piece(stream)) is not None:
+                self._answered = self._answered or self._pace.now()
                 data, gap = reader.feed(piece)
                 if data and (gap or doubtful):
                     await self._prove(reader, mark)

@@ -77,6 +77,7 @@ class _Reflector:
         self._synced = False
         self._watched = False  # a watch has worked
         self._since: float | None = None  # of the first of the failures in a row
+        self._answered: float | None = None  # since when the server answers this watch, which may be silent
         self._reason = ""  # why people were told that all is stale
 
     async def run(self) -> AsyncGenerator[Told, None]:
@@ -117,10 +118,13 @@ class _Reflector:
         seconds = SHORTEST + int((LONGEST - SHORTEST) * self._pace.random())
         params = {"watch": "1", "allowWatchBookmarks": "true", "timeoutSeconds": str(seconds)}
         params |= {**self._selectors, "resourceVersion": self._version}
-        began, heard = self._pace.now(), False
+        began, heard, self._answered = self._pace.now(), False, None
         pieces = self._api.stream(self._path, params=params, idle=seconds + MARGIN)
         async with aclosing(pieces), aclosing(_lines(pieces)) as lines:
             async for line in lines:
+                if not line:
+                    self._answered = self._pace.now()
+                    continue
                 changes = self._take(line)
                 self._works()
                 heard = True
@@ -131,7 +135,7 @@ class _Reflector:
         self._works()
 
     def _works(self) -> None:
-        self._watched, self._since = True, None
+        self._watched, self._since, self._answered = True, None, None
         self._backoff.succeeded()
 
     def _take(self, line: bytes) -> Iterator[Change]:
@@ -148,6 +152,8 @@ class _Reflector:
 
     async def _recover(self, error: ApiError | BackendUnavailable) -> AsyncGenerator[Stale, None]:
         """What to tell of a failure, and the pause after it. Raises what does not heal."""
+        if self._answered is not None and self._pace.now() - self._answered >= AT_ONCE:
+            self._works()  # until now; it only had nothing to tell
         free = _code(error) == _EXPIRED and not self._backoff.failures
         for told in self._failed(error):
             yield told
@@ -183,9 +189,14 @@ class _Reflector:
 
 
 async def _lines(pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """Complete lines; what comes after the last newline is half an event of a stream that broke."""
+    """Complete lines; what comes after the last newline is half an event of a stream that broke.
+
+    An empty one says that the server has answered.
+    """
     held = list[bytes]()
     async for piece in pieces:
+        if not piece:
+            yield b""
         head, newline, tail = piece.rpartition(b"\n")
         if newline:
             for line in b"".join((*held, head)).split(b"\n"):

@@ -37,6 +37,12 @@ def test_bytes_are_said_as_an_option_takes_them() -> None:
     ]  # fmt: skip
 
 
+def test_a_peak_that_is_the_limit_when_it_is_rounded_is_barely_more() -> None:
+    told = "it used more memory than its limit of 1Gi: barely more when it was ended (exit code 137)"
+    assert out_of_memory("1Gi", peak=1024**3 + 4096) == told
+    assert "205Mi when" in out_of_memory("200Mi", peak=205 * 1024**2)
+
+
 def test_the_way_out_names_the_limit_that_the_failure_tells_with_or_without_a_peak() -> None:
     for words in (out_of_memory("200Mi"), out_of_memory("200Mi", peak=220 * 1024**2)):
         assert more_memory(words, "worker-10") == "Raise it: %worker=N;%memory= more than 200Mi"

@@ -119,6 +119,14 @@ async def test_what_may_heal_is_tried_again(trouble: Step) -> None:
     assert followed.clock.slept == [0.5, 1.0]
 
 
+async def test_cuts_of_a_log_that_is_silent_between_them_do_not_make_the_pauses_longer() -> None:
+    followed = ending([line(1), CUT], [CUT], [CUT], [CUT], [CUT], [lines(1, 2)], [lines(2)], after=5)
+    for steps in followed.api.streams[1:5]:
+        steps.insert(0, followed.clock.passes(60))
+    assert await followed.text() == lines(1, 2)
+    assert followed.clock.slept == [0.5] * 5
+
+
 async def test_a_server_that_names_a_pause_gets_it() -> None:
     followed = ending([refused(429, retry_after=7)], [lines(1)], [lines(1)], after=1, requests=[pod()])
     assert await followed.text() == lines(1)

@@ -233,6 +233,28 @@ async def test_a_short_outage_is_not_told_and_costs_no_list() -> None:
     assert len(watched.api.asked) == 1
 
 
+async def test_cuts_of_a_watch_that_is_silent_between_them_do_not_add_up() -> None:
+    clock = Clock()
+    silent: list[Step] = [clock.passes(60), CUT]
+    watched = Watched(requests=[page()], streams=[[CUT], *[silent] * 4, [STALL]], pace=clock.pace())
+    assert await watched.settles() == ["Synced"]
+    assert clock.slept == [0.5] * 5
+    assert len(watched.api.asked) == 1
+
+
+async def test_a_restart_of_the_server_is_forgiven_a_watch_that_was_cut_long_ago_and_is_silent() -> None:
+    clock = Clock()
+    starts = refused(403, "no rights yet")
+    streams: list[list[Step]] = [[CUT], [clock.passes(600), CUT], [starts], [STALL]]
+    watched = Watched(requests=[page()], streams=streams, pace=clock.pace())
+    assert await watched.settles() == ["Synced"]
+
+
+async def test_a_watch_that_is_answered_and_cut_at_once_has_not_worked() -> None:
+    watched = Watched(requests=[page(), page()], streams=[*[[b"", CUT]] * 5, [STALL]])
+    assert await watched.settles() == ["Synced", "stale since 1000000: the connection broke", "Fresh"]
+
+
 async def test_a_cluster_out_of_reach_from_the_start_is_told_too() -> None:
     watched = Watched(requests=[*[CUT] * 6, page()])
     assert await watched.settles() == ["stale since 1000000: the connection broke", "Fresh", "Synced"]

@@ -146,9 +146,13 @@ async def test_pieces_come_as_they_are_sent_and_a_closed_stream_closes_its_conne
 
 
 async def test_an_answer_is_told_before_there_is_anything_in_it() -> None:
-    async with ApiServer({PODS: Answer(stream=Feed())}) as server, connected(server) as connection:
-        async with aclosing(connection.stream("/api/v1/pods", idle=10)) as pieces, asyncio.timeout(5):
-            assert await anext(pieces) == b""
+    async with (
+        ApiServer({PODS: Answer(stream=Feed())}) as server,
+        connected(server) as connection,
+        aclosing(connection.stream("/api/v1/pods", idle=10)) as pieces,
+        asyncio.timeout(5),
+    ):
+        assert await anext(pieces) == b""
 
 
 async def test_a_refused_stream_raises_before_any_piece() -> None:

@@ -251,7 +251,8 @@ async def test_a_restart_of_the_server_is_forgiven_a_watch_that_was_cut_long_ago
 
 
 async def test_a_watch_that_is_answered_and_cut_at_once_has_not_worked() -> None:
-    watched = Watched(requests=[page(), page()], streams=[*[[b"", CUT]] * 5, [STALL]])
+    cut: list[Step] = [b"", CUT]
+    watched = Watched(requests=[page(), page()], streams=[*[cut] * 5, [STALL]])
     assert await watched.settles() == ["Synced", "stale since 1000000: the connection broke", "Fresh"]
 
 

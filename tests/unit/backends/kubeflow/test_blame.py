@@ -42,11 +42,9 @@ def test_a_loss_of_an_elastic_job_is_the_cause_only_if_nothing_was_raised() -> N
     assert blame.spares(LOST)
     assert [notice.level for notice in blame.spare("u", LOST)] == ["warning"]
     blame.raised(ECHO, now=2.5)
-    assert blame.since is None
-    assert blame.first() == (LOST, (ECHO,))
+    assert (blame.since, blame.first()) == (None, (LOST, (ECHO,)))
     blame.raised(OWN, now=3.5)
-    assert blame.since == 3.5
-    assert blame.first()[0] == OWN
+    assert (blame.since, blame.first()[0]) == (3.5, OWN)
 
 
 def test_only_an_elastic_job_goes_on_without_a_replica() -> None:

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from ciao.errors import BundleError
 from ciao.model import JobSpec
 from ciao.settings import Settings
-from ciao.settings.strategies import IN_THE_CLUSTER, ON_THE_HOST
+from ciao.settings.strategies import IN_THE_CLUSTER, ON_THE_HOST, SET_A_REGISTRY
 
-__all__ = ["SET_A_REGISTRY", "Choice", "choose"]
+__all__ = ["Choice", "choose"]
 
 PUSHED = frozenset({"append", "imagevolume", *ON_THE_HOST, *IN_THE_CLUSTER})
 """Strategies that put an image into a registry."""
 
-SET_A_REGISTRY = "Set s2i.registry in ~/.ciao/config.yaml, or CIAO_S2I_REGISTRY, such as registry.example/team"
 NO_PUSH = "or use %s2i=configmap, which needs none"
 THE_FIRST_CIAOS = "the setting s2i.provider is img, a builder that is gone: it means auto now"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-__all__ = ["BUILDERS", "IN_THE_CLUSTER", "ON_THE_HOST", "STRATEGIES"]
+__all__ = ["BUILDERS", "IN_THE_CLUSTER", "ON_THE_HOST", "SET_A_REGISTRY", "STRATEGIES"]
 
 ON_THE_HOST: Mapping[str, str] = MappingProxyType(
     {
@@ -40,3 +40,6 @@ STRATEGIES: Mapping[str, str] = MappingProxyType(
 
 BUILDERS = frozenset({*ON_THE_HOST, *IN_THE_CLUSTER})
 """Those that can build a Dockerfile of the user's."""
+
+SET_A_REGISTRY = "Set s2i.registry in ~/.ciao/config.yaml, or CIAO_S2I_REGISTRY, such as registry.example/team"
+"""What to do where a strategy pushes and there is nowhere to."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from ciao.errors import BundleError
-from ciao.s2i.choosing import SET_A_REGISTRY
 from ciao.s2i.registry.base import Reference
 from ciao.settings import Settings
+from ciao.settings.strategies import SET_A_REGISTRY
 
 __all__ = ["HUB", "parse", "pulled", "repository"]
 

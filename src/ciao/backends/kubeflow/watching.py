@@ -1,72 +1,32 @@
 """Following a job on a cluster: its objects and the logs of its replicas become events, each line once.
 
-Three watches (the job, its pods, what the cluster says of both) and one stream for each replica's log feed one queue,
-which is bounded: a cell that cannot keep up slows the streams, and nothing is lost.
+What comes in is the inbox's, what it means the story's; here they are put in order, and the job is brought to its end.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import aclosing
-from dataclasses import dataclass
-from functools import partial
 
-from ciao.backends.kubeflow import thin
 from ciao.backends.kubeflow.following import Logs
+from ciao.backends.kubeflow.inbox import Broken, Inbox, News, Seen, Written
 from ciao.backends.kubeflow.keeping import Keep, Life
-from ciao.backends.kubeflow.labels import JOB
 from ciao.backends.kubeflow.replay import replay, split
 from ciao.backends.kubeflow.story import Story
 from ciao.errors import BackendError
 from ciao.k8s.backoff import Pace
-from ciao.k8s.base import EVENTS, PODS, Api, Manifest, Resource
-from ciao.k8s.changes import Change, Fresh, Stale, Synced, Told
+from ciao.k8s.base import Api, Manifest, Resource
+from ciao.k8s.changes import Change, Fresh, Stale, Synced
 from ciao.k8s.errors import ApiError
-from ciao.k8s.watch import watch as reflect
 from ciao.logs.lines import parse
 from ciao.logs.merge import Merge
 from ciao.model import Event, Finished, Lines, Notice, Outcome, Phase, ReplicaChanged
 
 __all__ = ["Watching"]
 
-PENDING_NEWS = 256
-"""Pieces of news that may wait for the cell: chunks of logs, changes of objects."""
-
-AT_ONCE = 200
-"""Pieces of news that are taken in before they are told."""
-
 DRAIN = {Phase.FAILED: 2.0, Phase.SUCCEEDED: 10.0, Phase.CANCELLED: 2.0, Phase.LOST: 2.0}
 """Seconds after a job's end for the logs of those that are being ended; who has failed is told why soon."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Written:
-    """Lines of one life."""
-
-    life: Life
-    data: bytes
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Seen:
-    """What a watch told; ``which`` is its kind."""
-
-    which: str
-    told: Told
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Broken:
-    """A watch that cannot go on."""
-
-    which: str
-    error: BackendError
-
-
-_News = _Written | _Seen | _Broken | Notice
 
 
 class Watching:
@@ -102,10 +62,9 @@ class Watching:
         self._ended_by_us = known
         self._close = close
         self._pace = pace
-        self._news: asyncio.Queue[_News] = asyncio.Queue(PENDING_NEWS)
-        self._tasks: list[asyncio.Task[None]] = []
+        self._inbox = Inbox()
         self._logs = Logs(
-            api, story, keep, live=live, besides=besides, write=self._wrote, say=self._news.put, pace=pace
+            api, story, keep, live=live, besides=besides, write=self._wrote, say=self._inbox.put, pace=pace
         )
         self._synced: set[str] = set()
         self._told: set[str] = set()
@@ -120,14 +79,15 @@ class Watching:
                 yield event
             self._watch()
             while not self._over():
-                for event in self._ordered(await self._take()):
+                for event in self._ordered(await self._inbox.take(within=self._patience())):
                     yield event
             if self._closing is not None:
                 await self._closing
             if self._finished is not None:
                 yield self._finished
         finally:
-            tasks = [t for t in (*self._tasks, *self._logs.tasks(), self._closing, self._retrying) if t is not None]
+            ours = (*self._inbox.tasks(), *self._logs.tasks(), self._closing, self._retrying)
+            tasks = [task for task in ours if task is not None]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -145,51 +105,15 @@ class Watching:
             if status.reason:
                 yield ReplicaChanged(status=status)
 
-    # News comes in.
-
     def _watch(self) -> None:
-        name = self._story.job.name
-        told = partial(reflect, self._api, namespace=self._story.namespace, pace=self._pace)
-        watches = {
-            "job": told(self._resource, field_selector=f"metadata.name={name}"),
-            "pod": told(PODS, label_selector=f"{JOB}={name}", keep=thin.pod),
-            "event": told(EVENTS, keep=thin.event),
-        }
-        self._tasks = [asyncio.create_task(self._pass_on(which, told)) for which, told in watches.items()]
-
-    async def _pass_on(self, which: str, watched: AsyncGenerator[Told, None]) -> None:
-        try:
-            async with aclosing(watched):
-                async for told in watched:
-                    if which != "event" or self._concerns(told):
-                        await self._news.put(_Seen(which=which, told=told))
-        except BackendError as error:
-            await self._news.put(_Broken(which=which, error=error))
-
-    def _concerns(self, told: Told) -> bool:
-        """An event of the job, or of what was made for it: all such names have the job's in them."""
-        if not isinstance(told, Change):
-            return True
-        about = told.object.get("involvedObject") or {}
-        return told.kind != "DELETED" and self._story.job.name in str(about.get("name"))
+        story = self._story
+        self._inbox.watch(
+            self._api, story.job.name, resource=self._resource, namespace=story.namespace, pace=self._pace
+        )
 
     async def _wrote(self, life: Life, data: bytes) -> None:
         self._keep.append(life, data)
-        await self._news.put(_Written(life=life, data=data))
-
-    async def _take(self) -> list[_News]:
-        """What is new, or nothing once it is time to look at the clock.
-
-        Not by ``wait_for``: before Python 3.12 it loses a cancellation that comes together with news, and the job
-        would never be ended.
-        """
-        news: list[_News] = []
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._patience()):
-                news.append(await self._news.get())
-        while not self._news.empty() and len(news) < AT_ONCE:
-            news.append(self._news.get_nowait())
-        return news
+        await self._inbox.put(Written(life=life, data=data))
 
     def _patience(self) -> float:
         now = time.time()
@@ -199,17 +123,17 @@ class Watching:
 
     # Events go out.
 
-    def _ordered(self, news: list[_News]) -> Iterator[Event]:
+    def _ordered(self, news: list[News]) -> Iterator[Event]:
         """States and lines; lines of all replicas in the order of their stamps."""
         merge = Merge()
         now = time.time()
         for one in news:
             match one:
-                case _Written():
+                case Written():
                     yield from self._lines(one.life, one.data, merge, now)
-                case _Seen():
+                case Seen():
                     yield from self._saw(one, now)
-                case _Broken():
+                case Broken():
                     yield from self._broke(one)
                 case Notice():
                     yield from self._once(one)
@@ -223,7 +147,7 @@ class Watching:
         for record in records:
             yield from self._told_by(self._story.see_record(life.replica, record, now=now))
 
-    def _saw(self, seen: _Seen, now: float) -> Iterator[Event]:
+    def _saw(self, seen: Seen, now: float) -> Iterator[Event]:
         match seen.told:
             case Synced():
                 self._synced.add(seen.which)
@@ -251,7 +175,7 @@ class Watching:
             case "event":
                 yield from self._story.see_event(change.object, now=now)
 
-    def _broke(self, broken: _Broken) -> Iterator[Event]:
+    def _broke(self, broken: Broken) -> Iterator[Event]:
         """Without its events a job can be followed, without its pods it cannot."""
         if broken.which != "event" or not isinstance(broken.error, ApiError):
             raise self._lost_sight(broken.error)
@@ -305,7 +229,7 @@ class Watching:
 
     def _over(self) -> bool:
         """Finished, and all that was written before has been told."""
-        if self._finished is None or not self._news.empty():
+        if self._finished is None or not self._inbox.empty():
             return False
         return self._closing is not None and self._closing.done()
 

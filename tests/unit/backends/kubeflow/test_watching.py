@@ -250,21 +250,3 @@ async def test_the_lines_that_a_node_has_thrown_away_are_told(tmp_path: Path) ->
         await seen.until(lambda: seen.events and isinstance(seen.events[-1], Finished))
     (notice,) = seen.notices
     assert notice.startswith("the first lines of worker-0 are missing, before 2026-11-23T05:00:08.000000000Z: ")
-
-
-@pytest.mark.parametrize("steps", range(5))
-async def test_a_cancellation_that_comes_together_with_news_is_not_lost(tmp_path: Path, steps: int) -> None:
-    async with ApiServer({}) as server, connected(server) as api:
-        one = Watching(
-            api, Story(job=JOB, namespace="ns"), Keep(tmp_path, "j"), resource=JOBS, uid="j", live=9, again=_never,
-            known=_nothing, close=_closed, pace=PACE,
-        )  # fmt: skip
-        taking = asyncio.create_task(one._take())
-        for _ in range(3):
-            await asyncio.sleep(0)
-        one._news.put_nowait(Notice(text="news"))
-        for _ in range(steps):
-            await asyncio.sleep(0)
-        if taking.cancel():  # it had not ended yet
-            with pytest.raises(asyncio.CancelledError):
-                await taking

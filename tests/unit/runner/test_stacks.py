@@ -123,9 +123,11 @@ def test_each_of_several_processes_is_told(start: Start, job: dict[str, str], as
 
 
 def test_a_process_that_the_cell_forked_is_not_asked(start: Start, job: dict[str, str], asked: Asked) -> None:
-    program = start(f"{ON}if os.fork() == 0:\n    print('ready')\n    on()\n    os._exit(0)\non()\n", **job)
-    program.says("ready")
-    assert [sorted(one["texts"]) for one in asked()] == [["3", "8"]]
+    child = "if os.fork() == 0:\n    print('forked')\n    on()\n    os._exit(0)\n"
+    program = start(f"{ON}{child}print('ready')\non()\n", **job)
+    for word in ("forked", "ready"):
+        program.says(word)
+    assert [sorted(one["texts"]) for one in asked()] == [["3", "9"]]
 
 
 def test_a_handler_of_the_users_is_not_called(start: Start, job: dict[str, str], asked: Asked) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["explained", "install"]
 
 COMMAND = re.compile(r"[ \t]*%%?ciao[ \t]+(.*)")
+COMMAND_LINE = re.compile(r"[ \t]*%%?ciao(?=[ \t]|\Z)(.*)")
 
 FIRST = 1000  # before IPython's own matchers, which know nothing of options
 
@@ -34,9 +35,29 @@ def explained(text: str, position: int) -> str | None:
     """What the option or command at this place means; None if there is none."""
     if not _on_magic_line(text, position):
         return None
+    start = text.rfind("\n", 0, position) + 1
+    if command := COMMAND_LINE.match(text[start:].partition("\n")[0]):
+        return _help(command[1])
     from ciao import interpreter
 
     return interpreter.explain(text, position)
+
+
+def _help(asked: str) -> str:
+    """For ``%ciao <asked>``: what it would show with ``--help``, or what is wrong with it.
+
+    Never nothing: Python, asked next, would explain its own ``help`` and ``print``.
+    """
+    from ciao.commands.help import help_text
+    from ciao.errors import CommandError
+
+    words = [word for word in asked.split() if not word.startswith("-")]
+    if words[:1] == ["help"]:
+        words = words[1:]
+    try:
+        return help_text(words[0] if words else None, in_cell=True)
+    except CommandError as error:
+        return str(error)
 
 
 def _matches(context: CompletionContext) -> Any:

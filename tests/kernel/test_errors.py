@@ -61,6 +61,27 @@ def test_whatever_python_writes_at_its_end_is_one_line_in_the_cell(kernel: Kerne
     assert set(told) == {words}, stream
 
 
+TWO = """%framework=pytorch
+%worker=1;%nproc=2
+import atexit, os, time
+if os.environ["RANK"] == "1":
+    while not os.path.exists("up"):
+        time.sleep(0.01)
+    raise KeyError("label")
+def last():
+    open("up", "w").close()
+    time.sleep(60)  # its end would be the end of the other
+atexit.register(last)
+raise OSError("disk full")
+"""
+
+
+def test_each_process_of_a_replica_has_the_words_of_its_own_error(kernel: Kernel) -> None:
+    stream = ANSI.sub("", kernel.run(TWO).stdout)
+    told = re.findall(r"^worker-0 \| (.*) \(traceback of \d+ lines", stream, re.MULTILINE)
+    assert sorted(told) == ["KeyError: 'label'", "OSError: disk full"], stream
+
+
 def test_the_tracebacks_of_replicas_are_said_once_in_the_cell_and_kept_in_the_log(kernel: Kernel) -> None:
     ran = kernel.run(FAIL)
     stream = ANSI.sub("", ran.stdout)

@@ -90,15 +90,21 @@ def dumped(replica: str, record: Mapping[str, Any]) -> Traced | None:
     error = error_of(record.get("error"))
     if error is None or not died(record):
         return None
-    return _shown(replica, f"{error.ename}: {error.evalue}" if error.evalue else error.ename, record)
+    return _shown(replica, reason_of(error), record)
 
 
 def traced(failure: Failure, record: Mapping[str, Any]) -> Traced | None:
-    """What a record of type ``shown`` tells of the traceback of this failure; None if it is of another type."""
-    return _shown(failure.replica, reason_of(failure), record) if record.get("type") == "shown" else None
+    """What a record of type ``shown`` tells of a traceback of this failure's replica; None if it is of another type.
+
+    Of several processes of the replica another one may have written it, with an error of its own.
+    """
+    if record.get("type") != "shown":
+        return None
+    own = error_of(record if "ename" in record else None)
+    return _shown(failure.replica, reason_of(failure if own is None else own), record)
 
 
-def reason_of(failure: Failure) -> str:
+def reason_of(failure: Failure | RemoteError) -> str:
     """``ValueError: no such file``."""
     return f"{failure.ename}: {failure.evalue}" if failure.evalue else failure.ename
 

@@ -279,7 +279,7 @@ def _show(error: BaseException, path: str, channel: Channel) -> None:
     except BaseException:  # noqa: BLE001  # as above
         sys.excepthook(type(error), error, error.__traceback__)
         return
-    record = showing.show(error, mine=channel.mine)
+    record = showing.show(error, told=channel.last, mine=channel.mine)
     if record:
         channel.send(record)
 

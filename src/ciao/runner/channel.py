@@ -19,6 +19,8 @@ class Channel:
         self._fd = fd
         self._shared = shared
         self._pid = os.getpid()
+        self.last = ""
+        """The newest record that was sent."""
 
     @classmethod
     def of_environment(cls) -> Channel:
@@ -53,6 +55,7 @@ class Channel:
 
     def send(self, record: str) -> None:
         """Write one record. What cannot be written is lost: the reader is gone."""
+        self.last = record
         try:
             if self._fd is None:
                 sys.stdout.flush()

@@ -7,7 +7,8 @@
     {"v":1, "type":"exit", "time":..., "code":3}                sys.exit; "message" too if its argument was a text
     {"v":1, "type":"error", "time":..., "error":ERROR}          the exception that nobody caught
     {"v":1, "type":"shown", "lines":7, "crc":1234567}           after it: its traceback is in the log now, in so many
-                                                                lines, with this CRC-32 of their bytes
+                                                                lines, with this CRC-32 of their bytes; and the error's
+                                                                ename and the beginning of its evalue
 
     ERROR: ename, evalue, module, notes [text], frames [FRAME, oldest first], cause ERROR or null,
            by_from (the cause was given by "raise ... from", else it is the context), exceptions [ERROR, of a group],
@@ -42,6 +43,10 @@ if TYPE_CHECKING:
     Record = Dict[str, Any]
 
 
+MAX_REASON = 300
+"""Characters of an exception's text that are told along with its traceback: what one line of a cell has room for."""
+
+
 def error_line(error: BaseException, *, at: float, cell: str) -> str:
     """The record of an exception, at most MAX_RECORD bytes. ``cell`` is the path of the cell's file."""
     told = tell(error, cell)
@@ -69,12 +74,16 @@ def exit_line(code: object, *, at: float) -> str:
     return json.dumps(record)
 
 
-def shown_line(text: str) -> str:
-    """The record of what was just shown on standard error; empty if a log has it in other lines, or it is nothing."""
+def shown_line(text: str, told: str) -> str:
+    """The record of what was just shown on standard error; empty if a log has it in other lines, or it is nothing.
+
+    ``told`` is the record of the error, of which it has the beginning: each process of a replica shows its own.
+    """
     if not text.endswith("\n") or "\r" in text:
         return ""
-    data = text.encode("utf-8", "backslashreplace")
-    return json.dumps({"v": FORMAT, "type": "shown", "lines": data.count(b"\n"), "crc": binascii.crc32(data)})
+    data, error = text.encode("utf-8", "backslashreplace"), json.loads(told)["error"]
+    known = {"ename": error["ename"], "evalue": error["evalue"][:MAX_REASON]}
+    return json.dumps({"v": FORMAT, "type": "shown", "lines": data.count(b"\n"), "crc": binascii.crc32(data), **known})
 
 
 def _ranked(record: Record) -> Record:

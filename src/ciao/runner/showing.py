@@ -21,8 +21,11 @@ PATIENCE = 10.0
 """Seconds for Python's own display, most of which is a ``__str__`` of the user's."""
 
 
-def show(error: BaseException, *, mine: bool) -> str:
-    """The record of what was shown; empty if somebody else than Python itself did it, or this process has no say."""
+def show(error: BaseException, *, told: str, mine: bool) -> str:
+    """The record of what was shown; empty if somebody else than Python itself did it, or this process has no say.
+
+    ``told`` is the record of the error itself.
+    """
     stderr = getattr(sys, "stderr", None)
     if stderr is None or sys.excepthook is not sys.__excepthook__ or not mine:
         _display(error)
@@ -37,7 +40,7 @@ def show(error: BaseException, *, mine: bool) -> str:
     finally:
         sys.stderr = stderr
     try:
-        return shown_line("".join(copying.texts or ()))
+        return shown_line("".join(copying.texts or ()), told)
     except BaseException:  # noqa: BLE001  # no memory: then nobody knows which lines these were, and all are shown
         return ""
 

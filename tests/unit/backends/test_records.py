@@ -44,10 +44,23 @@ def test_whatever_a_record_holds_is_a_failure_or_none(record: dict[str, Any]) ->
     exception_failure("worker-0", record, seen=1.0)
 
 
-@given(record=st.fixed_dictionaries({"type": st.just("shown")}, optional={"lines": JSON, "crc": JSON}))
+TOLD = {"lines": JSON, "crc": JSON, "ename": JSON, "evalue": JSON}
+
+
+@given(record=st.fixed_dictionaries({"type": st.just("shown")}, optional=TOLD))
 def test_whatever_a_record_says_of_a_traceback_is_a_length_and_a_checksum_or_nothing(record: dict[str, Any]) -> None:
     found = traced(exit_failure("worker-0", 1, when=1.0), record)
     assert found is None or (0 < found.lines < 10**6 and 0 <= found.checksum < 2**32)
+
+
+def test_a_traceback_has_the_words_of_its_own_error_and_not_of_another_process() -> None:
+    first = exit_failure("worker-0", 1, when=1.0)
+    record = {"type": "shown", "lines": 7, "crc": 1}
+    own = traced(first, {**record, "ename": "OSError", "evalue": "disk full"})
+    without = traced(first, record)
+    assert own is not None
+    assert without is not None
+    assert (own.reason, without.reason) == ("OSError: disk full", "SystemExit: exit code 1")
 
 
 def test_sizes_are_limited() -> None:

@@ -185,6 +185,8 @@ def test_what_python_showed_of_the_error_is_recorded_by_length_and_checksum(
     assert [r["type"] for r in ended.records if r["type"] != "started"] == ["error", "shown"]
     assert ended.records[-1]["lines"] == ended.err.count("\n") > 0
     assert ended.records[-1]["crc"] == crc32(ended.err.encode())
+    told, shown = ({n: r[n] for n in ("ename", "evalue")} for r in (ended.records[-2]["error"], ended.records[-1]))
+    assert told == shown
 
 
 def test_a_traceback_of_thousands_of_lines_is_recorded_too(run: Run) -> None:

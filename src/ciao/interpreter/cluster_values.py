@@ -69,7 +69,7 @@ def elastic(value: str) -> Elastic:
     """``1:4``."""
     match = _ELASTIC.fullmatch(value)
     if match is None:
-        raise BadValue("a range of replicas", hint="Write the least and the most, such as %elastic=1:4")
+        raise BadValue("a range of replicas", hint="Write the least and the most, such as %worker=2;%elastic=1:4")
     least, most = int(match[1]), int(match[2])
     if not 1 <= least <= most:
         meant = f"{most}:{least}" if 1 <= most < least else None

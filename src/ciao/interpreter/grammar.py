@@ -15,21 +15,20 @@ A value is a word of a shell: it ends at a space, quotes of both kinds and a bac
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from ciao.frameworks import FRAMEWORKS
-from ciao.interpreter.job_options import ENV
 from ciao.interpreter.magics import MagicLine, wrapper
-from ciao.interpreter.nearest import did_you_mean, listed, nearest
+from ciao.interpreter.nearest import did_you_mean
 from ciao.interpreter.option import Option
 from ciao.interpreter.options import described, find, of_role, words
 from ciao.interpreter.quoting import LAST, NEXT, rest, skip, span_of, unfinished, word
 from ciao.interpreter.role_options import COUNTS
-from ciao.interpreter.source import Span, clip
+from ciao.interpreter.setting import Setting
+from ciao.interpreter.source import clip
+from ciao.interpreter.stray import check_whole, on_its_line, stray
 from ciao.interpreter.values import BadValue
-from ciao.model import Role
 
 __all__ = ["Setting", "settings_of"]
 
@@ -46,28 +45,16 @@ _INSTEAD = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """One option as stated. ``name`` is its full name, such as ``worker.cpu`` for a ``%cpu`` behind ``%worker``."""
-
-    name: str
-    value: str
-    name_span: Span
-    value_span: Span
-
-
 def settings_of(magics: Iterable[MagicLine]) -> Iterator[Setting]:
     """Every option, in the order of the cell. Raises OptionError for what cannot be read."""
-    role = Role.WORKER.value
-    for magic in magics:
+    cell = tuple(magics)
+    for magic in cell:
         _check_wrapper(magic)
         head = _HEAD.match(magic.text)
         if head is not None and head[2]:
             yield from _words(magic, head)
         else:
-            for setting in _options(magic, last_role=role):
-                role = setting.name if setting.name in COUNTS else role
-                yield setting
+            yield from _options(magic, cell)
 
 
 def _check_wrapper(magic: MagicLine) -> None:
@@ -79,20 +66,21 @@ def _check_wrapper(magic: MagicLine) -> None:
         )
 
 
-def _options(magic: MagicLine, *, last_role: str) -> Iterator[Setting]:
+def _options(magic: MagicLine, cell: Sequence[MagicLine]) -> Iterator[Setting]:
     pos, role = 0, ""
     while pos < len(magic.text):
         pos = _percent(magic, pos)
         setting, pos = _setting(magic, pos, option=True)
+        check_whole(magic, pos, setting)
         if setting.name in COUNTS:
             role = setting.name
         elif of_role(setting.name) and (role or not find(setting.name)):
-            setting = _with_role(setting, role, last_role=last_role)
+            setting = _with_role(setting, role, magic, cell)
         yield setting
         while beside := _beside(magic, pos, setting):
             setting, pos = beside
             yield setting
-        pos = _separator(magic, pos, setting)
+        pos = _separator(magic, pos, setting, cell)
 
 
 def _beside(magic: MagicLine, pos: int, setting: Setting) -> tuple[Setting, int] | None:
@@ -117,63 +105,25 @@ def _percent(magic: MagicLine, pos: int) -> int:
     return head.end()
 
 
-def _with_role(setting: Setting, role: str, *, last_role: str) -> Setting:
+def _with_role(setting: Setting, role: str, magic: MagicLine, cell: Sequence[MagicLine]) -> Setting:
     if not role:
         raise setting.name_span.option_error(
             f"%{setting.name} has no role",
-            f"Write it on the line of its role, such as %{last_role}=1;%{setting.name}={setting.value[:40]}",
+            on_its_line(f"{setting.name}={setting.value[:40]}", magic, cell),
         )
     return replace(setting, name=f"{role}.{setting.name}")
 
 
-def _separator(magic: MagicLine, pos: int, setting: Setting) -> int:
+def _separator(magic: MagicLine, pos: int, setting: Setting, cell: Sequence[MagicLine]) -> int:
     """The start of the next option of the line, or the line's end."""
     start = skip(magic.text, pos)
     if start == len(magic.text) or (magic.text[start] == "#" and start > pos):
         return len(magic.text)
     if after := LAST.match(magic.text, start):
-        return _separator(magic, after.end(), setting)
+        return _separator(magic, after.end(), setting, cell)
     if after := NEXT.match(magic.text, start):
         return after.end()
-    raise _stray(magic, start, setting)
-
-
-def _stray(magic: MagicLine, start: int, setting: Setting) -> Exception:
-    known = find(setting.name)
-    hint = _second(magic.text[start:].split(maxsplit=1)[0], setting)
-    if known is not None and known.beside:
-        hint = _only(known.beside, magic.text[start:].split(maxsplit=1)[0])
-    if magic.text[start] == "%":
-        hint = "Write ; before the next %"
-    return span_of(magic, start, len(magic.text.rstrip())).option_error(
-        f"there is text behind the value of {setting.name}", hint
-    )
-
-
-def _second(text: str, setting: Setting) -> str:
-    """What to write for another option behind a space, as a line of %kubeflow has them, or for a value with spaces."""
-    name, equals, _ = text.partition("=")
-    option = described(name) if equals and not setting.name.startswith(ENV.family) else None
-    if option is None:
-        return f"Quote a value that has spaces, such as %{setting.name}='a b'"
-    first, second = f"{setting.name}={setting.value[:40]}", text[:40]
-    if option.scope == "resource" and setting.name.partition(".")[0] in COUNTS:
-        return f"Write ;%{second} instead of the space"
-    if option.scope == "resource":
-        return f"Write it on the line of its role, such as %worker=1;%{second}"
-    return f"Write %{second} on a line of its own, or all on one: %kubeflow {first} {second}"
-
-
-def _only(beside: tuple[str, ...], word: str) -> str:
-    """What to write for a word that may not stand beside an option which has no use for quotes."""
-    name, equals, value = word.partition("=")
-    if equals and described(name.lower()):
-        return f"Write it on a line of its own: %{word[:40]}"
-    meant = nearest(name if equals else PurePosixPath(name).name.partition(".")[0], beside)
-    meant = meant or next((one for one in beside if equals and one.endswith(name.lower())), None)
-    if meant:
-        return f"Did you mean {meant}={(value if equals else word)[:40]}?"
-    return f"Only {listed((f'{one}=' for one in beside), last='or')} may follow on its line"
+    raise stray(magic, start, setting, cell)
 
 
 def _words(magic: MagicLine, head: re.Match[str]) -> Iterator[Setting]:

@@ -27,8 +27,9 @@ def roles_of(stated: Stated, framework: Framework, settings: Settings) -> tuple[
     counts = _counts(by_name, framework)
     present = {role: count for role, count in counts.items() if count}
     if not present.keys() - framework.always:
-        raise by_name[next(r for r in counts if r in by_name and r not in framework.always)].value_span.option_error(
-            "no replica is left", f"Give one role a count above zero, such as %{framework.default_role}=1"
+        stated_role = next(r for r in counts if r in by_name and r not in framework.always)
+        raise by_name[stated_role].value_span.option_error(
+            "no replica is left", f"Give one role a count above zero, such as %{stated_role}=1"
         )
     _check_counts(by_name, framework, present)
     _check_total(stated, present, settings)
@@ -78,13 +79,16 @@ def _check_total(stated: Stated, present: Mapping[Role, int], settings: Settings
         "kubeflow": (settings.cluster_replicas, "on a cluster", "cluster.replicas"),
     }
     backend = stated.value(BACKEND) or settings.backend
-    most, where, key = limits[backend] if backend in limits else max(limits.values())
-    if (total := sum(present.values())) > most:
+    possible = [limits[backend]] if backend in limits else [*limits.values()]
+    if (total := sum(present.values())) > max(most for most, _, _ in possible):
         asked = [role for role in present if role in stated.by_name]
         largest = max(asked, key=lambda role: present[role], default=FRAMEWORK.name)
+        allowed = " and the ".join(f"{most} that may run {where}" for most, where, _ in possible)
+        variables = " or ".join(f"CIAO_{key.upper().replace('.', '_')}" for _, _, key in possible)
+        keys = " or ".join(key for _, _, key in possible)
         raise stated.by_name[largest].value_span.option_error(
-            f"{total} replicas are more than the {most} that may run {where}",
-            f"Ask for fewer, or set CIAO_{key.upper().replace('.', '_')}, or {key} in config.yaml",
+            f"{total} replicas are more than the {allowed}",
+            f"Ask for fewer, or set {variables}, or {keys} in config.yaml",
         )
 
 

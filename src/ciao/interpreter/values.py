@@ -48,6 +48,8 @@ _QUANTITY = re.compile(r"([0-9]{1,18}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})(?:[eE]([+-]
 _DURATION = re.compile(
     r"(?:([0-9]{1,9})d)?(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9}(?:\.[0-9]{1,3})?)s?)?", re.ASCII
 )
+_SPELT = re.compile(r"([1-9][0-9]{0,8}) ?(?:(s)(?:ec(?:ond)?s?)?|(m)(?:in(?:ute)?s?)?|(h)(?:(?:ou)?rs?)?|(d)(?:ays?)?)")
+"""What people say: ``5 minutes``."""
 _NAME = re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?")
 _BOOLEANS = {"true": True, "false": False}
 _OTHER_WORDS = {"yes": "true", "on": "true", "1": "true", "no": "false", "off": "false", "0": "false"}
@@ -129,7 +131,9 @@ def duration(value: str) -> float:
     parts = [float(part or 0) for part in match.groups()] if match else []
     seconds = sum(part * unit for part, unit in zip(parts, (86400, 3600, 60, 1), strict=False))
     if seconds <= 0:
-        raise BadValue("a length of time", hint="Write it as 90s, 10m, 1h30m or 2d, or as seconds")
+        spelt = _SPELT.fullmatch(value.strip().lower())
+        meant = did_you_mean("".join(filter(None, spelt.groups())) if spelt else None)
+        raise BadValue("a length of time", hint=meant or "Write it as 90s, 10m, 1h30m or 2d, or as seconds")
     return seconds
 
 

@@ -63,7 +63,7 @@ def test_an_image_is_named_as_a_registry_does(name: str) -> None:
         (values.image, "a" * 501, "Write it as registry.example/team/train:1"),
         (values.kind, "Batch", "Write TFJob, PyTorchJob, JAXJob, XGBoostJob, PaddleJob, MPIJob or TrainJob"),
         (values.elastic, "0:3", "Write it as %elastic=1:4"),
-        (values.elastic, "3", "Write the least and the most, such as %elastic=1:4"),
+        (values.elastic, "3", "Write the least and the most, such as %worker=2;%elastic=1:4"),
         (values.secret, "Hub/a", "Write a to z, 0 to 9 and '-', such as hub/token"),
         (values.secret, "hub/a b", "Write letters, digits, '-', '_' and '.', such as hub/token"),
         (namespace, "Team_A", "Did you mean team-a?"),

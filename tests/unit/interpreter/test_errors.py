@@ -168,6 +168,22 @@ OF_OPTIONS = {
         "%env.A=a b", 1, "         ^", "there is text behind the value of env.A",
         "Quote a value that has spaces, such as %env.A='a b'",
     ),
+    "a time in words": (
+        "%timeout=5 minutes", 1, "         " + "^" * 9, "'5 minutes' is not a length of time", "Did you mean 5m?",
+    ),
+    "a time in words, quoted": (
+        "%timeout='90 sec'", 1, "         " + "^" * 8, "'90 sec' is not a length of time", "Did you mean 90s?",
+    ),
+    "a title for a name": (
+        "%name=My Job # mine", 1, "      " + "^" * 6, "'My Job' is not a name", "Did you mean my-job?",
+    ),
+    "words behind a number": (
+        "%worker=2 or 3;%cpu=1", 1, "        " + "^" * 6, "'2 or 3' is not a number of replicas",
+        "Write a whole number, such as %worker=2",
+    ),
+    "a unit apart, and no role": (
+        "%worker=2\n%memory=200 Mi", 2, "        ^^^^^^", "'200 Mi' is not an amount of memory", "Did you mean 200Mi?",
+    ),
     "open quote": ("%env.A='a b", 1, "       ^^^^", "this quote is not closed", "Close it, or write it as \\'"),
     "continued line": (
         "%kubeflow worker=2 \\\nps=1", 1, "                   ^", "a magic line ends at its line's end",
@@ -186,6 +202,18 @@ OF_OPTIONS = {
     ),
     "resource below its role": (
         "%ps=1\n%cpu=1", 2, " ^^^", "%cpu has no role", "Write it on the line of its role, such as %ps=1;%cpu=1",
+    ),
+    "resource below its role, of which there are more": (
+        "%framework=jax\n%worker=4\n%memory=200Mi", 3, " ^^^^^^", "%memory has no role",
+        "Write it on the line of its role, such as %worker=4;%memory=200Mi",
+    ),
+    "resource above its role": (
+        "%framework=jax\n%cpu=1\n%kubeflow worker=4", 2, " ^^^", "%cpu has no role",
+        "Write it on the line of its role, such as %worker=4;%cpu=1",
+    ),
+    "resource behind the framework": (
+        "%framework=jax cpu=1\n%worker=3", 1, " " * 15 + "^^^^^", "there is text behind the value of framework",
+        "Write it on the line of its role, such as %worker=3;%cpu=1",
     ),
     "word without role": (
         "%kubeflow worker=2 cpu=1", 1, "                   ^^^", "cpu has no role",
@@ -215,6 +243,10 @@ OF_OPTIONS = {
         "%framework=jax\n%worker=0", 2, "        ^", "no replica is left",
         "Give one role a count above zero, such as %worker=1",
     ),
+    "zero workers where a master is usual": (
+        "%framework=pytorch\n%worker=0", 2, "        ^", "no replica is left",
+        "Give one role a count above zero, such as %worker=1",
+    ),
     "10,000 workers": (
         "%framework=jax\n%worker=10000;%backend=local", 2, "        ^^^^^",
         "10000 replicas are more than the 64 that may run on this machine",
@@ -227,8 +259,9 @@ OF_OPTIONS = {
     ),
     "10,000 workers anywhere": (
         "%framework=jax\n%worker=10000", 2, "        ^^^^^",
-        "10000 replicas are more than the 2000 that may run on a cluster",
-        "Ask for fewer, or set CIAO_CLUSTER_REPLICAS, or cluster.replicas in config.yaml",
+        "10000 replicas are more than the 64 that may run on this machine and the 2000 that may run on a cluster",
+        "Ask for fewer, or set CIAO_LOCAL_REPLICAS or CIAO_CLUSTER_REPLICAS, or local.replicas or cluster.replicas in "
+        "config.yaml",
     ),
     "two masters": (
         "%framework=pytorch\n%master=2", 2, "        ^", "pytorch takes one master, not 2", "Write %master=1",

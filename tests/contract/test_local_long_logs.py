@@ -51,9 +51,13 @@ async def test_a_follower_has_every_line_of_a_long_log_and_a_later_one_is_told_w
     assert Ran(followed).lines("worker-0") == ALL
     assert sum(path.stat().st_size for path in folder.logs.iterdir()) <= LEAST
     async with aclosing(backend.watch(name)) as events:
-        later = Ran([event async for event in events]).lines("worker-0")
+        events_later = [event async for event in events]
+    later = Ran(events_later).lines("worker-0")
     (told,) = (line for line in later if "not kept here" in line)
     cut = later.index(told)
     assert later[:cut] == ALL[:cut]
     assert later[cut + 1 :] == ALL[cut + 1 - len(later) :]
     assert min(cut, len(later) - cut) >= LINES
+    lost = sum(event.lost for event in events_later if isinstance(event, Lines))
+    assert f"{lost:,} bytes are not kept here" in told
+    assert not any(event.lost for event in followed if isinstance(event, Lines))

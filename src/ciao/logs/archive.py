@@ -29,7 +29,7 @@ class Tail:
 
     ``offset`` is all there is to resume with: given back to another Tail, even in another process, it makes every
     line come exactly once. ``more``: the last read left bytes behind that were already there. Where a part of the log
-    is not kept, a line says how much that is.
+    is not kept, a line says how much that is; ``lost`` is all of it so far, in bytes.
     """
 
     def __init__(self, replica: str, path: Path, *, offset: int = 0) -> None:
@@ -37,6 +37,7 @@ class Tail:
         self.path = path
         self.offset = offset
         self.more = False
+        self.lost = 0
         self._stamp = EPOCH
         self._log = str(path)
         self._start = 0  # where the piece begins in which we are
@@ -62,6 +63,7 @@ class Tail:
         if lines:
             self._stamp = lines[-1].stamp
         if lost:
+            self.lost += lost
             lines.insert(0, Line(self.replica, lines[0].stamp if lines else self._stamp, _missing(lost)))
         return lines
 

@@ -56,6 +56,7 @@ class Budget:
     def __init__(self, job: str = "JOB", *, replicas: int = 1, now: float) -> None:
         self.total = self.shown = self.dropped = 0
         self.spared = 0  # lines that were folded into others before they came here
+        self.lost = 0  # bytes of the log that went before anybody read them
         self.drawn = self.drawn_lines = 0  # with our own notes, by which the caps are kept
         self.full = False
         self.name(job, replicas=replicas)
@@ -269,6 +270,8 @@ class Budget:
 
     def _whole(self) -> str:
         """In a shell: what a cell prints is cut as well."""
+        if self.lost:
+            return f"{self.lost:,} bytes more are not kept (keep.log); the rest: `ciao logs {self._job}` in a shell"
         return f"the whole log: `ciao logs {self._job}` in a shell"
 
     def _clear(self) -> None:

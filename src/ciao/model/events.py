@@ -67,9 +67,13 @@ class ReplicaChanged:
 
 @dataclass(frozen=True, kw_only=True)
 class Lines:
-    """New lines, each exactly once, in order for each replica."""
+    """New lines, each exactly once, in order for each replica.
+
+    ``lost`` bytes of the logs before or among them are not kept any more; a line at the place says so.
+    """
 
     lines: tuple[Line, ...]
+    lost: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -226,6 +226,13 @@ def test_the_end_of_a_flood_does_not_wait(screen: Screen, clock: Clock) -> None:
     assert marker.endswith(" of 60,000 lines not shown; the whole log: `ciao logs jax-x1` in a shell")
 
 
+def test_a_flood_of_which_a_part_is_gone_says_how_much(screen: Screen) -> None:
+    screen(Created(job=JOB))
+    screen(replace(lines("worker-0", [f"line {n}" for n in range(60_000)]), lost=1234))
+    screen(finished())
+    assert "; 1,234 bytes more are not kept (keep.log); the rest: `ciao logs jax-x1` in a shell" in screen.close()
+
+
 def test_memory_and_output_are_bounded_in_a_flood_of_a_million_lines(screen: Screen, clock: Clock) -> None:
     screen(Created(job=JOB))
     batch = [lines(name, [f"{name}: words of a training loop"] * 5_000) for name in REPLICAS]

@@ -143,6 +143,15 @@ def test_what_is_not_shown_in_one_place_is_told_once() -> None:
     assert texts(drawn)[-1] == "line 19999"
 
 
+def test_where_a_log_is_not_whole_any_more_nobody_is_promised_the_whole() -> None:
+    budget = Budget("j", replicas=1, now=0.0)
+    budget.add(numbered("worker-0", 20_000))
+    budget.lost += 6_801_620
+    drawn = [*budget.take(0.0), *budget.close()]
+    missing = f"{budget.dropped:,} of 20,000 lines not shown; 6,801,620 bytes more are not kept (keep.log)"
+    assert texts(drawn, "") == [f"… {missing}; the rest: `ciao logs j` in a shell"]
+
+
 def test_several_places_are_summed_up_at_the_end() -> None:
     budget, drawn = Budget("j", replicas=1, now=0.0), list[Piece]()
     for second in range(10):

@@ -51,7 +51,7 @@ def past(keep: Keep, job: Job) -> Iterator[Event]:
     """A job that is no longer on its cluster, told from what is kept."""
     for part in replay(keep):
         if part.lines:
-            yield Lines(lines=part.lines)
+            yield Lines(lines=part.lines, lost=part.lost)
     summary = remembered(keep, job)
     yield from (ReplicaChanged(status=status) for status in summary.replicas)
     assert summary.outcome is not None  # noqa: S101  # remembered gives one

@@ -19,21 +19,24 @@ Record = dict[str, Any]
 
 
 class Part(NamedTuple):
-    """Lines that the code wrote, and records that the runner did, each with its replica."""
+    """Lines that the code wrote, and records that the runner did, each with its replica; bytes that are not kept."""
 
     lines: tuple[Line, ...]
     records: tuple[tuple[str, Record], ...] = ()
+    lost: int = 0
 
 
 def replay(keep: Keep) -> Iterator[Part]:
     """All that is kept. A long log is never in memory as a whole."""
+    tails = [Tail(life.replica, keep.path(life)) for life in keep.lives()]
     unread: dict[str, list[Tail]] = {}
-    for life in keep.lives():
-        unread.setdefault(life.replica, []).append(Tail(life.replica, keep.path(life)))
-    merge, limit = Merge(), chunk(len(unread))
+    for tail in tails:
+        unread.setdefault(tail.replica, []).append(tail)
+    merge, limit, lost = Merge(), chunk(len(unread)), 0
     while unread:
         records = [told for replica in tuple(unread) for told in _more(replica, unread, merge, limit)]
-        yield Part(tuple(merge.take()), tuple(records))
+        before, lost = lost, sum(tail.lost for tail in tails)
+        yield Part(tuple(merge.take()), tuple(records), lost - before)
     yield Part(tuple(merge.take()))
 
 

@@ -240,6 +240,6 @@ class Watching:
             self._logs.know(life)
         for part in replay(self._keep):
             if part.lines:
-                yield Lines(lines=part.lines)
+                yield Lines(lines=part.lines, lost=part.lost)
             for replica, record in part.records:
                 yield from self._told_by(self._story.see_record(replica, record, now=now))

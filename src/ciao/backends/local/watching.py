@@ -70,6 +70,7 @@ class Watcher:
         self._tails = [Tail(name, folder.log_file(name)) for name in self.history.job.replicas]
         self._limit = chunk(len(self._tails))
         self._merge = Merge()
+        self._lost = 0
         self._alive_at = time.monotonic()
         self._finished: Finished | None = None
 
@@ -100,7 +101,7 @@ class Watcher:
         failure = event.outcome.failure
         if failure is None:
             return event
-        return Finished(outcome=replace(event.outcome, hint=hint(failure, self.folder)))
+        return Finished(outcome=replace(event.outcome, hint=hint(failure, self.folder, self.history.job.replicas)))
 
     def _lines(self) -> Iterator[Event]:
         ended = self._finished is not None
@@ -111,7 +112,8 @@ class Watcher:
         lines = self._merge.take()
         self.behind = bool(waiting) or any(t.more or self._merge.holds(t.replica) for t in self._tails)
         if lines:
-            yield Lines(lines=tuple(lines))
+            before, self._lost = self._lost, sum(tail.lost for tail in self._tails)
+            yield Lines(lines=tuple(lines), lost=self._lost - before)
 
     def _check_supervisor(self) -> Iterator[Event]:
         now = time.monotonic()

@@ -197,6 +197,7 @@ class Screen:
         if self._closed:
             return
         if isinstance(event, Lines):
+            self._budget.lost += event.lost
             self._fold(self._redrawn.add(event.lines, self._clock()))
             return
         where = f"%ciao logs {self.job.name if self.job is not None else 'JOB'} {event.replica}"

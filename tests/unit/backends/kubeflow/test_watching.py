@@ -79,6 +79,10 @@ class Seen:
     def notices(self) -> list[str]:
         return [one.text for one in self.events if isinstance(one, Notice)]
 
+    @property
+    def lost(self) -> int:
+        return sum(one.lost for one in self.events if isinstance(one, Lines))
+
     async def until(self, wanted: Callable[[], object]) -> None:
         async with asyncio.timeout(20):
             while not wanted():  # noqa: ASYNC110 - whatever the test waits for
@@ -238,6 +242,7 @@ async def test_a_log_that_is_longer_than_what_is_kept_goes_on_where_it_ended(tmp
     async with watching(tmp_path, log=[stream(part(58_000, 70_000))], pods=done, keep=second) as seen:
         await seen.until(lambda: seen.events and isinstance(seen.events[-1], Finished))
     (told,) = (text for text in seen.texts if "not kept here" in text)
+    assert f"{seen.lost:,} bytes are not kept here" in told
     cut = seen.texts.index(told)
     assert seen.texts[:cut] == [str(n) for n in range(cut)]
     assert seen.texts[cut + 1 :] == [str(n) for n in range(70_001 + cut - len(seen.texts), 70_000)]

@@ -6,6 +6,7 @@ Imported by the supervisor of local jobs, which starts with every job: it import
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 __all__ = ["bytes_of", "in_words", "more_memory", "out_of_memory"]
 
@@ -46,9 +47,10 @@ def out_of_memory(limit: str, *, peak: int | None = None) -> str:
     return f"{words}: {'barely more' if barely else used} when it was ended (exit code 137)"
 
 
-def more_memory(evalue: str, replica: str) -> str:
-    """What to do about an OOMKilled with these words."""
+def more_memory(evalue: str, replica: str, replicas: Collection[str] = ()) -> str:
+    """What to do about an OOMKilled with these words. ``replicas`` are the names of all in the job, if known."""
     role, found = replica.rpartition("-")[0], _LIMIT.search(evalue)
+    count = sum(name.rpartition("-")[0] == role for name in replicas) or "N"
     if found is None:
-        return f"State how much it needs: %{role}=N;%memory=8Gi"
-    return f"Raise it: %{role}=N;%memory= more than {found[1]}"
+        return f"State how much it needs: %{role}={count};%memory=8Gi"
+    return f"Raise it: %{role}={count};%memory= more than {found[1]}"

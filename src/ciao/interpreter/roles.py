@@ -85,7 +85,7 @@ def _check_total(stated: Stated, present: Mapping[Role, int], settings: Settings
         largest = max(asked, key=lambda role: present[role], default=FRAMEWORK.name)
         allowed = " and the ".join(f"{most} that may run {where}" for most, where, _ in possible)
         variables = " or ".join(f"CIAO_{key.upper().replace('.', '_')}" for _, _, key in possible)
-        keys = " or ".join(key for _, _, key in possible)
+        keys = possible[0][2] if len(possible) == 1 else "their keys"
         raise stated.by_name[largest].value_span.option_error(
             f"{total} replicas are more than the {allowed}",
             f"Ask for fewer, or set {variables}, or {keys} in config.yaml",

@@ -260,8 +260,7 @@ OF_OPTIONS = {
     "10,000 workers anywhere": (
         "%framework=jax\n%worker=10000", 2, "        ^^^^^",
         "10000 replicas are more than the 64 that may run on this machine and the 2000 that may run on a cluster",
-        "Ask for fewer, or set CIAO_LOCAL_REPLICAS or CIAO_CLUSTER_REPLICAS, or local.replicas or cluster.replicas in "
-        "config.yaml",
+        "Ask for fewer, or set CIAO_LOCAL_REPLICAS or CIAO_CLUSTER_REPLICAS, or their keys in config.yaml",
     ),
     "two masters": (
         "%framework=pytorch\n%master=2", 2, "        ^", "pytorch takes one master, not 2", "Write %master=1",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from ciao.backends.memory import more_memory
 from ciao.model import Failure
@@ -28,10 +28,13 @@ _HINTS = {
 }
 
 
-def hint(failure: Failure, own: Callable[[str], str]) -> str:
-    """One or two sentences, or nothing. ``own`` is how %include= names a module of the user's; empty for others."""
+def hint(failure: Failure, own: Callable[[str], str], replicas: Collection[str] = ()) -> str:
+    """One or two sentences, or nothing. ``replicas`` are the names of all.
+
+    ``own`` is how %include= names a module of the user's; empty for others.
+    """
     if failure.ename == "OOMKilled":
-        return more_memory(failure.evalue, failure.replica)
+        return more_memory(failure.evalue, failure.replica, replicas)
     if failure.ename == "ModuleNotFoundError" and (found := _NO_MODULE.search(failure.evalue)) is not None:
         return _missing(found[1], own(found[1]))
     if failure.ename == "EOFError" and "reading a line" in failure.evalue:

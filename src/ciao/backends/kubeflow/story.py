@@ -357,6 +357,6 @@ class Story:
             others=others if phase is Phase.FAILED else (),
             attempts=self.attempt,
             previous=tuple(self._previous),
-            hint=self.hint or (hint(first, self.own) if first is not None else ""),
+            hint=self.hint or (hint(first, self.own, self.job.replicas) if first is not None else ""),
         )
         yield Finished(outcome=self.outcome)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Collection
 from pathlib import Path
 
 from ciao.backends.beside import beside
@@ -21,11 +22,11 @@ _NO_MODULE = re.compile(r"No module named '([^'.]+)")
 _NO_FILE = re.compile(r"No such file or directory: '([^'/][^']*)'")
 
 
-def hint(failure: Failure, folder: JobFolder) -> str:
-    """One or two sentences, or nothing. Never raises: a job's files may be gone."""
+def hint(failure: Failure, folder: JobFolder, replicas: Collection[str] = ()) -> str:
+    """One or two sentences, or nothing. Never raises: a job's files may be gone. ``replicas`` are the names of all."""
     if failure.kind == "lost":
         return f"Run the cell again. What its replicas printed is kept: `%ciao logs {folder.path.name}`"
-    if words := _wherever(failure):
+    if words := _wherever(failure, replicas):
         return words
     try:
         process = json.loads(folder.launch_file.read_bytes())["processes"][0]
@@ -40,10 +41,10 @@ def hint(failure: Failure, folder: JobFolder) -> str:
     return ""
 
 
-def _wherever(failure: Failure) -> str:
+def _wherever(failure: Failure, replicas: Collection[str]) -> str:
     match failure.ename:
         case "OOMKilled" if "limit of" in failure.evalue:
-            return more_memory(failure.evalue, failure.replica)
+            return more_memory(failure.evalue, failure.replica, replicas)
         case "OOMKilled":
             return "Close what else runs here, ask for fewer replicas, or state what each may use with %memory="
         case "EOFError" if "reading a line" in failure.evalue:

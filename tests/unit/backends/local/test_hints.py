@@ -55,7 +55,7 @@ def test_a_failure_of_the_place_comes_with_its_remedy(folder: JobFolder, ename: 
 
 def test_what_to_do_about_memory_needs_no_files(tmp_path: Path) -> None:
     limit = failure("OOMKilled", "it used more memory than its limit of 1Gi: 1.2Gi when it was ended (exit code 137)")
-    assert hint(limit, JobFolder(tmp_path)) == "Raise it: %worker=N;%memory= more than 1Gi"
+    assert hint(limit, JobFolder(tmp_path), ("worker-0", "worker-1")) == "Raise it: %worker=2;%memory= more than 1Gi"
     machine = failure("OOMKilled", "this machine had no memory left, and the system killed it")
     assert "state what each may use with %memory=" in hint(machine, JobFolder(tmp_path))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from ciao.commands.logs import Log
 from ciao.errors import BackendUnavailable
 from ciao.frontends.display import page, present
 from ciao.frontends.display.page import Page
+from ciao.frontends.display.present import LONG
 from ciao.model import Failure, Outcome, Phase, ReplicaState, Summary
 from fakes.jobs import BOOM, NOON, lines, summary
 
@@ -111,6 +113,23 @@ def test_describe_shows_replicas_the_first_failure_and_its_echoes(monkeypatch: p
         worker-1 failed first: ValueError: no <such> file
         worker-0 failed because of it: RuntimeError: peer
     """)
+
+
+def test_describe_tells_the_words_of_a_long_error_once() -> None:
+    words = "[../gloo/transport/tcp/pair.cc:598] Connection closed by peer [10.0.0.1]:35011"
+    far_away = "its node gave no answer for longer than anybody cares to wait for one"
+    first = replace(BOOM, evalue="no such column: " + "x" * LONG)
+    echo = replace(BOOM, replica="worker-0", ename="RuntimeError", evalue=words, secondary=True)
+    job = summary("jax-aaaaa", Phase.FAILED, replicas=("worker-0", "worker-1", "worker-2"))
+    reasons = (f"RuntimeError: {words}", f"ValueError: {first.evalue}", far_away)
+    statuses = tuple(replace(r, reason=reason) for r, reason in zip(job.replicas, reasons, strict=True))
+    outcome = Outcome(phase=Phase.FAILED, ended=NOON + 9, failure=first, others=(echo,))
+    text = shown(present.describe(Chosen(summary=replace(job, replicas=statuses, outcome=outcome)), now=NOON))
+    assert [text.count(one) for one in (words, first.evalue, far_away)] == [1, 1, 1]
+    assert re.search(r"worker-0  failed  .*  RuntimeError\nworker-1  failed  .*  ValueError\nworker-2  ", text)
+    assert text.endswith(
+        f"failed first: ValueError: {first.evalue}\nworker-0 failed because of it: RuntimeError: {words}"
+    )
 
 
 def test_describe_says_what_to_do_next() -> None:
@@ -235,7 +254,16 @@ def test_doctor_says_each_fix_below_its_check_and_sums_up() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(-5, "just now"), (9, "just now"), (12, "12 s ago"), (125, "2 min ago"), (7300, "2 h ago"), (9e5, "10 d ago")],
+    [
+        (-5, "just now"),
+        (0.9, "just now"),
+        (8.5, "8 s ago"),
+        (9.8, "10 s ago"),
+        (12, "12 s ago"),
+        (125, "2 min ago"),
+        (7300, "2 h ago"),
+        (9e5, "10 d ago"),
+    ],
 )
 def test_times_past_are_told_in_one_unit(seconds: float, words: str) -> None:
     assert present.ago(NOON, now=NOON + seconds) == words

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ciao.commands.stacks import Stacks
 from ciao.frontends.display import page, stood
@@ -63,6 +64,15 @@ def test_who_stands_elsewhere_is_first_and_those_at_one_place_are_together() -> 
         worker-3: stopped
 
         %ciao stacks pytorch-x1 REPLICA shows every frame and thread of one""")
+
+
+def test_one_replica_is_offered_only_if_there_is_more_to_show_of_one() -> None:
+    same = [SLEEPS, replace(SLEEPS, replica="worker-2")]
+    silent = Standing(replica="worker-3", silent="stopped")
+    with_thread = replace(SLEEPS, replica="worker-2", threads=(*SLEEPS.threads, POLLS))
+    assert [
+        "shows every frame" in shown(told) for told in (same, [silent], [SLEEPS, with_thread], [waits("worker-0")])
+    ] == [False, False, True, True]
 
 
 def test_one_replica_is_shown_with_every_frame_and_thread() -> None:

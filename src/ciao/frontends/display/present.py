@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,7 +12,7 @@ from ciao.frontends.display.colour import Prefixes
 from ciao.frontends.display.page import Block, Page, Table
 from ciao.frontends.display.status import duration
 from ciao.frontends.display.traceback import echoes
-from ciao.model import Cell, Failure, Line, Phase, ReplicaState, Summary
+from ciao.model import Cell, Failure, Line, Phase, ReplicaState, ReplicaStatus, Summary
 
 if TYPE_CHECKING:
     from ciao.commands.check import Check
@@ -118,8 +118,10 @@ def doctor(checks: Sequence[Check]) -> Page:
 
 def ago(then: float, *, now: float) -> str:
     """``2 min ago``, in one unit."""
-    number, unit, *_ = duration(max(10.0, now - then)).split()
-    return f"{number} {unit} ago" if now - then >= 10.0 else "just now"
+    if now - then < 1.0:
+        return "just now"
+    number, unit, *_ = duration(now - then).split()
+    return f"{float(number):.0f} {unit} ago"
 
 
 def _replicas(summary: Summary) -> str:
@@ -188,8 +190,9 @@ def _facts(summary: Summary, *, now: float) -> Iterator[tuple[str, str]]:
 
 def _replicas_table(summary: Summary, *, now: float) -> Table:
     """One row a replica; reasons and places only if there are any."""
+    told = _told_below(summary)
     rows = [
-        (r.replica, r.state.value, ago(r.since, now=now), summary.places.get(r.replica, ""), _short(r.reason))
+        (r.replica, r.state.value, ago(r.since, now=now), summary.places.get(r.replica, ""), _short(r, told))
         for r in summary.replicas
     ]
     shown = [i for i in range(5) if i < 3 or any(row[i] for row in rows)]
@@ -197,15 +200,25 @@ def _replicas_table(summary: Summary, *, now: float) -> Table:
     return Table(head=tuple(head[i] for i in shown), rows=tuple(tuple(row[i] for i in shown) for row in rows))
 
 
-def _short(reason: str) -> str:
-    return reason if len(reason) <= LONG else ""
+def _short(status: ReplicaStatus, told: Mapping[tuple[str, str], str]) -> str:
+    """A reason that fits into the table, or the error's name if its words are below."""
+    return status.reason if len(status.reason) <= LONG else told.get((status.replica, status.reason), "")
+
+
+def _told_below(summary: Summary) -> Mapping[tuple[str, str], str]:
+    """The names of errors whose words stand below the table in any case, by replica and reason."""
+    outcome = summary.outcome
+    if outcome is None or outcome.failure is None:
+        return {}
+    return {(one.replica, _reason(one)): one.ename for one in (outcome.failure, *outcome.others)}
 
 
 def _long_reasons(summary: Summary) -> Iterator[str]:
-    """Below the table, each with all to whom it applies."""
+    """Below the table, each with all to whom it applies, but for the errors that are told there anyway."""
     whose: dict[str, list[str]] = {}
+    told = _told_below(summary)
     for status in summary.replicas:
-        if len(status.reason) > LONG:
+        if len(status.reason) > LONG and (status.replica, status.reason) not in told:
             whose.setdefault(status.reason, []).append(status.replica)
     for reason, names in whose.items():
         few = ", ".join(names) if len(names) <= 8 else f"{names[0]} and {len(names) - 1} others"
@@ -213,8 +226,11 @@ def _long_reasons(summary: Summary) -> Iterator[str]:
 
 
 def _failure(failure: Failure) -> str:
-    what = f"{failure.ename}: {failure.evalue}" if failure.evalue else failure.ename
-    return f"{failure.place} failed first: {what}"
+    return f"{failure.place} failed first: {_reason(failure)}"
+
+
+def _reason(failure: Failure) -> str:
+    return f"{failure.ename}: {failure.evalue}" if failure.evalue else failure.ename
 
 
 def _check(check: Check) -> Iterator[tuple[str, ...]]:

@@ -32,7 +32,7 @@ def stacks(found: Stacks, *, prefix: str = "ciao") -> Page:
         blocks = [_whole(one, found.cell) for one in found.standings if one.threads]
     else:
         blocks = [_group(group, found) for group in seen.groups]
-    more = "" if found.replica else f"{prefix} stacks {found.job} REPLICA shows every frame and thread of one"
+    more = f"{prefix} stacks {found.job} REPLICA shows every frame and thread of one" if _hides(seen, found) else ""
     top = [words for words in (found.note, _head(seen, found)) if words]
     first, *rest = [words for words in (*blocks, *_silent(seen), more) if words]
     return (*top, f"\n{first}" if top else first, *(f"\n{words}" for words in rest))
@@ -53,6 +53,20 @@ def _head(seen: Picture, found: Stacks) -> str:
     rest = "the other one" if others == 1 else f"the other {others}"
     waits = all(group.place.waits for group in seen.others)
     return f"{found.job}: {names(apart, most=NAMED)} {verb} elsewhere than {rest}{', who wait' if waits else ''}"
+
+
+def _hides(seen: Picture, found: Stacks) -> bool:
+    """Whether any replica for itself would show more."""
+    return not found.replica and any(
+        _below(_whole(one, found.cell)) != _below(_group(group, found))
+        for group in seen.groups
+        for one in group.members
+    )
+
+
+def _below(block: str) -> str:
+    """Without its heading."""
+    return block.partition("\n")[2]
 
 
 def _all(members: Sequence[Standing]) -> str:

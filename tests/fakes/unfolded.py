@@ -7,7 +7,9 @@ import re
 __all__ = ["unfolded"]
 
 _JOB = re.compile(r"^job \S+ on .* · (\d+ [a-z]+(?: \+ \d+ [a-z]+)*)$", re.MULTILINE)
-_TOGETHER = re.compile(r"^(\x1b\[1m)?\[(\d+ replicas|[a-z]+-\d+(?:\.\.\d+)?(?:, [a-z]+-\d+(?:\.\.\d+)?)*)\] (.*)$")
+_RANGE = r"\d+(?:\.\.\d+)?"
+_SOME = rf"[a-z]+-{_RANGE}(?:,{_RANGE})*"
+_TOGETHER = re.compile(rf"^(\x1b\[1m)?\[(\d+ replicas|{_SOME}(?:, {_SOME})*)\] (.*)$")
 
 
 def unfolded(stream: str) -> str:
@@ -41,6 +43,7 @@ def _named(who: str, everyone: list[str]) -> list[str]:
         return everyone
     return [
         f"{role}-{n}"
-        for role, first, last in re.findall(r"([a-z]+)-(\d+)(?:\.\.(\d+))?", who)
+        for role, numbers in re.findall(rf"([a-z]+)-({_RANGE}(?:,{_RANGE})*)", who)
+        for first, last in re.findall(r"(\d+)(?:\.\.(\d+))?", numbers)
         for n in range(int(first), int(last or first) + 1)
     ]

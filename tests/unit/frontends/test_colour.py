@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ciao.frontends.display.colour import PALETTE, Prefixes, colour_of, plain
+from fakes.unfolded import unfolded
 
 
 def luminance(number: int) -> float:
@@ -88,7 +89,16 @@ def test_a_line_of_all_replicas_says_how_many() -> None:
 
 def test_a_line_of_some_replicas_names_them() -> None:
     prefixes = Prefixes([f"worker-{n}" for n in range(9)], colour=False)
-    assert prefixes.block("worker-0+worker-1+worker-2+worker-7", ["a"]) == "[worker-0..2, worker-7] a\n"
+    assert prefixes.block("worker-0+worker-1+worker-2+worker-7", ["a"]) == "[worker-0..2,7] a\n"
+
+
+def test_a_line_of_half_of_twenty_names_them_too() -> None:
+    names = ["master-0", *(f"worker-{n}" for n in range(20))]
+    who = ["master-0", *(f"worker-{n}" for n in range(20) if n not in (9, 12, 13, 16, 17, 18, 19))]
+    shown = Prefixes(names, colour=False).block("+".join(who), ["start"])
+    assert shown == "[master-0, worker-0..8,10..11,14..15] start\n"
+    job = "job jax-x1 on local · 1 master + 20 workers\n"
+    assert unfolded(job + shown) == job + "".join(f"{name:9} | start\n" for name in who)
 
 
 def test_a_line_of_many_that_cannot_be_named_shortly_says_how_many_of_all() -> None:

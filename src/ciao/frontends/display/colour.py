@@ -6,6 +6,7 @@ import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
+from operator import itemgetter
 
 from ciao.logs.pieces import members
 
@@ -75,14 +76,18 @@ class Prefixes:
 
 
 def _few(who: Sequence[str], total: int) -> str:
-    """``worker-0..2, worker-7``, or how many they are if that is shorter."""
-    numbered = [(role, int(index)) for role, _, index in (name.rpartition("-") for name in who)]
-    parts = []
-    for (role, _), run in groupby(enumerate(numbered), key=lambda one: (one[1][0], one[1][1] - one[0])):
-        numbers = [index for _, (_, index) in run]
-        parts.append(f"{role}-{numbers[0]}" + (f"..{numbers[-1]}" if len(numbers) > 1 else ""))
-    named = ", ".join(parts)
+    """``master-0, worker-0..2,7``, or only how many they are where that is too long."""
+    split = (name.rpartition("-") for name in who)
+    roles = groupby(((role, int(index)) for role, _, index in split), key=itemgetter(0))
+    named = ", ".join(f"{role}-{_ranges([index for _, index in own])}" for role, own in roles)
     return named if len(named) <= _LONGEST else f"{len(who)} of {total} replicas"
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """``0..2,7``, of numbers that grow."""
+    runs = groupby(enumerate(numbers), key=lambda one: one[1] - one[0])
+    ends = ([number for _, number in run] for _, run in runs)
+    return ",".join(f"{run[0]}..{run[-1]}" if len(run) > 1 else str(run[0]) for run in ends)
 
 
 def _tamed(text: str) -> str:

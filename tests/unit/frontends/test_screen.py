@@ -88,6 +88,14 @@ def test_the_first_line_names_the_job_and_every_line_its_replica(screen: Screen)
     ]
 
 
+def test_of_a_job_in_the_background_no_lines_are_shown_for_chance_would_choose_them(screen: Screen) -> None:
+    text = "%framework=jax\n%background=true\npass"
+    screen(SpecRead(spec=interpreter.read(Cell(text=text), settings=Settings(home=Path("x")))))
+    screen(Created(job=JOB))
+    screen(lines("worker-1", ["epoch 0"]))
+    assert screen.take() + screen.close() == "job jax-x1 on local · jax · 1 master + 2 workers\n"
+
+
 def test_colours_are_only_in_the_prefix() -> None:
     screen = Screen(where="local", clock=Clock())
     screen(Created(job=JOB))

@@ -91,7 +91,7 @@ class Screen:
         self._drawn_at = self._said_at = self._opened - 1.0
         self._said: Status | None = None
         self._stage: Stage | None = None
-        self._closed = self._let_go_of = self._cancelled = False
+        self._closed = self._let_go_of = self._cancelled = self._silent = False
 
     def __call__(self, event: Event) -> None:
         """Take note of an event. Never raises; what comes after the outcome is not shown."""
@@ -187,14 +187,17 @@ class Screen:
                 self._release()
                 self._budget.add(self._alike.release())
                 self._note(f"{failed(failure, ' failed: ')}; attempt {number} of {of} begins")
-            case SpecRead() | Packing() | Bundled() | Finished():
+            case SpecRead(spec=spec):
+                self._silent = spec.background  # which lines would come before its cell ends is chance
+                self._note(words)
+            case Packing() | Bundled() | Finished():
                 self._note(words)
             case _:
                 assert_never(event)
 
     def _read(self, event: Lines | Traced) -> None:
         """While replicas fail nobody knows whose error will be the cell's; so each says where its traceback is."""
-        if self._closed:
+        if self._closed or self._silent:
             return
         if isinstance(event, Lines):
             self._budget.lost += event.lost

@@ -16,6 +16,9 @@ from ciao.model import Replica
 
 __all__ = ["Request", "parse", "split"]
 
+_OF_REPLICAS = ("logs", "stacks")
+"""Commands that take the name of one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -96,8 +99,7 @@ def _command(name: str, *, in_cell: bool) -> Command:
 def _request(command: Command, words: Sequence[str], *, in_cell: bool) -> Request:
     parser = _parser(command, in_cell=in_cell)
     found, extra = parser.parse_known_intermixed_args(list(words))
-    if extra:
-        raise _too_much(command, extra[0], in_cell=in_cell)
+    _check_places(command, found, extra, in_cell=in_cell)
     values = {k: v for k, v in vars(found).items() if v is not None}
     for argument in command.arguments:
         value = values.get(argument.field)
@@ -144,16 +146,24 @@ def _check_images(request: Request, *, hint: str) -> None:
 
 def _with_replica(request: Request) -> Request:
     """``logs worker-0`` means the replica of the newest job: no job's name ends like that."""
-    if request.command not in ("logs", "stacks") or request.job is None:
+    if request.command not in _OF_REPLICAS or request.job is None:
         return request
-    word = request.replica or request.job
+    if request.replica is not None:
+        if not _is_replica(request.replica):
+            hint = "They are called worker-0, master-0 ..."
+            raise CommandError(f"{request.replica!r} is not a replica's name", hint=hint)
+        return request
+    if not _is_replica(request.job):
+        return request
+    return Request(**{**vars(request), "job": None, "replica": request.job})
+
+
+def _is_replica(word: str) -> bool:
     try:
         Replica.parse(word)
     except ValueError:
-        if request.replica is None:
-            return request
-        raise CommandError(f"{word!r} is not a replica's name", hint="They are called worker-0, master-0 ...") from None
-    return request if request.replica else Request(**{**vars(request), "job": None, "replica": word})
+        return False
+    return True
 
 
 def _parser(command: Command, *, in_cell: bool) -> _Parser:
@@ -186,6 +196,20 @@ class _Parser(argparse.ArgumentParser):
             return super().parse_known_intermixed_args(args)
         except argparse.ArgumentError as error:  # with exit_on_error=False, some are raised and some reported
             self.error(str(error))
+
+
+def _check_places(command: Command, found: argparse.Namespace, extra: Sequence[str], *, in_cell: bool) -> None:
+    """No word more than there are places for, and no replica where a job belongs."""
+    words = (getattr(found, "job", None), getattr(found, "replica", None), *extra)
+    named = [word for word in words if word is not None and _is_replica(word)]
+    if len(named) > 1 and command.name in _OF_REPLICAS:
+        write = f"{'%' if in_cell else ''}ciao {command.name}"
+        raise CommandError(
+            f"'{command.name}' takes one replica, not {named[0]} and {named[1]}",
+            hint=f"Write {write} {named[0]}, or {write} JOB {named[0]}; without a replica it is of all",
+        )
+    if extra:
+        raise _too_much(command, extra[0], in_cell=in_cell)
 
 
 def _too_much(command: Command, word: str, *, in_cell: bool) -> CommandError:

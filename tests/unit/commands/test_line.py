@@ -60,6 +60,20 @@ REFUSED = [
     ("run", "'run' needs a FILE. Write: ciao run FILE"),
     ("kernel instal", "'kernel' does not know 'instal'. Did you mean install?"),
     ("kernel install --prefix", f"'kernel': --prefix: expected one argument. {OF_KERNEL}"),
+    (
+        "logs worker-0 worker-1 --tail 4",
+        (
+            "'logs' takes one replica, not worker-0 and worker-1. "
+            "Write ciao logs worker-0, or ciao logs JOB worker-0; without a replica it is of all"
+        ),
+    ),
+    (
+        "stacks jax-1 ps-0 ps-1",
+        (
+            "'stacks' takes one replica, not ps-0 and ps-1. "
+            "Write ciao stacks ps-0, or ciao stacks JOB ps-0; without a replica it is of all"
+        ),
+    ),
     ("logs jax-1 boss", "'boss' is not a replica's name. They are called worker-0, master-0 ..."),
     ("jobs --json=3", "'jobs': --json: ignored explicit argument '3'. Write: ciao jobs [--all] [--json]"),
 ]

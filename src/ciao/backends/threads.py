@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["cpus", "threads"]
+__all__ = ["amount", "cpus", "threads"]
 
 _VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -16,10 +16,15 @@ def threads(count: int) -> dict[str, str]:
 
 def cpus(quantity: str | None) -> int | None:
     """Whole CPUs of what a replica asks for, at least one; None if it asks for none, or in a unit such as 1k."""
+    cores = amount(quantity)
+    return None if cores is None else max(1, math.ceil(cores))
+
+
+def amount(quantity: str | None) -> float | None:
+    """Of CPUs; None as above."""
     if quantity is None:
         return None
     try:
-        cores = float(quantity[:-1]) / 1000 if quantity.endswith("m") else float(quantity)
+        return float(quantity[:-1]) / 1000 if quantity.endswith("m") else float(quantity)
     except ValueError:
         return None
-    return max(1, math.ceil(cores))

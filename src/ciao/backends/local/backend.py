@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from ciao.backends.local.mpi import mpirun
 from ciao.backends.local.ports import FIRST, reserve
 from ciao.backends.local.processes import measurable
 from ciao.backends.local.pruning import prune_jobs
-from ciao.backends.local.room import available, lacking
+from ciao.backends.local.room import available, crowded, lacking
 from ciao.backends.local.shares import Shares, claim, share
 from ciao.backends.local.starting import start
 from ciao.backends.local.watching import history, watch
@@ -73,11 +73,7 @@ class Local:
         notices = []
         if unmet := without_meaning(spec, memory=measurable(), gpu=bool(gpus() and gpus_of(spec))):
             notices.append(Notice(text=told(unmet)))
-        if (asked := sum(gpus_of(spec).values())) > len(gpus()) > 0:
-            words = f"the replicas ask for {asked} GPUs, and {len(gpus())} are here: some see all of them"
-            notices.append(Notice(level="warning", text=words))
-        if short := lacking(spec, room=available()):
-            notices.append(Notice(level="warning", text=short))
+        notices += _wanting(spec)
         if hidden := overridden(spec):
             words = f"%env. has no effect on {', '.join(hidden)}: the job sets it for each replica"
             notices.append(Notice(level="warning", text=words))
@@ -223,6 +219,17 @@ class Local:
             if pid is not None and time.monotonic() > deadline:
                 _signal(pid, signal.SIGKILL)
             await asyncio.sleep(0.01)
+
+
+def _wanting(spec: JobSpec) -> Iterator[Notice]:
+    """What this machine has too little of."""
+    if (asked := sum(gpus_of(spec).values())) > len(gpus()) > 0:
+        words = f"the replicas ask for {asked} GPUs, and {len(gpus())} are here: some see all of them"
+        yield Notice(level="warning", text=words)
+    if short := lacking(spec, room=available()):
+        yield Notice(level="warning", text=short)
+    if slow := crowded(spec, cores=len(cores())):
+        yield Notice(text=slow)
 
 
 def _signal(pid: int, number: int) -> None:

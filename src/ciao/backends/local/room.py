@@ -1,4 +1,4 @@
-"""How much memory this machine, or the container around us, has for replicas."""
+"""How much memory and how many cores this machine, or the container around us, has for replicas."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 
 from ciao.backends.memory import bytes_of, in_words
+from ciao.backends.threads import amount
 from ciao.model import JobSpec
 
-__all__ = ["available", "lacking"]
+__all__ = ["available", "crowded", "lacking"]
 
 
 def lacking(spec: JobSpec, *, room: int | None) -> str:
@@ -20,6 +21,15 @@ def lacking(spec: JobSpec, *, room: int | None) -> str:
         f"the replicas may use {in_words(asked)} of memory together, and {in_words(room)} are free here: "
         "beyond that the system may end any process"
     )
+
+
+def crowded(spec: JobSpec, *, cores: int) -> str:
+    """What to say if the replicas ask for more cores together than there are; nothing if not, or of none known."""
+    asked = sum(role.count * (amount(role.resources.cpu) or 0) for role in spec.roles)
+    if not cores or asked <= cores:
+        return ""
+    here = "1 is here: they share it" if cores == 1 else f"{cores} are here: they share them"
+    return f"the replicas ask for {asked:g} cores together, and {here}"
 
 
 def available(root: Path = Path("/")) -> int | None:

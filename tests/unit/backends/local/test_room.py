@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ciao.backends.local.room import available, lacking
+from ciao.backends.local.room import available, crowded, lacking
 from ciao.model import Cell, JobSpec, Resources, Role, RoleSpec
 
 GIB = 1024**3
@@ -48,8 +48,8 @@ def test_a_system_without_proc_tells_what_it_has_in_all(tmp_path: Path) -> None:
     assert (available(tmp_path) or 0) > 0
 
 
-def spec(memory: str | None) -> JobSpec:
-    roles = (RoleSpec(role=Role.WORKER, count=4, resources=Resources(memory=memory)),)
+def spec(memory: str | None = None, cpu: str | None = None) -> JobSpec:
+    roles = (RoleSpec(role=Role.WORKER, count=4, resources=Resources(memory=memory, cpu=cpu)),)
     return JobSpec(cell=Cell(text=""), code="", framework="pytorch", roles=roles)
 
 
@@ -59,3 +59,11 @@ def test_replicas_that_may_use_more_together_than_there_is_are_told_of() -> None
     assert [lacking(spec("2Gi"), room=8 * GIB), lacking(spec(None), room=0), lacking(spec("2Gi"), room=None)] == [
         ""
     ] * 3
+
+
+def test_replicas_that_ask_for_more_cores_together_than_there_are_are_told_of() -> None:
+    assert crowded(spec(cpu="16"), cores=2) == "the replicas ask for 64 cores together, and 2 are here: they share them"
+    assert crowded(spec(cpu="600m"), cores=2).startswith("the replicas ask for 2.4 cores together")
+    assert [crowded(spec(cpu=cpu), cores=cores) for cpu, cores in (("500m", 2), (None, 1), ("16", 0), ("1k", 2))] == [
+        ""
+    ] * 4

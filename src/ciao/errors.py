@@ -10,6 +10,8 @@
     ├── CommandError                a command line: unknown command or option, a word missing
     ├── StateError                  the folder of jobs cannot be read or written
     ├── BundleError                 the source could not be packed
+    │   ├── FileMissing             %include= names nothing that is here
+    │   └── RegistryMissing         no registry is set
     ├── BackendError                the place where jobs run
     │   ├── BackendUnavailable      it cannot be reached
     │   ├── CreateRefused           it does not take this job
@@ -35,8 +37,10 @@ __all__ = [
     "CommandError",
     "CreateRefused",
     "EngineError",
+    "FileMissing",
     "JobNotFound",
     "OptionError",
+    "RegistryMissing",
     "SettingsError",
     "StateError",
     "did_you_mean",
@@ -111,6 +115,14 @@ class StateError(CiaoError):
 
 class BundleError(CiaoError):
     """The source could not be packed."""
+
+
+class FileMissing(BundleError):
+    """What ``%include=`` names is not here."""
+
+
+class RegistryMissing(BundleError):
+    """An image is to be pushed or looked for, and the settings name no registry."""
 
 
 class BackendError(CiaoError):

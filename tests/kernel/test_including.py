@@ -52,7 +52,7 @@ def test_files_open_and_modules_import_in_both_replicas_as_in_the_notebook(kerne
 
 def test_a_word_that_means_nothing_is_an_error_with_the_nearest_name_and_no_job(kernel: Kernel, home: Path) -> None:
     name, value, _ = kernel.run(f"{HEAD}%include=dta.csv\npass").error
-    assert name == "BundleError"
+    assert name == "FileMissing"
     assert "Did you mean data.csv?" in value
     assert not list((home / "jobs").glob("pytorch-*"))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ciao.backends.joined import Joined
-from ciao.errors import BackendError, BackendUnavailable, BundleError
+from ciao.errors import BackendError, BackendUnavailable, RegistryMissing
 from ciao.frontends.notebook import notices
 from ciao.interpreter.reading import read
 from ciao.model import Cell, Event, Notice, Phase, ReplicaChanged, Summary
@@ -97,7 +97,7 @@ def test_the_code_travels_by_what_the_settings_and_the_backend_ask_for(tmp_path:
     spec = read(Cell(text="%framework=jax\nx"), settings=session.settings)
     assert session.s2i(spec, session.backend("local")).name == "directory"
     assert session.s2i(spec, session.backend("kubeflow")).name == "configmap"
-    with pytest.raises(BundleError, match="append pushes an image, and no registry is set"):
+    with pytest.raises(RegistryMissing, match="append pushes an image, and no registry is set"):
         session.s2i(replace(spec, s2i="append"), session.backend("kubeflow"))
 
 

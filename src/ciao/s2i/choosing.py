@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ciao.errors import BundleError
+from ciao.errors import RegistryMissing
 from ciao.model import JobSpec
 from ciao.settings import Settings
 from ciao.settings.strategies import IN_THE_CLUSTER, ON_THE_HOST, SET_A_REGISTRY
@@ -58,7 +58,7 @@ def _fitting(settings: Settings) -> tuple[str, str]:
 def _check(name: str, by: str, settings: Settings, environ: Mapping[str, str], *, dockerfile: bool) -> None:
     if name in PUSHED and not settings.s2i_registry:
         hint = SET_A_REGISTRY if dockerfile else f"{SET_A_REGISTRY}; {NO_PUSH}"
-        raise BundleError(f"{name} pushes an image, and no registry is set ({by})", hint=hint)
+        raise RegistryMissing(f"{name} pushes an image, and no registry is set ({by})", hint=hint)
     if name in ON_THE_HOST:
         from ciao.s2i.command.finding import find
 

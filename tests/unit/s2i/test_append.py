@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ciao.errors import BundleError
+from ciao.errors import BundleError, RegistryMissing
 from ciao.model import JobSpec, Notice, Packing, Pinned, Role, Target
 from ciao.s2i import bases
 from ciao.s2i.append import Append
@@ -275,7 +275,7 @@ async def test_a_job_whose_images_are_not_known_is_told(registry: FakeRegistry, 
 
 async def test_without_a_registry_it_is_told_before_anything_is_asked(registry: FakeRegistry, tmp_path: Path) -> None:
     with pytest.raises(
-        BundleError, match=r"no registry is set. Set s2i.registry in ~/.ciao/config.yaml, or CIAO_S2I_REG"
+        RegistryMissing, match=r"no registry is set. Set s2i.registry in ~/.ciao/config.yaml, or CIAO_S2I_REG"
     ):
         await build(registry, Settings(home=tmp_path), spec())
     assert registry.forget() == []

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ciao.errors import BundleError, did_you_mean
+from ciao.errors import BundleError, FileMissing, did_you_mean
 from ciao.model import Notice
 from ciao.s2i.including.folder import notebook_folder
 from ciao.s2i.including.found import FILES, MODULES, File, LeftOut, Verdict, listed
@@ -137,7 +137,7 @@ class Words:
             hint = "Name a file in full to send it all the same"
             return BundleError(f"%include={word} has nothing to send; it leaves out {'; '.join(reasons)}", hint=hint)
         if is_pattern(word) and not os.path.lexists(self._path(word)):
-            return BundleError(f"%include={word} matches nothing in {self._folder}", hint=self._near(word))
+            return FileMissing(f"%include={word} matches nothing in {self._folder}", hint=self._near(word))
         words = f"%include={word} has no files: an empty folder is not sent"
         return BundleError(words, hint=f"Make it in the cell: os.makedirs({word!r})")
 
@@ -145,7 +145,7 @@ class Words:
         where = f"there is no file or folder {self._path(word)}"
         if is_name(word):
             where += ", and no module of this name can be imported here"
-        return BundleError(f"%include={word}: {where}", hint=self._near(word))
+        return FileMissing(f"%include={word}: {where}", hint=self._near(word))
 
     def _near(self, word: str) -> str:
         """The nearest name of a file beside it, or of a module."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ciao.errors import BundleError
+from ciao.errors import BundleError, RegistryMissing
 from ciao.s2i.registry.base import Reference
 from ciao.settings import Settings
 from ciao.settings.strategies import SET_A_REGISTRY
@@ -42,7 +42,7 @@ def parse(text: str) -> Reference:
 def repository(settings: Settings) -> Reference:
     """Where Ciao pushes: ``<s2i.registry>/ciao``. Raises BundleError if no registry is set, or if it is none."""
     if not settings.s2i_registry:
-        raise BundleError("no registry is set", hint=SET_A_REGISTRY)
+        raise RegistryMissing("no registry is set", hint=SET_A_REGISTRY)
     place = _place(settings.s2i_registry)
     host, slash, path = place.partition("/")
     if host in HUB_NAMES and not slash:

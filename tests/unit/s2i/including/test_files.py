@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ciao.errors import BundleError
+from ciao.errors import BundleError, FileMissing
 from ciao.s2i.including import limits, reading, walking
 
 Tree = Callable[..., Path]
@@ -241,7 +241,9 @@ def test_a_word_that_means_nothing_says_where_was_looked_and_the_nearest_name(
     tree: Tree, included: Include, word: str, words: str
 ) -> None:
     root = tree({"data.csv": "", "src/helper.py": ""})
-    said = refused(included, word)
+    with pytest.raises(FileMissing) as caught:
+        included(word)
+    said = str(caught.value)
     assert f"%include={word}" in said
     assert words in said
     assert str(root) in said or "Paths are relative" in said

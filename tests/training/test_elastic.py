@@ -12,7 +12,8 @@ import pytest
 from ciao.backends.base import Backend
 from ciao.backends.local.watching import history
 from ciao.home import JobFolder
-from ciao.model import Elastic, Finished, Lines, Notice, Phase
+from ciao.logs.folding import Folding
+from ciao.model import Elastic, Finished, Line, Lines, Notice, Phase, Traced
 from ciao.settings import Settings
 from fakes.processes import LINUX, left_of
 from fakes.told import Create, Ran, Run, Spec
@@ -46,6 +47,56 @@ for step in range(1000):
 """
 
 
+KILLS_ITSELF = """import os, torch.distributed as dist
+dist.init_process_group("gloo")
+if os.environ["CIAO_REPLICA"] == "{who}" and os.environ["LOCAL_RANK"] == "0":
+    os.kill(os.getpid(), 9)
+dist.barrier()
+print("met", dist.get_world_size())
+"""
+
+
+def shown(ran: Ran, replica: str = "worker-") -> list[str]:
+    """What a cell has of the lines of this replica, or of all."""
+    lines: list[Line] = []
+    folding = Folding()
+    for event in ran.events:
+        if isinstance(event, Lines):
+            lines += folding.add(event.lines, 0.0)
+        elif isinstance(event, Traced):
+            lines += folding.expect(event, f"folded: {event.reason}")
+    return [line.text for line in (*lines, *folding.release()) if line.replica.startswith(replica)]
+
+
+def warnings(ran: Ran) -> list[str]:
+    return [e.text for e in ran.events if isinstance(e, Notice) and e.level == "warning"]
+
+
+@pytest.mark.parametrize("nproc", [1, 2])
+async def test_the_job_goes_on_without_a_worker_whose_process_is_killed(
+    run: Run, spec: Spec, torch_python: str, nproc: int
+) -> None:
+    code = KILLS_ITSELF.format(who="worker-1")
+    ran = await run(spec(code, elastic=Elastic(least=1, most=3), nproc=nproc, python=torch_python))
+    assert ran.outcome.phase is Phase.SUCCEEDED, ran.outcome
+    (warning,) = warnings(ran)
+    assert warning.startswith("worker-1 is lost (SIGKILL"), warning
+    assert "goes on with 1 of 2 workers" in warning
+    assert ran.lines("worker-0")[-1] == f"met {nproc}"
+    assert "folded: torchrun's own report" in shown(ran)
+    assert not [line for line in shown(ran, "worker-1") if "torch.distributed.elastic" in line]
+    assert any("SignalException" in line for line in ran.lines("worker-1"))
+
+
+async def test_the_job_ends_with_the_worker_at_which_the_others_meet(run: Run, spec: Spec, torch_python: str) -> None:
+    code = KILLS_ITSELF.format(who="worker-0")
+    ran = await run(spec(code, elastic=Elastic(least=1, most=3), python=torch_python))
+    assert (ran.failure.replica, ran.failure.ename) == ("worker-0", "SIGKILL"), ran.outcome
+    assert not warnings(ran)
+    assert not [line for line in shown(ran) if "ChildFailedError" in line or "Root Cause" in line]
+    assert any("Root Cause" in line for line in ran.lines("worker-0"))
+
+
 async def test_a_worker_is_killed_and_the_others_train_on(
     job: Create, spec: Spec, backend: Backend, settings: Settings, torch_python: str
 ) -> None:
@@ -70,18 +121,20 @@ async def test_a_worker_is_killed_and_the_others_train_on(
 
 
 @pytest.mark.parametrize(
-    ("death", "named"),
+    ("death", "least", "named"),
     [
-        pytest.param("raise ValueError('bad batch')", ("ValueError", "bad batch"), id="raises"),
-        pytest.param("os._exit(3)", ("SystemExit", "exit code 3"), id="leaves"),
+        pytest.param("raise ValueError('bad batch')", 1, ("ValueError", "bad batch"), id="raises"),
+        pytest.param("os._exit(3)", 2, ("SystemExit", "exit code 3"), id="leaves"),
+        pytest.param("os._exit(3)", 1, ("SystemExit", "exit code 3"), id="leaves again"),
     ],
 )
 async def test_the_codes_own_failure_is_the_jobs(
-    run: Run, spec: Spec, torch_python: str, death: str, named: tuple[str, str]
+    run: Run, spec: Spec, torch_python: str, death: str, least: int, named: tuple[str, str]
 ) -> None:
-    least = 1 if "raise" in death else 2
     ran = await run(spec(DIES.format(death=death), elastic=Elastic(least=least, most=2), python=torch_python))
     assert (ran.failure.ename, ran.failure.evalue) == named, ran.outcome
-    assert not [line for r in ("worker-0", "worker-1") for line in ran.lines(r) if "SignalException" in line]
+    assert not warnings(ran)
+    assert not [line for line in shown(ran) if "SignalException" in line or "WARNING:torch.distributed" in line]
+    assert "folded: torchrun's own report" in shown(ran)
     if ran.failure.error is not None:
         assert [f.line for f in ran.failure.error.frames if f.in_cell] == [6]

@@ -56,16 +56,11 @@ def _torchrun(topology: Topology, replica: Replica, least: int, processes: int) 
     }
 
 
-_TORCHRUN = """import sys
-import torch.distributed.run as torchrun
-try:
-    torchrun.main()
-except BaseException as error:
-    if type(error).__name__ != "SignalException":
-        raise
-    sys.exit(f"torchrun: {error}")
+_TORCHRUN = """# torch.distributed.run, by the runner
+import os, runpy, sys
+runpy.run_path(os.path.join(os.path.dirname(sys.argv[3]), "torchrun.py"), run_name="__main__")
 """
-"""torchrun, by a module that every version has. Asked to end, it raises that to its top: one line tells as much."""
+"""torchrun, as the runner has it, beside the program that torchrun is to start: its third word."""
 
 
 def _decisive(replicas: tuple[Replica, ...]) -> tuple[Replica, ...]:

@@ -127,7 +127,7 @@ class Process:
 
     def _keep(self, record: bytes) -> None:
         """The first that tells of a failure is for the termination message."""
-        if not self.record and b'"started"' not in record[:40]:
+        if not self.record and not any(kind in record[:40] for kind in (b'"started"', b'"report"')):
             self.record = record
 
 

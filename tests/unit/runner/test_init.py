@@ -185,6 +185,13 @@ def test_torchrun_tells_how_a_process_ended_and_ends_with_1_itself(run: Run, tol
     assert run("", "init", program=("sh", "-c", f"echo '{line}'; exit 1", "torchrun")).code == code
 
 
+def test_the_report_of_a_program_is_no_failure_of_the_cell(run: Run, tmp_path: Path) -> None:
+    report, said = '{"v": 1, "type": "report", "lines": 1, "crc": 7}', "terminate called without reason"
+    program = ("sh", "-c", f"echo '{FRAME.decode()}{report}'; echo '{said}'; kill -6 $$", "torchrun")
+    run("", "init", program=program, CIAO_TERMINATION_LOG=str(tmp_path / "message"))
+    assert json.loads((tmp_path / "message").read_bytes())["error"]["evalue"] == said
+
+
 def test_a_program_that_is_missing_is_named(run: Run, tmp_path: Path) -> None:
     ended = run("pass", "init", program=("no-such-mpirun",), CIAO_TERMINATION_LOG=str(tmp_path / "message"))
     words = "no-such-mpirun cannot be started: No such file or directory"

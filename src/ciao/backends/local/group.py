@@ -16,7 +16,7 @@ from ciao.backends.cause import abort_looks_secondary, looks_secondary
 from ciao.backends.local.child import Child
 from ciao.backends.local.exhaustion import Exhaustion
 from ciao.backends.local.orphans import adopt, end_all, kill_strays
-from ciao.backends.local.rules import lingering, settled_at, spared, succeeded, verdict
+from ciao.backends.local.rules import SETTLE_SECONDARY, lingering, settled_at, spared, succeeded, verdict
 
 TYPE_CHECKING = False  # typing itself is slow to import; type checkers know this name
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class Group:
         self.closing: dict[Child, float] = {}
         self.sweeping: dict[Child, float] = {}
         self.gone: list[Child] = []
+        self.lost_at: float | None = None
         self.limits: Limits | None = None
         self.exhaustion = Exhaustion()
         self.job = os.path.basename(supervisor.folder)  # noqa: PTH119  # pathlib costs milliseconds here
@@ -195,7 +196,8 @@ class Group:
             self._note(child, "ended", code=code, time=when)
         else:
             self._failed(child, secondary=self._last_words(child) and code == -signal.SIGABRT)
-            self._note(child, "failed", code=code, time=when, **self._memory(child))
+            lost = {"lost": True} if self.launch["least"] is not None and code < 0 else {}
+            self._note(child, "failed", code=code, time=when, **lost, **self._memory(child))
 
     def _last_words(self, child: Child) -> bool:
         """Note what a replica left in its log that told nothing; whether it may have followed another's death."""
@@ -251,10 +253,17 @@ class Group:
             self.failed_at = self.failed_at or now
             return
         self.failed_at = None
-        for child in self.children:
-            if child.failed and child.code is not None and child not in self.closing and child not in self.gone:
-                self.gone.append(child)
-                self.ledger.note("spared", replica=child.name, left=len(self.children) - len(self.gone))
+        over = [c for c in self.children if c.code is not None and c not in self.closing]
+        lost = [c for c in over if c.failed and c not in self.gone]
+        self.lost_at = (self.lost_at or now) if lost else None
+        if self.lost_at is not None and (now >= self.lost_at + SETTLE_SECONDARY or len(over) == len(self.children)):
+            self._tell_lost(lost)
+
+    def _tell_lost(self, lost: list[Child]) -> None:
+        """Not at once: those that have lost it may end as well, and be seen to do so before it."""
+        for child in lost:
+            self.gone.append(child)
+            self.ledger.note("spared", replica=child.name, left=len(self.children) - len(self.gone))
 
     def _waits(self, now: float) -> bool:
         """The decisive replicas are done; the others may finish what they do, within the grace period."""
@@ -279,6 +288,7 @@ class Group:
         times = [now + 60.0, *self.closing.values(), *self.sweeping.values()]
         times += [t for t in (self.adopt_at, self.kill_at) if t is not None]
         times += [self.limits.due] if self.limits is not None else []
+        times += [self.lost_at + SETTLE_SECONDARY] if self.lost_at is not None and self.failed_at is None else []
         if self.kill_at is None and self.failed_at is not None:
             times.append(settled_at(self.children, self.failed_at))
         elif self.kill_at is None and self.won_at is not None:

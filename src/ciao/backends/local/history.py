@@ -31,6 +31,8 @@ __all__ = ["History"]
 
 _BY_SOMEBODY = "killed by hand or by another program, not for want of memory"
 
+_REPORT = "torchrun's own report"
+
 
 class History:
     """What is known of a job after the entries added so far."""
@@ -66,7 +68,7 @@ class History:
                 yield from self._attempt_began(entry)
             case "replica":
                 yield from self._replica(entry)
-            case "record" if entry.get("ended_by_us") is not True:  # what it says then is nobody's failure
+            case "record":
                 yield from self._record(entry)
             case "again":  # what failed because of another one was started anew below its replica
                 self._failures.pop(entry["replica"], None)
@@ -99,6 +101,11 @@ class History:
 
     def _record(self, entry: Mapping[str, Any]) -> Iterator[Event]:
         name, record = self._replicas[entry["replica"]].replica, entry["record"]
+        if record.get("type") == "report":
+            yield from _reported(name, record)
+            return
+        if entry.get("ended_by_us") is True:  # what it says then is nobody's failure
+            return
         if died(record):
             self._last_words.setdefault(name, record)
             if (dump := dumped(name, record)) is not None:
@@ -115,6 +122,8 @@ class History:
             self.processes[name] = int(entry["pid"])
         reason = ""
         if state is ReplicaState.FAILED:
+            if entry.get("lost") is True and name in self._failures and self._failures[name].secondary:
+                del self._failures[name]  # one of its processes told what followed from the end of another
             failure = self._failures.setdefault(name, _died(name, entry, when, self._last_words.pop(name, {})))
             if (short := _short_of_memory(name, entry, when)) is not None:  # what it raised follows from that
                 failure = self._failures[name] = short
@@ -180,6 +189,13 @@ class History:
             previous=tuple(self._previous),
         )
         yield Finished(outcome=self.outcome)
+
+
+def _reported(name: str, record: Mapping[str, Any]) -> Iterator[Event]:
+    """Lines of what starts the cell's processes: they tell nothing that is not told better."""
+    told = Failure(replica=name, kind="exit", time=0.0, ename=_REPORT, evalue="")
+    if (trace := traced(told, {"type": "shown", "lines": record.get("lines"), "crc": record.get("crc")})) is not None:
+        yield trace
 
 
 def _time(entry: Mapping[str, Any]) -> float:

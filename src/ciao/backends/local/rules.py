@@ -68,10 +68,11 @@ def succeeded(replicas: Sequence[Replica], decisive: Collection[str], least: int
 def spared(replicas: Sequence[Replica], least: int) -> bool:
     """An elastic job goes on: at least so many are left, and nobody's code raised an error of its own.
 
-    What fails because another one left is started again below the replica, which itself still runs.
+    The first is among them: the others meet there. What fails because another one left is started again below the
+    replica, which itself still runs.
     """
-    left = [r for r in replicas if r.code == 0 or (r.code is None and (r.secondary or not r.failed))]
-    return len(left) >= least and not any(r.raised for r in replicas)
+    left = [r.code == 0 or (r.code is None and (r.secondary or not r.failed)) for r in replicas]
+    return left[0] and sum(left) >= least and not any(r.raised for r in replicas)
 
 
 def lingering(replicas: Sequence[Replica], endless: Collection[str]) -> bool:

@@ -11,6 +11,7 @@ import pytest
 
 from ciao.backends.local import child, group
 from ciao.backends.local.group import Group
+from ciao.backends.local.rules import SETTLE_SECONDARY
 
 KILLED, SEEN = 100.0, 105.0
 
@@ -40,3 +41,20 @@ def test_one_that_needed_too_much_memory_failed_when_it_was_killed_and_not_when_
     (note,) = notes
     assert (note["state"], note["time"]) == ("failed", KILLED)
     assert note["memory"] == {"limit": "1Mi", "peak": 2 << 20}
+
+
+@pytest.mark.parametrize("over", [False, True], ids=["the other goes on", "the other ends too"])
+def test_a_lost_worker_is_told_once_it_is_known_that_the_job_goes_on(tmp_path: Path, *, over: bool) -> None:
+    notes: list[dict[str, Any]] = []
+    processes = [{"name": "worker-0"}, {"name": "worker-1"}]
+    launch = {"processes": processes, "memory": {}, "keep_log": 1 << 20, "least": 1}
+    ledger = SimpleNamespace(note=lambda event, **fields: notes.append(fields))
+    one = Group(cast(Any, SimpleNamespace(folder=str(tmp_path), launch=launch, ledger=ledger)), 1)
+    first, lost = one.children
+    lost.failed, lost.code = True, -signal.SIGKILL
+    one._spare(KILLED)
+    assert not notes
+    first.failed = first.secondary = over
+    first.code = 1 if over else None
+    one._spare(KILLED + SETTLE_SECONDARY)
+    assert notes == ([] if over else [{"replica": "worker-1", "left": 1}])

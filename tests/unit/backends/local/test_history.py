@@ -109,6 +109,20 @@ def test_an_elastic_job_tells_whom_it_goes_on_without() -> None:
     ]
 
 
+def test_what_a_killed_workers_other_process_said_of_it_is_not_its_loss() -> None:
+    killed = {**replica("worker-1", "failed", code=-9), "lost": True}
+    _, events = told(BEGAN, raised("worker-1", "ConnectionResetError"), killed, LOST[1])
+    (notice,) = [event.text for event in events if isinstance(event, Notice)]
+    assert notice.startswith("worker-1 is lost (SIGKILL")
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_torchruns_own_report_is_told_by_its_lines_whoever_ended_it(*, ours: bool) -> None:
+    report = {"v": 1, "type": "report", "lines": 30, "crc": 7}
+    _, events = told(BEGAN, {"event": "record", "replica": "worker-1", "record": report, "ended_by_us": ours})
+    assert events[-1] == Traced(replica="worker-1", reason="torchrun's own report", lines=30, checksum=7)
+
+
 @pytest.mark.parametrize(
     ("later", "ename"),
     [

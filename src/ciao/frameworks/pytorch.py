@@ -57,8 +57,9 @@ def _torchrun(topology: Topology, replica: Replica, least: int, processes: int) 
 
 
 _TORCHRUN = """# torch.distributed.run, by the runner
-import os, runpy, sys
-runpy.run_path(os.path.join(os.path.dirname(sys.argv[3]), "torchrun.py"), run_name="__main__")
+import os, sys
+path = os.path.join(os.path.dirname(sys.argv[3]), "torchrun.py")
+exec(compile(open(path, "rb").read(), path, "exec"))
 """
 """torchrun, as the runner has it, beside the program that torchrun is to start: its third word."""
 

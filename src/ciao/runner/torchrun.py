@@ -19,6 +19,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import traceback
 
 TYPE_CHECKING = False
@@ -32,16 +33,21 @@ ENDS = ("ChildFailedError", "SignalException")
 
 
 class Holding:
-    """Standard error, in which what is written while torchrun ends is held back. Its handlers of logs write to it."""
+    """Standard error, in which what is written while torchrun ends is held back. Its handlers of logs write to it.
+
+    Other threads are not: with PET_TEE they write what the cell's processes say.
+    """
 
     def __init__(self, stream: Any) -> None:
         self.on = False
         self._stream = stream
         self._held: List[str] = []
+        self._thread = threading.get_ident()
 
     def write(self, text: str) -> None:
         """Or keep it."""
-        if self.on or type(sys.exc_info()[1]).__name__ == "SignalException":
+        ends = self.on or type(sys.exc_info()[1]).__name__ == "SignalException"
+        if ends and threading.get_ident() == self._thread:
             self._held.append(text)
         else:
             self._stream.write(text)

@@ -8,6 +8,7 @@ import os
 import sys
 from binascii import crc32
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
@@ -48,6 +49,16 @@ def seen(restarts: int, exitcode: int) -> tuple[str, str]:
 
 def test_a_failure_is_held_back_if_it_is_the_last() -> None:
     assert (seen(1, 1), seen(0, 1)) == ((FAILS, ""), ("", FAILS))
+
+
+def test_what_other_threads_write_is_the_cells_and_never_held() -> None:
+    stream = io.StringIO()
+    held = Holding(stream)
+    held.on = True
+    thread = Thread(target=held.write, args=("epoch 1\n",))
+    thread.start()
+    thread.join()
+    assert (stream.getvalue(), held.taken()) == ("epoch 1\n", "")
 
 
 @pytest.mark.parametrize(("host", "exitcode", "leaves"), [(0, -9, True), (1, -9, False), (0, -6, False), (0, 3, False)])

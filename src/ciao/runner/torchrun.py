@@ -67,15 +67,20 @@ class Holding:
 
 
 def watched(agent: Any, held: Holding) -> None:
-    """Hold back what this class of agents says of a failure that is its last, and leave for one by a signal."""
-    look = agent._monitor_workers  # noqa: SLF001  # there is no public place for this
+    """Hold back what this class of agents says of a failure that is its last, and leave for one by a signal.
+
+    There is no public place for this: of a version that has it elsewhere all is shown, and restarts are torchrun's.
+    """
+    look = getattr(agent, "_monitor_workers", None)
+    if look is None:
+        return
 
     def monitor(self: Any, *args: Any, **named: Any) -> Any:
         held.on = True
         last = False
         try:
             result = look(self, *args, **named)
-            last = result.is_failed() and self._remaining_restarts <= 0
+            last = result.is_failed() and getattr(self, "_remaining_restarts", 0) <= 0
             number = _signal(result) if result.is_failed() and not last else 0
             if number and os.environ.get("PET_RDZV_CONF", "").startswith(LEAVES):
                 last = True
@@ -85,7 +90,7 @@ def watched(agent: Any, held: Holding) -> None:
                 held.release()
         return result
 
-    agent._monitor_workers = monitor  # noqa: SLF001  # as above
+    agent._monitor_workers = monitor  # noqa: SLF001  # as said
 
 
 def _signal(result: Any) -> int:
@@ -126,7 +131,7 @@ def main() -> None:
         sys.stderr = held
     torchrun = _torchs("run")
     if pipe:
-        watched(_torchs("elastic.agent.server.local_elastic_agent").LocalElasticAgent, held)
+        watched(getattr(_torchs("elastic.agent.server.local_elastic_agent"), "LocalElasticAgent", None), held)
     try:
         torchrun.main()
     except BaseException as error:

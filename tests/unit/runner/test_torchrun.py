@@ -96,3 +96,12 @@ def test_what_is_logged_while_a_signal_is_handled_is_held_and_told_with_it(
     assert last.endswith("SignalException: got signal: 15")
     told = json.loads(pipe.read_text())
     assert told == {"v": 1, "type": "report", "lines": block.count("\n"), "crc": crc32(block.encode())}
+
+
+@pytest.mark.parametrize("agent", [None, type("Other", (), {})])
+def test_of_a_version_that_has_its_agent_elsewhere_all_is_shown(agent: Any) -> None:
+    stream = io.StringIO()
+    held = Holding(stream)
+    watched(agent, held)
+    held.write(FAILS)
+    assert stream.getvalue() == FAILS

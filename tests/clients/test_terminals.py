@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pexpect
 import pytest
@@ -75,12 +76,15 @@ def test_jupyter_console_shows_the_replicas_error(spawn: Spawn) -> None:
     program.expect(PROMPT.format(2))
 
 
-def test_ipython_says_before_a_prompt_that_a_job_in_the_background_has_ended(spawn: Spawn) -> None:
+def test_ipython_says_before_a_prompt_that_a_job_in_the_background_has_ended(spawn: Spawn, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    code = f"import os, time\\nwhile not os.path.exists('{go}'): time.sleep(0.01)"
     program = spawn("IPython", "--simple-prompt", "--no-banner", "--colors=NoColor", "--ext=ciao")
     program.expect(r"In \[1\]: ")
-    program.sendline("get_ipython().run_cell('%framework=pytorch\\n%background=true\\npass', store_history=True);")
+    program.sendline(f'get_ipython().run_cell("%framework=pytorch\\n%background=true\\n{code}", store_history=True);')
     program.expect("goes on in the background")
     program.expect(r"In \[\d+\]: ")
+    go.touch()
     program.sendline("import threading; [t.join() for t in threading.enumerate() if t.name == 'ciao-status'];")
     told = r"job pytorch-\w+ succeeded in .* \(started by Cell In\[\d+\]\)"
     assert program.expect([told, r"In \[\d+\]: "]) == 0

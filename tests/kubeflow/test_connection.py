@@ -202,6 +202,7 @@ async def test_a_stream_is_broken_when_the_api_server_is_and_a_request_waits_unt
 
     path = CONFIG_MAPS.path(namespace=api.namespace)
     async with aclosing(api.stream(path, params={"watch": "true"}, idle=60)) as pieces:
+        assert await anext(pieces) == b""  # the server has answered
         assert json.loads(await anext(pieces))["type"] == "ADDED"  # the cluster's authority, in every namespace
         cluster.kill("kube-apiserver")
         with pytest.raises(BackendUnavailable, match="broke the connection"):

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, TypeGuard
 
 from ciao.backends.cause import abort_looks_secondary, looks_secondary
-from ciao.model import Failure, Frame, Gap, RemoteError, Traced
+from ciao.model import Failure, Frame, Gap, RemoteError, Traced, reason_of
 
 __all__ = [
     "died",
@@ -21,7 +21,7 @@ __all__ = [
     "exception_failure",
     "exit_failure",
     "fuller",
-    "reason_of",
+    "reported",
     "signal_failure",
     "traced",
 ]
@@ -104,9 +104,9 @@ def traced(failure: Failure, record: Mapping[str, Any]) -> Traced | None:
     return _shown(failure.replica, reason_of(failure if own is None else own), record)
 
 
-def reason_of(failure: Failure | RemoteError) -> str:
-    """``ValueError: no such file``."""
-    return f"{failure.ename}: {failure.evalue}" if failure.evalue else failure.ename
+def reported(replica: str, record: Mapping[str, Any]) -> Traced | None:
+    """What a record of type ``report`` tells of lines of torchrun's own: they tell nothing that is not told better."""
+    return _shown(replica, "torchrun's own report", record) if record.get("type") == "report" else None
 
 
 def exit_failure(

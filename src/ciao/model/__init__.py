@@ -19,7 +19,7 @@ from ciao.model.events import (
     SpecRead,
     Traced,
 )
-from ciao.model.failure import Failure, FailureKind, Frame, Gap, Outcome, RemoteError
+from ciao.model.failure import Failure, FailureKind, Frame, Gap, Outcome, RemoteError, reason_of
 from ciao.model.job import (
     CODE,
     NAME_LIMIT,
@@ -93,4 +93,5 @@ __all__ = [
     "Thread",
     "Traced",
     "Volume",
+    "reason_of",
 ]

@@ -7,7 +7,7 @@ from typing import Literal
 
 from ciao.model.phase import Phase
 
-__all__ = ["Failure", "FailureKind", "Frame", "Gap", "Outcome", "RemoteError"]
+__all__ = ["Failure", "FailureKind", "Frame", "Gap", "Outcome", "RemoteError", "reason_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,3 +102,8 @@ class Outcome:
     previous: tuple[Failure, ...] = ()
     message: str = ""
     hint: str = ""
+
+
+def reason_of(failure: Failure | RemoteError) -> str:
+    """``ValueError: no such file``: why a replica failed, as its status has it."""
+    return f"{failure.ename}: {failure.evalue}" if failure.evalue else failure.ename

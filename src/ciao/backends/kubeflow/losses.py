@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ciao.backends.records import reason_of
 from ciao.k8s.base import Manifest
-from ciao.model import Failure, Notice
+from ciao.model import Failure, Notice, reason_of
 
 __all__ = ["Losses", "least_of"]
 

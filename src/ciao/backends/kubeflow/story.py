@@ -20,7 +20,7 @@ from ciao.backends.kubeflow.said import Said, about
 from ciao.backends.kubeflow.seen import Replicas
 from ciao.backends.kubeflow.upkeep import Upkeep
 from ciao.backends.kubeflow.waiting import Waiting, why_not_created, why_waiting
-from ciao.backends.records import dumped, exception_failure, reason_of, traced
+from ciao.backends.records import dumped, exception_failure, traced
 from ciao.frameworks import FRAMEWORKS
 from ciao.k8s.base import Manifest
 from ciao.model import (
@@ -34,6 +34,7 @@ from ciao.model import (
     Replica,
     ReplicaState,
     Summary,
+    reason_of,
 )
 
 __all__ = ["Story"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from ciao.backends.cause import first_by_cause
 from ciao.backends.memory import out_of_memory
-from ciao.backends.records import died, dumped, exception_failure, exit_failure, reason_of, signal_failure, traced
+from ciao.backends.records import died, dumped, exception_failure, exit_failure, reported, signal_failure, traced
 from ciao.frameworks import FRAMEWORKS
 from ciao.model import (
     Attempt,
@@ -25,13 +25,12 @@ from ciao.model import (
     ReplicaState,
     ReplicaStatus,
     Summary,
+    reason_of,
 )
 
 __all__ = ["History"]
 
 _BY_SOMEBODY = "killed by hand or by another program, not for want of memory"
-
-_REPORT = "torchrun's own report"
 
 
 class History:
@@ -101,8 +100,8 @@ class History:
 
     def _record(self, entry: Mapping[str, Any]) -> Iterator[Event]:
         name, record = self._replicas[entry["replica"]].replica, entry["record"]
-        if record.get("type") == "report":
-            yield from _reported(name, record)
+        if (report := reported(name, record)) is not None:
+            yield report
             return
         if entry.get("ended_by_us") is True:  # what it says then is nobody's failure
             return
@@ -189,13 +188,6 @@ class History:
             previous=tuple(self._previous),
         )
         yield Finished(outcome=self.outcome)
-
-
-def _reported(name: str, record: Mapping[str, Any]) -> Iterator[Event]:
-    """Lines of what starts the cell's processes: they tell nothing that is not told better."""
-    told = Failure(replica=name, kind="exit", time=0.0, ename=_REPORT, evalue="")
-    if (trace := traced(told, {"type": "shown", "lines": record.get("lines"), "crc": record.get("crc")})) is not None:
-        yield trace
 
 
 def _time(entry: Mapping[str, Any]) -> float:

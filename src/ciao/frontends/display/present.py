@@ -12,7 +12,7 @@ from ciao.frontends.display.colour import Prefixes
 from ciao.frontends.display.page import Block, Page, Table
 from ciao.frontends.display.status import duration
 from ciao.frontends.display.traceback import echoes
-from ciao.model import Cell, Failure, Line, Phase, ReplicaState, ReplicaStatus, Summary
+from ciao.model import Cell, Failure, Line, Phase, ReplicaState, ReplicaStatus, Summary, reason_of
 
 if TYPE_CHECKING:
     from ciao.commands.check import Check
@@ -210,7 +210,7 @@ def _told_below(summary: Summary) -> Mapping[tuple[str, str], str]:
     outcome = summary.outcome
     if outcome is None or outcome.failure is None:
         return {}
-    return {(one.replica, _reason(one)): one.ename for one in (outcome.failure, *outcome.others)}
+    return {(one.replica, reason_of(one)): one.ename for one in (outcome.failure, *outcome.others)}
 
 
 def _long_reasons(summary: Summary) -> Iterator[str]:
@@ -226,11 +226,7 @@ def _long_reasons(summary: Summary) -> Iterator[str]:
 
 
 def _failure(failure: Failure) -> str:
-    return f"{failure.place} failed first: {_reason(failure)}"
-
-
-def _reason(failure: Failure) -> str:
-    return f"{failure.ename}: {failure.evalue}" if failure.evalue else failure.ename
+    return f"{failure.place} failed first: {reason_of(failure)}"
 
 
 def _check(check: Check) -> Iterator[tuple[str, ...]]:

@@ -57,10 +57,9 @@ def _head(seen: Picture, found: Stacks) -> str:
 
 def _hides(seen: Picture, found: Stacks) -> bool:
     """Whether any replica for itself would show more."""
+    told = ((_below(_group(group, found)), group.members) for group in seen.groups)
     return not found.replica and any(
-        _below(_whole(one, found.cell)) != _below(_group(group, found))
-        for group in seen.groups
-        for one in group.members
+        _below(_whole(one, found.cell)) != below for below, members in told for one in members
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cluster import readiness
 from real_cluster.manifests import Images
 
 if TYPE_CHECKING:
@@ -68,7 +69,12 @@ def test_a_service_answers_by_its_name_from_both_of_its_pods(kubectl: Kubectl, i
     for number in range(2):
         kubectl.create(server(number, image("tiny")))
     kubectl("create", "service", "clusterip", "web", "--tcp=80:8080")
-    kubectl.until("endpoints/web", "{.subsets[*].addresses[*].targetRef.name}", "server-0 server-1")
+    path = "-o=jsonpath={.subsets[*].addresses[*].targetRef.name}"  # in the order of their addresses, which is anyone's
+
+    def behind() -> set[str]:
+        return set(kubectl.run("get", "endpoints/web", path).stdout.split())
+
+    readiness.until(lambda: behind() == {"server-0", "server-1"}, what="Both pods are behind the service")
     assert asked(kubectl, image("pytorch"), ASK_UNTIL_TWO_ANSWERED) == "['server-0', 'server-1']\n"
 
 

@@ -32,7 +32,10 @@ PATIENCE = 10.0
 """Seconds without the cluster before people are told."""
 
 FORGIVEN = 30.0
-"""Seconds for which a watch that worked survives refusals: a server that has just started does not know all rights."""
+"""Seconds for which a watch that worked survives refusals: a server that has just started does not know all rights.
+
+They begin with the first refusal: before that the server may have been away for minutes.
+"""
 
 AT_ONCE = 1.0
 """A watch that ends sooner and has told nothing has failed, or a broken proxy would be asked without a pause."""
@@ -77,6 +80,7 @@ class _Reflector:
         self._synced = False
         self._watched = False  # a watch has worked
         self._since: float | None = None  # of the first of the failures in a row
+        self._refused: float | None = None  # of the first of the refusals in a row
         self._answered: float | None = None  # since when the server answers this watch, which may be silent
         self._reason = ""  # why people were told that all is stale
 
@@ -99,6 +103,7 @@ class _Reflector:
         fresh = [Fresh()] if self._reason else []
         synced = [] if self._synced else [Synced()]
         self._version, self._synced, self._since, self._reason = version, True, None, ""
+        self._refused = None
         return [*fresh, *self._cache.renew(items), *synced]
 
     async def _pages(self) -> tuple[list[Manifest], str]:
@@ -135,7 +140,7 @@ class _Reflector:
         self._works()
 
     def _works(self) -> None:
-        self._watched, self._since, self._answered = True, None, None
+        self._watched, self._since, self._refused, self._answered = True, None, None, None
         self._backoff.succeeded()
 
     def _take(self, line: bytes) -> Iterator[Change]:
@@ -167,8 +172,10 @@ class _Reflector:
         now, code = self._pace.now(), _code(error)
         if self._since is None:
             self._since = now
-        if 400 <= code < 500 and code not in _HEALS and not (self._watched and now - self._since < FORGIVEN):
-            raise error
+        if 400 <= code < 500 and code not in _HEALS:
+            self._refused = now if self._refused is None else self._refused
+            if not self._watched or now - self._refused >= FORGIVEN:
+                raise error
         if code == _EXPIRED:
             self._version = ""
         if now - self._since >= PATIENCE and self._reason != error.message:

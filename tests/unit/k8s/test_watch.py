@@ -280,6 +280,14 @@ async def test_a_watch_that_worked_survives_refusals_of_a_server_that_has_just_s
     assert await watched.settles() == ["Synced", "ADDED one 11", "ADDED two 12"]
 
 
+async def test_it_survives_them_also_if_the_server_was_away_for_longer_than_they_are_forgiven() -> None:
+    down: list[Step] = [CUT]
+    away: list[Reply] = [page(), CUT, CUT, refused(403), page(pod("one", 20))]
+    watched = Watched(requests=away, streams=[[added("one", 11), CUT], *[down] * 4, [STALL]])
+    assert (await watched.settles())[-2:] == ["Fresh", "MODIFIED one 20"]
+    assert sum(watched.clock.slept) > 30
+
+
 async def test_a_right_that_is_taken_away_for_good_is_an_error() -> None:
     forbidden: list[Step] = [refused(403)]
     streams: list[list[Step]] = [[added("one", 11)], *[forbidden] * 20]

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from jupyter_server.auth.authorizer import Authorizer
@@ -39,6 +40,7 @@ class Kernels(AsyncMappingKernelManager):
     most = Integer(16, config=True, help="How many kernels there may be")
     state = Instance(State, args=())
     _starting = Set(Unicode())
+    _awaited = Instance(Counter, args=())
 
     async def _async_start_kernel(self, *, kernel_id: str | None = None, **how: Any) -> str:
         """Raises HTTPError with words that a JupyterLab shows."""
@@ -57,6 +59,20 @@ class Kernels(AsyncMappingKernelManager):
         finally:
             self._starting.discard(new)
             self._pending_kernels.pop(new, None)  # Jupyter leaves one there that could not start
+
+    @contextmanager
+    def awaited(self, kernel_id: str) -> Iterator[None]:
+        """Somebody waits for it to start, and is no connection of it before."""
+        self._awaited[kernel_id] += 1
+        try:
+            yield
+        finally:
+            self._awaited[kernel_id] -= 1
+
+    async def cull_kernel_if_idle(self, kernel_id: str) -> None:
+        """One that starts is not idle, however long its machine takes for that."""
+        if self._awaited[kernel_id] == 0:
+            await super().cull_kernel_if_idle(kernel_id)
 
     def start_buffering(self, kernel_id: str, session_key: str, channels: Any) -> None:
         """Keep what comes until the client is back, but not all of it for ever."""
@@ -88,7 +104,8 @@ class Channels(ZMQChannelsWebsocketConnection):
         A JupyterLab connects twice: the first time it asks for a subprotocol that it then does without. If both opened,
         the kernel would send its replies to either. Raises HTTPError for the one that was replaced while it waited.
         """
-        await super().prepare()
+        with self.multi_kernel_manager.awaited(self.kernel_id):
+            await super().prepare()
         if self._open_sessions.get(self.session_key, self.websocket_handler) is not self.websocket_handler:
             raise web.HTTPError(409, "The same client has connected again", reason="Replaced")
         if self.websocket_handler.connection is not self:

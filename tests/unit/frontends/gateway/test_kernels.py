@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
+from jupyter_server.services.kernels.kernelmanager import MappingKernelManager
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 
 from ciao.frontends.gateway.gate import Rules
-from ciao.frontends.gateway.kernels import Channels, KernelsOnly, OneUser
+from ciao.frontends.gateway.kernels import Channels, Kernels, KernelsOnly, OneUser
 
 FIRST = RequestStartLine("GET", "/api/kernels", "HTTP/1.1")
 RULES = Rules(token="right", user="ann")
@@ -62,3 +63,30 @@ def test_a_message_does_not_wait_for_more_bytes(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(ZMQChannelsWebsocketConnection, "connect", lambda _: told.append("connected"))
     Tried.__new__(Tried).connect()
     assert told == [True, "connected"]
+
+
+async def test_a_kernel_for_whose_start_somebody_waits_is_not_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[str] = []
+
+    async def cull(_: object, kernel: str) -> None:
+        looked_at.append(kernel)
+
+    monkeypatch.setattr(MappingKernelManager, "cull_kernel_if_idle", cull)
+    kernels = Kernels()  # type: ignore[no-untyped-call]  # as Jupyter's own
+
+    class Tried(Channels):
+        kernel_id, session_key, multi_kernel_manager = "slow", "slow:one", kernels
+        websocket_handler: Any = SimpleNamespace(connection=None)
+
+    one = Tried.__new__(Tried)
+    one.websocket_handler.connection = one
+
+    async def starts(_: object) -> None:
+        for kernel in ("slow", "other"):
+            await kernels.cull_kernel_if_idle(kernel)
+
+    monkeypatch.setattr(ZMQChannelsWebsocketConnection, "prepare", starts)
+    await one.prepare()
+    assert looked_at == ["other"]
+    await kernels.cull_kernel_if_idle("slow")
+    assert looked_at == ["other", "slow"]

@@ -15,6 +15,9 @@ PR_SET_CHILD_SUBREAPER = 36
 LOOKS = 20
 """Of whoever starts processes faster than they are killed, some are left."""
 
+GONE = 1.0
+"""Seconds at most for those that were killed to be gone. A quiet machine needs none, a busy one has to come to it."""
+
 
 def adopt() -> None:
     """Become the parent of every descendant whose own parent ends. Linux only; elsewhere nothing happens."""
@@ -45,7 +48,7 @@ def end_all(job: str, *, within: float) -> None:
 
 
 def kill_strays(job: str, replica: str | None = None) -> None:
-    """Kill every process that has the job's name (and the replica's) in its environment. Linux only.
+    """Kill every process that has the job's name (and the replica's) in its environment, until it is gone. Linux only.
 
     They inherit it, whatever session or parent they gave themselves. Only their own user may look there.
     """
@@ -54,10 +57,13 @@ def kill_strays(job: str, replica: str | None = None) -> None:
     for _ in range(LOOKS):  # one may have started another while we looked
         fresh = {pid for pid in _processes() if pid not in killed and wanted <= _environment(pid)}
         if not fresh:
-            return
+            break
         for pid in fresh:
             _kill(pid)
         killed |= fresh
+    deadline = time.monotonic() + GONE
+    while time.monotonic() < deadline and (killed := {pid for pid in killed if wanted <= _environment(pid)}):
+        time.sleep(0.001)
 
 
 def _environment(pid: int) -> set[bytes]:

@@ -150,12 +150,14 @@ class Watch:
             self.run.cancel()
         else:
             self._stage = None  # it goes on, and its panel tells how
+        late: Status | None = None
         while not wait([self.run.done], timeout=STATUS_PERIOD).done:
-            self._update()
+            late = self._shown_while_it_runs(self._status() or late)
         self._conclude()
         if not cancel:
             self._announce()
-        self._update()
+        if (status := self._status() or late) is not None:
+            self._outlet.update(status)
 
     def _announce(self) -> None:
         """The next cell says how the job ended."""
@@ -196,10 +198,12 @@ class Watch:
         elif self._screen.outcome is None and self._job is None:
             self._screen(_end(Phase.CANCELLED, ""))
 
-    def _update(self) -> None:
-        status = self._status()
-        if status is not None:
-            self._outlet.update(status)
+    def _shown_while_it_runs(self, status: Status | None) -> Status | None:
+        """What is left to be shown: the end waits until the next cell would tell it, for who sees it may run one."""
+        if status is None or self._screen.outcome is not None:
+            return status
+        self._outlet.update(status)
+        return None
 
     def _status(self) -> Status | None:
         return self._screen.status(self._stage)

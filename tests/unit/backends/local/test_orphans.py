@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ciao.backends.local import orphans
 from ciao.backends.local.orphans import kill_strays
 from fakes.processes import LINUX
 
@@ -28,7 +29,16 @@ def stray() -> Iterator[subprocess.Popen[bytes]]:
 @pytest.mark.parametrize("replica", [None, "worker-1"])
 def test_a_stray_of_the_job_is_killed(stray: subprocess.Popen[bytes], replica: str | None) -> None:
     kill_strays("jax-orphan", replica)
-    assert stray.wait(10) == -9
+    assert stray.wait(30) == -9
+
+
+def test_who_was_killed_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, looks, killed = {b"CIAO_JOB=jax-orphan"}, iter([True] * 5), list[int]()
+    monkeypatch.setattr(orphans, "_processes", lambda: [7])
+    monkeypatch.setattr(orphans, "_environment", lambda _: ours if next(looks, False) else set())
+    monkeypatch.setattr(orphans, "_kill", killed.append)
+    kill_strays("jax-orphan")
+    assert (killed, next(looks, "gone")) == ([7], "gone")
 
 
 @LINUX

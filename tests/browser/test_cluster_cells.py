@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from fakes.unfolded import unfolded
-
 if TYPE_CHECKING:
     from clusters import Images, Place
     from fakes.lab import Lab, Notebook
@@ -80,7 +78,7 @@ def test_a_cell_trains_on_the_cluster(lab: Lab) -> None:
     notebook.run(0)
     ended(notebook)
     expect(notebook.output(0)).to_contain_text(re.compile(r"succeeded in .*pytorch-\w+ on "))
-    assert unfolded(notebook.output(0).inner_text()).count("epoch 3") == 3
+    assert notebook.text(0, lambda text: text.count("epoch 3") == 3).count("epoch 3") == 3
     in_both_themes(notebook, "cluster-1-succeeded")
     notebook.run(1)
     expect(notebook.output(1)).to_contain_text("3 succeeded")

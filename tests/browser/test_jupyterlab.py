@@ -10,7 +10,6 @@ import pytest
 from playwright.sync_api import expect
 
 from fakes.cells import FAILS, TRAINS
-from fakes.unfolded import unfolded
 
 if TYPE_CHECKING:
     from fakes.lab import Lab
@@ -36,7 +35,7 @@ def test_lines_appear_while_the_job_runs(lab: Lab, tmp_path: Path) -> None:
     notebook.shot("1-running")
     gate.touch()
     expect(notebook.prompt(0)).to_have_text(re.compile(r"\[\d+\]:"))
-    text = unfolded(notebook.output(0).inner_text())
+    text = notebook.text(0, lambda text: text.count("epoch 5") == 3 and "succeeded" in text)
     assert re.search(r"worker-2 *[|│] *epoch 5  loss 0.143", text)
     assert text.count("epoch 5") == 3
     assert text.startswith("● succeeded")

@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,8 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from fakes.unfolded import unfolded
 
 __all__ = ["Lab", "Notebook", "browser", "free_port", "install_kernel", "jupyter", "until_it_answers"]
 
@@ -49,6 +51,13 @@ class Notebook:
     def output(self, index: int) -> Locator:
         """All that stands below a cell."""
         return self.cell(index).locator(".jp-Cell-outputArea")
+
+    def text(self, index: int, whole: Callable[[str], bool]) -> str:
+        """What is read below a cell once that is all: a page draws a line a moment after it has come."""
+        deadline = time.monotonic() + PATIENCE / 1000
+        while not whole(text := unfolded(self.output(index).inner_text())) and time.monotonic() < deadline:
+            self.page.wait_for_timeout(50)
+        return text
 
     def prompt(self, index: int) -> Locator:
         """``[*]:`` while the cell runs."""
@@ -139,7 +148,7 @@ def jupyter(
         yield f"http://127.0.0.1:{port}"
     finally:
         server.send_signal(signal.SIGTERM)
-        server.wait(30)
+        server.wait(PATIENCE / 1000)
 
 
 @pytest.fixture(scope="module")

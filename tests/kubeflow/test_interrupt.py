@@ -14,7 +14,7 @@ from fakes.rooms import until
 from fakes.stages import AT_ONCE, COLLECTIVE, ENDING, HEAD, SECOND, Left, soon
 
 if TYPE_CHECKING:
-    from fakes.kernel import Kernel
+    from fakes.kernel import Kernel, Ran
     from fakes.rooms import Room
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
@@ -56,6 +56,11 @@ def own(warm: Kernel, room: Room) -> Left:
     return Left(warm, room.home)
 
 
+def assert_gone(ran: Ran, room: Room) -> None:
+    """The job's pods are, as the status says; a node may take longer than is waited for, and then that is told."""
+    assert room.pods() == [] or ran.status.endswith("its last pod is still being ended by its node"), ran.status
+
+
 @pytest.mark.parametrize("number", range(TIMES))
 @pytest.mark.parametrize(("cell", "stage"), STAGES)
 def test_the_prompt_is_back_and_nothing_is_left(
@@ -71,7 +76,7 @@ def test_the_prompt_is_back_and_nothing_is_left(
     assert "is being cancelled" in ran.error[1]
     assert ran.status.startswith("cancelling for ")
     warm.watch(request, ran, lambda ran: ran.status.startswith("cancelled"))
-    assert room.pods() == []  # as the status says
+    assert_gone(ran, room)
     until(lambda: room.left() == [])
     gone = time.monotonic()
     assert room.kubectl.names("secrets") == []
@@ -104,7 +109,8 @@ def test_a_replica_that_ignores_sigterm_is_killed_after_the_grace(warm: Kernel, 
     warm.interrupt()
     warm.wait(request, ran)
     warm.watch(request, ran, lambda ran: ran.status.startswith("cancelled"))
-    assert room.pods() == []
+    assert_gone(ran, room)
+    until(lambda: room.pods() == [])
 
 
 def test_an_interrupt_at_once_leaves_nothing_whether_or_not_the_job_had_a_name(warm: Kernel, room: Room) -> None:

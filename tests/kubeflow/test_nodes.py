@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cluster.outside import Cluster
     from clusters import Images
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 UP = "print('up', flush=True)\nimport time; time.sleep(600)"
 NODE = second_node.NAME

@@ -76,6 +76,7 @@ async def test_a_namespace_that_takes_no_pod_is_told(
     name: str, settings: Settings, api: Connection, registry: Client, kubectl: Kubectl
 ) -> None:
     kubectl("create", "quota", "none", "--hard=pods=0")
+    kubectl.until("quota/none", "{.status.hard.pods}", "0")  # before, what it has is not known
     (base,) = await resolve(registry, name)
     with pytest.raises(BundleError, match="cannot be asked in a pod what it has: the quota none is used up"):
         await ask(base, api, namespace=kubectl.namespace, settings=settings, tell=lambda _: None)

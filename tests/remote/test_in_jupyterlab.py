@@ -14,7 +14,6 @@ from playwright.sync_api import expect
 from fakes.cells import FAILS, TRAINS
 from fakes.gateway import Gateway, running
 from fakes.lab import Lab, jupyter
-from fakes.unfolded import unfolded
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -58,7 +57,7 @@ def test_lines_appear_while_a_job_runs(lab: Lab, tmp_path: Path) -> None:
     gate.touch()
     expect(notebook.output(0)).to_contain_text("succeeded in")
     notebook.ended(0)
-    assert unfolded(notebook.output(0).inner_text()).count("epoch 5") == 3
+    assert notebook.text(0, lambda text: text.count("epoch 5") == 3).count("epoch 5") == 3
     notebook.shot("remote-2-ended")
 
 
@@ -95,7 +94,7 @@ def test_a_page_that_is_reloaded_in_the_midst_of_a_job_brings_every_line_by_atta
     notebook.run(1)  # it waits for the other cell, which still runs
     gate.touch()
     expect(notebook.output(1)).to_contain_text("succeeded in")
-    text = unfolded(notebook.output(1).inner_text())
+    text = notebook.text(1, lambda text: text.count("epoch 5") == 3)
     assert [text.count(f"worker {rank} is ready") for rank in range(3)] == [1] * 3
     assert text.count("epoch 5") == 3
     notebook.shot("remote-5-reloaded")

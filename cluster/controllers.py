@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from cluster import builds, images, pki
+from cluster import builds, image_folder, images, pki
 from cluster.components import Component
 from cluster.errors import ClusterError
+from cluster.images import Image
 from cluster.layout import Layout
-from cluster.readiness import both, http_ok, listens
+from cluster.readiness import PATIENCE, both, http_ok, listens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,7 +51,7 @@ def prepare(cluster: Layout) -> None:
     ours = cluster.state / "registrations.json"
     ours.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": documents}))
     apply(cluster, [ours])
-    _kubectl(cluster, "wait", "crd", "--all", "--for=condition=Established", "--timeout=60s")
+    _kubectl(cluster, "wait", "crd", "--all", "--for=condition=Established", f"--timeout={PATIENCE:.0f}s")
     _certificate(cluster)
 
 
@@ -64,10 +65,15 @@ def training_operator(cluster: Layout) -> Component:
         "--kube-api-qps=200",
         "--kube-api-burst=400",
         "--controller-threads=4",
-        f"--pytorch-init-container-image={cluster.registry}/{images.INIT.name}:latest",
-        f"--mpi-kubectl-delivery-image={cluster.registry}/{images.KUBECTL_DELIVERY.name}:latest",
+        f"--pytorch-init-container-image={_pinned(cluster, images.INIT)}",
+        f"--mpi-kubectl-delivery-image={_pinned(cluster, images.KUBECTL_DELIVERY)}",
     )
     return _component(cluster, "training-operator", command, health=18081, webhook=19443)
+
+
+def _pinned(cluster: Layout, image: Image) -> str:
+    """By its content: a node that has pulled an earlier one keeps that from one start to the next."""
+    return f"{cluster.registry}/{image.name}@{image_folder.digest(image.folder)}"
 
 
 def jobset(cluster: Layout) -> Component:

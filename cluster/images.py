@@ -98,13 +98,16 @@ DASH = Layer(name="dash", recipe=Dash(), below=WITHOUT_SHELL)
 PAUSE = Image(name="pause", layer=Layer(name="pause", recipe=Programs(paths=("/pause",))), entrypoint=("/pause",))
 INIT = Image(name="pytorch-init", layer=Layer(name="nslookup", recipe=Programs(paths=("/bin/nslookup",)), below=DASH))
 """What PyTorchJob's workers wait for their master with."""
+HOSTS = "$(sed 's, .*,,;s,^,pod/,' /etc/mpi/hostfile)"
 KUBECTL_DELIVERY = Image(
     name="kubectl-delivery",
     layer=Layer(name="kubectl", recipe=Programs(paths=("/bin/kubectl",)), below=BUSYBOX),
     entrypoint=("/bin/sh", "-c"),
-    command=("cp /bin/kubectl /opt/kube/kubectl",),
+    command=(f"kubectl wait --for=condition=Ready --timeout=1h {HOSTS} && cp /bin/kubectl /opt/kube/kubectl",),
 )
-"""Where MPIJob's launcher gets kubectl from, by which it reaches its workers."""
+"""Where MPIJob's launcher gets kubectl from, by which it reaches its workers. It waits for them, as the public one
+does: an mpirun that begins before they run ends with an error.
+"""
 TINY = Image(name="tiny", layer=BUSYBOX)
 PYTHON = Image(name="python", layer=DEBIAN)
 PYTORCH = Image(name="pytorch", layer=Layer(name="pytorch", recipe=Packages(names=("python3-torch",)), below=DEBIAN))

@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m cluster", description=sys.modules["cluster"].__doc__)
     parser.add_argument("command", choices=sorted(_COMMANDS))
     parser.add_argument("--name", default="default", help="which cluster; several can run side by side")
-    parser.add_argument("--images", action="store_true", help="with prepare: every base image too")
+    parser.add_argument("--images", action="store_true", help="with prepare: every image and program too")
     given = parser.parse_args(arguments)
     try:
         return _COMMANDS[given.command](given)
@@ -39,8 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
 def _prepare(given: argparse.Namespace) -> int:
     progress = _timed()
     outside.prepare(progress)
-    for image in images.ALL.values() if given.images else ():
-        image.build(progress)
+    if given.images:
+        for one in builds.LAZY:
+            builds.require(one, progress)
+        for image in images.ALL.values():
+            image.build(progress)
     progress("all that a start needs is there")
     return 0
 

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,7 +105,7 @@ CRANE = Build(module="crane", programs=("crane",), minutes=1)
 BUILDERS = (BUILDKIT, ROOTLESSKIT, KANIKO, TEKTON, S2I, CRANE)
 """What makes images in another way than a cluster's own: strategies, and what they are measured against."""
 LAZY = (CONTAINERD, KWOK, KUEUE, *BUILDERS)
-"""Built when first required: not every cluster has them."""
+"""Built when first required, or by `prepare --images`: not every cluster has them."""
 
 
 def build(progress: Callable[[str], None]) -> None:
@@ -135,13 +136,13 @@ def require(one: Build, progress: Callable[[str], None]) -> None:
     folders = _read_modules(one)
     if not all(Path(folders.get(module, "missing")).exists() for module in one.modules):
         (one.folder / MODULES).write_text(json.dumps(_find_modules(one)))
-    os.utime(one.folder)
+    os.utime(one.folder, ns=(time.time_ns(),) * 2)  # the system's own time of a file stands still for milliseconds
 
 
 def _prune(one: Build) -> None:
     """Keep the KEPT that were required last; the folder's time is when that was."""
     found = [path for path in one.folder.parent.glob(f"{one.module}-*") if path.is_dir()]
-    for path in sorted(found, key=lambda path: path.stat().st_mtime)[:-KEPT]:
+    for path in sorted(found, key=lambda path: path.stat().st_mtime_ns)[:-KEPT]:
         shutil.rmtree(path)
 
 

@@ -50,7 +50,7 @@ def remove(name: str) -> None:
     """Remove it, from the leaves up. A killed process leaves its cgroup a moment after its death."""
     for _, root in _hierarchies():
         folder = root / name
-        readiness.until(lambda folder=folder: _removed(folder), what=f"Removing {folder}", seconds=30)  # type: ignore[misc] # a lambda's default
+        readiness.until(lambda folder=folder: _removed(folder), what=f"Removing {folder}")  # type: ignore[misc] # a lambda's default
 
 
 def left(name: str) -> list[Path]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cluster import readiness
 from cluster.errors import ClusterError, ComponentFailed
-from cluster.readiness import TRY_EVERY
+from cluster.readiness import PATIENCE, TRY_EVERY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ class Component:
     command: tuple[str, ...]
     ready: Probe
     environment: Mapping[str, str] = field(default_factory=dict)
-    seconds: float = 60
+    seconds: float = PATIENCE
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -59,7 +59,7 @@ class Kubectl:
             raise ClusterError(f"{done.stdout} and should have been refused")
         return done.stderr
 
-    def until(self, what: str, path: str, wanted: str, *, seconds: float = 60) -> None:
+    def until(self, what: str, path: str, wanted: str, *, seconds: float = readiness.PATIENCE) -> None:
         """Until a field, by its JSONPath, has a value; if that does not come, the error shows the events."""
 
         def seen() -> str:
@@ -77,7 +77,7 @@ class Kubectl:
             shown = self.run("get", "pods", "-o=wide").stdout + self.run("get", "events").stdout
             raise ClusterError(f"{error} It is {seen()!r}.\n{shown}") from None
 
-    def condition(self, what: str, name: str, *, seconds: float = 60) -> None:
+    def condition(self, what: str, name: str, *, seconds: float = readiness.PATIENCE) -> None:
         """Until a condition is True."""
         self.until(what, f'{{.status.conditions[?(@.type=="{name}")].status}}', "True", seconds=seconds)
 

@@ -144,7 +144,7 @@ def nodes(kubectl: Kubectl, count: int) -> None:
     items = [node(f"fake-{number}") for number in range(count)]
     kubectl.create({"apiVersion": "v1", "kind": "List", "items": items})
     names = [f"node/{item['metadata']['name']}" for item in items]
-    kubectl("wait", "--for=condition=Ready", "--timeout=60s", *names)
+    kubectl("wait", "--for=condition=Ready", f"--timeout={readiness.PATIENCE:.0f}s", *names)
 
 
 def node(name: str) -> Manifest:

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 TRY_EVERY = 0.05
 """Seconds between two questions; nothing is waited for without asking."""
 
+PATIENCE = 180.0
+"""Seconds for what takes a few on a quiet machine: a busy one may be many times as slow."""
 
-def until(probe: Probe, *, what: str, seconds: float = 60) -> None:
+
+def until(probe: Probe, *, what: str, seconds: float = PATIENCE) -> None:
     """Ask until the answer is yes.
 
     Raises:

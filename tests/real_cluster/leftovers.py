@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from cluster import cgroups, sysctls
@@ -25,11 +27,11 @@ def present() -> dict[str, list[str]]:
     links, routes = lines("ip", "-o", "link"), lines("ip", "-4", "route")
     others |= _others()
     own = (str(HERE.state).encode(), str(HERE.kept).encode())
-    processes = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    processes = _texts(Path("/proc").glob("[0-9]*/cmdline"))
     return {
         "links": [name for line in links if (name := line.split(": ")[1].partition("@")[0]) not in others],
         "routes": [line for line in routes if ".".join(line.split(".")[:3]) not in others],
-        "rules": [f"{table} {rule}" for table in TABLES for rule in lines("iptables", "-t", table, "-S")],
+        "rules": [f"{table} {rule}" for table in TABLES for rule in lines("iptables", "--wait", "-t", table, "-S")],
         "mounts": sorted(line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()),
         "processes": sorted(line.decode() for line in processes if any(one in line for one in own)),
         "settings": [f"{name} {(sysctls.ROOT / name).read_text()}" for name in sysctls.NAMES],
@@ -40,6 +42,15 @@ def present() -> dict[str, list[str]]:
 
 def _others() -> set[str]:
     """The cables and networks of other clusters, which may come and go meanwhile."""
-    saved = [file.read_text() for file in HERE.state.parent.glob("*/cluster.json") if file.parent != HERE.state]
+    saved = _texts(file for file in HERE.state.parent.glob("*/cluster.json") if file.parent != HERE.state)
     numbers = [json.loads(text)["number"] for text in saved]
     return {f"{what}{number}" for number in numbers for what in ("ciao-host", "10.244.", "10.245.", "10.246.")}
+
+
+def _texts(files: Iterable[Path]) -> list[bytes]:
+    """Of those that are still there when they are read: processes and other clusters end at any time."""
+    found = []
+    for file in files:
+        with contextlib.suppress(OSError):
+            found.append(file.read_bytes())
+    return found

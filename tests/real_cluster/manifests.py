@@ -70,7 +70,7 @@ def train_job(runtime: str, image: str, program: str) -> dict[str, Any]:
 
 def finished(kubectl: Kubectl, kind: str, *pods: str) -> list[Told]:
     """What each of these pods told, once the job and they have succeeded: a job does not wait for all of its pods."""
-    kubectl.condition(f"{kind.lower()}/job", "Succeeded", seconds=180)
+    kubectl.condition(f"{kind.lower()}/job", "Succeeded", seconds=600)
     for name in pods:
         kubectl.until(f"pod/{name}", "{.status.phase}", "Succeeded")
     return [told(kubectl("logs", name)) for name in pods]

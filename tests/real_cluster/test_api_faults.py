@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,7 +103,7 @@ def volumes_of_images(kubectl: Kubectl) -> str:
 def test_a_cut_ends_a_watch_and_refuses_until_it_is_healed(proxy: Proxy, far: Kubectl) -> None:
     with watch(far) as watching:
         proxy.cut()
-        watching.wait(timeout=30)
+        watching.wait(timeout=60)
         assert proxy.open == 0
     assert "was refused" in far.run("get", "configmaps").stderr
     proxy.heal()
@@ -124,7 +125,9 @@ def test_a_stalled_watch_stays_open_and_shows_later_what_came_meanwhile(
 
 
 def test_a_slow_line_is_late_but_whole(proxy: Proxy, far: Kubectl, kubectl: Kubectl) -> None:
-    large = ("get", "--raw", "/openapi/v2")
+    noise = {"noise": os.urandom(300_000).hex()}  # packed, it still takes several seconds
+    kubectl.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "large"}, "data": noise})
+    large = ("get", "--raw", f"/api/v1/namespaces/{kubectl.namespace}/configmaps/large")
     whole = kubectl(*large)
     taken = proxy.taken
     proxy.slow(50_000)

@@ -167,7 +167,7 @@ def test_an_mpijobs_mpirun_reaches_its_workers(kubectl: Kubectl, image: Images) 
     launcher = python(image("openmpi"), LAUNCH, name="mpi")
     worker = template(image("openmpi"), "sleep", "infinity", name="mpi", securityContext=USER)
     kubectl.create(v1_job("MPIJob", {"Launcher": (1, launcher), "Worker": (2, worker)}))
-    kubectl.condition("mpijob/job", "Succeeded", seconds=180)
+    kubectl.condition("mpijob/job", "Succeeded", seconds=600)
     replica = told(kubectl("logs", "job-launcher", "--container=mpi"))
     ways = {"OMPI_MCA_plm_rsh_agent": "/etc/mpi/kubexec.sh", "OMPI_MCA_orte_default_hostfile": "/etc/mpi/hostfile"}
     intel = {"I_MPI_HYDRA_BOOTSTRAP": "rsh", "I_MPI_HYDRA_BOOTSTRAP_EXEC": "/etc/mpi/kubexec.sh"}
@@ -178,7 +178,7 @@ def test_an_mpijobs_mpirun_reaches_its_workers(kubectl: Kubectl, image: Images) 
 
 def test_a_trainjob_reduces_over_two_nodes(kubectl: Kubectl, image: Images) -> None:
     kubectl.create(train_job("torch-distributed", image("pytorch"), AS_TORCHRUN + ALL_REDUCE))
-    kubectl.condition("trainjob/job", "Complete", seconds=180)
+    kubectl.condition("trainjob/job", "Complete", seconds=600)
     for rank, replica in enumerate(_nodes(kubectl)):
         address = {"PET_MASTER_ADDR": "job-node-0-0.job", "PET_MASTER_PORT": "29500"}
         own = {"PET_NNODES": "2", "PET_NODE_RANK": str(rank), "JOB_COMPLETION_INDEX": str(rank)}
@@ -205,7 +205,7 @@ def test_a_trainjobs_runtime_decides_its_variables(
     runtime: str, common: dict[str, str], rank: str, kubectl: Kubectl, image: Images
 ) -> None:
     kubectl.create(train_job(runtime, image("python"), "result = None"))
-    kubectl.condition("trainjob/job", "Complete", seconds=60)
+    kubectl.condition("trainjob/job", "Complete", seconds=600)
     for index, replica in enumerate(_nodes(kubectl)):
         assert not missing(replica["variables"], **common, **{rank: str(index)})
 

@@ -34,7 +34,7 @@ def ask(one: Registry, path: str, authorization: str = "", *, method: str = "GET
         request.add_header("Authorization", authorization)
     context = ssl.create_default_context(cafile=one.authority) if one.authority else None
     try:
-        with urllib.request.urlopen(request, timeout=10, context=context) as answer:
+        with urllib.request.urlopen(request, timeout=60, context=context) as answer:
             return answer.status, ""
     except urllib.error.HTTPError as error:
         with error:
@@ -51,7 +51,7 @@ def token(cluster: Cluster, one: Registry, scope: str, **form: str) -> dict[str,
         if form
         else urllib.request.Request(f"{address}?{query}", headers=login)
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         result: dict[str, Any] = json.load(answer)
         return result
 

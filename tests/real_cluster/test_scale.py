@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cluster.kubectl import Kubectl
     from cluster.outside import Cluster
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 ALL = "training.kubeflow.org/job-name=job"
 WORKERS, MASTER = (f"{ALL},training.kubeflow.org/replica-type={role}" for role in ("worker", "master"))
@@ -56,7 +56,7 @@ def present(kubectl: Kubectl) -> list[list[str]]:
 
 def wait(kubectl: Kubectl, what: str) -> None:
     """One program that watches: hundreds of pods are too many to list again and again."""
-    kubectl("wait", "pytorchjob/job", f"--for={what}", "--timeout=120s")
+    kubectl("wait", "pytorchjob/job", f"--for={what}", "--timeout=300s")
 
 
 def create_and_wait(kubectl: Kubectl, workers: int) -> None:

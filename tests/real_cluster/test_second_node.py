@@ -31,11 +31,11 @@ WORKER = "until nc $MASTER_ADDR $MASTER_PORT; do sleep 0.1; done"
 COUNT = """
 until [ -e /tmp/go ]; do sleep 0.05; done
 i=0
-until [ -e /tmp/stop ]; do
-  i=$((i+1)); echo $i
-  [ $((i % 200)) != 0 ] || sleep 0.05
-done
+while [ $i -lt 1700 ]; do i=$((i+1)); echo $i; done
+until [ -e /tmp/stop ]; do sleep 0.05; done
+while [ $i -lt 1800 ]; do i=$((i+1)); echo $i; done
 """
+"""More than a log takes, and nothing while it is rotated: what is written in that moment, who follows may miss."""
 
 
 @pytest.fixture
@@ -126,14 +126,13 @@ def test_a_rotated_log_is_whole_for_who_follows_and_short_for_who_comes_late(
             assert follow.stdout.readline() == "0\n"
             kubectl("exec", "one", "--", "touch", "/tmp/go")
             readiness.until(lambda: not kubectl("logs", "one").startswith("0\n"), what="The log is rotated")
-            kubectl("exec", "one", "--", "touch", "/tmp/stop")
+            kubectl.run("exec", "one", "--", "touch", "/tmp/stop")  # the pod may end before it does
             followed = [int(line) for line in follow.communicate(timeout=60)[0].split()]
         finally:
             follow.kill()
     late = [int(line) for line in kubectl("logs", "one").split()]
-    assert followed == list(range(1, len(followed) + 1))
-    assert late == followed[-len(late) :]
-    assert len(late) < len(followed)
+    assert followed == list(range(1, 1801))
+    assert late == list(range(1701, 1801))
 
 
 @contextlib.contextmanager
@@ -179,7 +178,8 @@ def test_a_lost_node_is_not_ready_and_its_pods_are_deleted(second: Cluster, kube
         kubectl.until(f"node/{NAME}", '{.status.conditions[?(@.type=="Ready")].status}', "Unknown")
         kubectl.condition("pod/one", "DisruptionTarget")
     assert field(kubectl, '{.status.conditions[?(@.type=="DisruptionTarget")].reason}') == "DeletionByTaintManager"
-    assert field(kubectl, "{.metadata.deletionTimestamp}")
+    # it is deleted just after that was written down
+    readiness.until(lambda: field(kubectl, "{.metadata.deletionTimestamp}") != "", what="The pod is deleted")
     second_node.add(second)
     readiness.until(lambda: not kubectl.names("pods"), what="The node is back, and the pod is gone")
 

@@ -20,7 +20,7 @@ SERVE = "mkdir /www && hostname > /www/index.html && exec httpd -f -p 8080 -h /w
 ASK = """
 import time, urllib.request
 def ask():
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while True:
         try:
             with urllib.request.urlopen("http://web/", timeout=5) as answer:
@@ -39,7 +39,7 @@ print(sorted(seen))
 ASK_THE_API = """
 import ssl, urllib.request
 context = ssl.create_default_context(cafile="/var/run/secrets/kubernetes.io/serviceaccount/ca.crt")
-print(urllib.request.urlopen("https://kubernetes.default/version", timeout=5, context=context).status)
+print(urllib.request.urlopen("https://kubernetes.default/version", timeout=60, context=context).status)
 """
 
 

@@ -28,9 +28,11 @@ def before() -> Iterator[dict[str, list[str]]]:
     outside.down(NAME)
 
 
-def _run_a_pod(cluster: outside.Cluster) -> None:
-    kubectl = Kubectl(kubeconfig=cluster.layout.kubeconfig, namespace="one")
-    kubectl.make_namespace()
+def _run_a_pod(cluster: outside.Cluster, kubectl: Kubectl | None = None) -> None:
+    """In a namespace that is made for it, or in that of a test."""
+    if kubectl is None:
+        kubectl = Kubectl(kubeconfig=cluster.layout.kubeconfig, namespace="one")
+        kubectl.make_namespace()
     kubectl("run", "one", f"--image={cluster.image(images.TINY)}", "--", "sleep", "600")
     kubectl.until("pod/one", "{.status.phase}", "Running")
 
@@ -71,7 +73,7 @@ def test_ctrl_c_while_it_starts_leaves_nothing(before: dict[str, list[str]], sta
     with _starter(stage) as starter, contextlib.ExitStack() as anyhow:
         anyhow.callback(starter.kill)  # else one that does not end is waited for without an end
         starter.send_signal(signal.SIGINT)
-        assert starter.wait(60) == 130
+        assert starter.wait(outside.ENDS) == 130
     assert present() == before
 
 
@@ -120,7 +122,7 @@ def test_an_empty_folder_that_no_cluster_mounts_on_is_removed(tmp_path: Path, mo
 
 
 def test_two_clusters_run_side_by_side_and_one_whose_starter_is_killed_ends(
-    before: dict[str, list[str]], cluster: outside.Cluster
+    before: dict[str, list[str]], cluster: outside.Cluster, kubectl: Kubectl
 ) -> None:
     code = f"from cluster import outside\nwith outside.running({NAME!r}, print): print('UP', flush=True); input()"
     with (
@@ -135,10 +137,10 @@ def test_two_clusters_run_side_by_side_and_one_whose_starter_is_killed_ends(
         other = outside.find(NAME)
         assert other
         assert cluster.layout.api != other.layout.api
-        for one in (cluster, other):
-            _run_a_pod(one)
+        _run_a_pod(cluster, kubectl)
+        _run_a_pod(other)
         starter.kill()
-    readiness.until(other.gone, what="The cluster ends")
+    readiness.until(other.gone, what="The cluster ends", seconds=outside.ENDS)
     assert cluster.alive()
 
 

@@ -130,7 +130,7 @@ class Registries:
     def proxied(self) -> Local:
         behind, folder = self.open(), self._folder / "nginx"
         folder.mkdir()
-        port = _free_port()
+        port = self._stack.enter_context(_held_port())
         (folder / "nginx.conf").write_text(_nginx(folder, port=port, behind=behind.address))
         command = ["nginx", "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
         self._stack.enter_context(_running(command, folder / "log"))
@@ -241,11 +241,13 @@ def _listens(port: int) -> bool:
         return one.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _free_port() -> int:
+@contextlib.contextmanager
+def _held_port() -> Iterator[int]:
+    """Nobody else is given it, because a socket has it that never listens; nginx may share it."""
     with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
+        yield one.getsockname()[1]
 
 
 def _password() -> str:

@@ -76,7 +76,7 @@ def test_two_hundred_half_open_connections_do_not_starve_a_client(gateway: Gatew
 def test_of_too_many_the_oldest_that_never_said_who_they_are_must_go(gateway: Gateway) -> None:
     kernel = gateway.kernel()
     with ExitStack() as stack:
-        crowd = [stack.enter_context(socket.create_connection(gateway.address, timeout=20)) for _ in range(300)]
+        crowd = [stack.enter_context(socket.create_connection(gateway.address, timeout=60)) for _ in range(300)]
         assert crowd[0].recv(1) == b""
         assert kernel.run("1 + 1").results == ["2"]
         assert gateway.ask("/api/kernels").status == 200

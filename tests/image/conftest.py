@@ -18,8 +18,8 @@ import pytest
 
 NEEDED = ("buildah", "podman", "runc", "debootstrap", "unshare", "apt-get")
 ASKED = ("CIAO_TEST_BUILDERS", "CI", "CIAO_TEST_NO_SKIP")
-PATIENCE = 60.0
-"""Seconds for a container to become healthy; it takes three."""
+PATIENCE = 240.0
+"""Seconds for a command of Podman, and for a container to become healthy; that takes three."""
 
 
 def why_not() -> str:
@@ -127,7 +127,7 @@ class Container:
 
     def ended(self) -> int:
         """Asked to stop; its exit code."""
-        self.podman("stop", "--time=30", self.id)
+        self.podman("stop", "--time=120", self.id)
         return int(self.podman("inspect", "--format={{.State.ExitCode}}", self.id).stdout)
 
 

@@ -36,11 +36,19 @@ def patched(spec: Spec, pod: dict[str, Any]) -> Any:
     return spec("print('done')", workers=1, patch={"spec": pod})
 
 
-async def test_an_init_container_that_runs(job: Create, spec: Spec, follow: Follow, image: Images) -> None:
-    safe = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-    first = {"name": "first", "image": image("tiny"), "command": ["sleep", "3"], "securityContext": safe}
-    seen = follow(await job(patched(spec, {"initContainers": [first]})))
+async def test_an_init_container_that_runs(
+    job: Create, spec: Spec, follow: Follow, kubectl: Kubectl, image: Images
+) -> None:
+    first = {
+        "name": "first",
+        "image": image("tiny"),
+        "command": ["sh", "-c", "until [ -e /ciao/work/go ]; do sleep 0.05; done"],
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "volumeMounts": [{"name": "ciao-work", "mountPath": "/ciao/work"}],
+    }
+    seen = follow(name := await job(patched(spec, {"initContainers": [first]})))
     await seen.until(lambda: seen.state("worker-0") == ("waiting", "its init container first runs"))
+    kubectl("exec", f"{name}-worker-0", "--container=first", "--", "touch", "/ciao/work/go")
     assert (await seen.end()).lines("worker-0") == ["done"]
 
 

@@ -157,7 +157,10 @@ def test_what_cannot_be_copied_ends_the_replica_in_words(run: Run, work: Path, t
     assert "cannot be copied" in (tmp_path / "message").read_text()
 
 
-def test_without_anything_sent_nothing_is_loaded_and_no_variable_set(run: Run, work: Path) -> None:
+def test_without_anything_sent_nothing_is_loaded_and_no_variable_set(
+    run: Run, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONPATH", raising=False)
     code = "import os, sys\nprint([m for m in sys.modules if m.endswith('.along')], 'PYTHONPATH' in os.environ)"
     assert run(code, cwd=work).out == b"[] False\n"
 

@@ -263,9 +263,8 @@ def test_sigusr1_shows_every_threads_stack_and_the_cell_goes_on(start: Start) ->
     program = start(
         "import threading, sys\n"
         "go = threading.Event()\n"
-        "def wait_here(): go.wait()\n"
+        "def wait_here(): print('ready'); go.wait()\n"
         "threading.Thread(target=wait_here, daemon=True).start()\n"
-        "print('ready')\n"
         "import time\n"
         "import os\n"
         "while not os.path.exists('go'): time.sleep(0.01)\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -34,6 +35,7 @@ def replica(code: str, job: str = "j-1") -> Iterator[int]:
         assert process.stdout is not None
         assert process.stdout.readline() == b"up\n"
         yield process.pid
+        os.killpg(process.pid, signal.SIGKILL)  # those that it forked would outlive it, and be found by other tests
         process.stdin.close()
 
 

@@ -113,10 +113,10 @@ class Layer:
 
 def used(folder: Path) -> None:
     """Of the folders of its name, which end in hashes, it and the one that was used before it stay."""
-    os.utime(folder)
+    os.utime(folder, ns=(time.time_ns(),) * 2)  # the system's own time of a file stands still for milliseconds
     name = re.escape(folder.name.rpartition("-")[0])
     found = [path for path in folder.parent.iterdir() if re.fullmatch(rf"{name}-[0-9a-f]{{16}}", path.name)]
-    for path in sorted(found, key=lambda path: path.stat().st_mtime)[:-KEPT]:
+    for path in sorted(found, key=lambda path: path.stat().st_mtime_ns)[:-KEPT]:
         shutil.rmtree(path, ignore_errors=True)
 
 

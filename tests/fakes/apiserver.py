@@ -135,7 +135,7 @@ class ApiServer:
         """How often something was asked for."""
         return sum(asked.line == line for asked in self.asked)
 
-    async def until_open(self, streams: int, *, seconds: float = 20) -> None:
+    async def until_open(self, streams: int, *, seconds: float = 60) -> None:
         """Until so many streams are being read."""
         async with asyncio.timeout(seconds):
             while self.open != streams:  # noqa: ASYNC110 - a count of what goes on, not one event

@@ -36,9 +36,12 @@ def test_a_component_that_ends_is_named_with_the_last_twenty_lines_of_its_log(he
 
 
 def test_a_component_that_does_not_become_ready_is_named(here: Layout) -> None:
-    running = components.start(shell("sleep 0.3", seconds=0), environment=os.environ, cluster=here)
+    lasting = 'until [ -e "$0.over" ]; do sleep 0.01; done'
+    thing = Component(name="thing", command=("sh", "-c", lasting, str(here.state)), ready=lambda: False, seconds=0)
+    running = components.start(thing, environment=os.environ, cluster=here)
     with pytest.raises(ComponentFailed, match="thing was not ready after 0 s"):
         running.wait(print)
+    here.state.with_name(f"{here.state.name}.over").touch()
     readiness.until(lambda: running.ended() is not None, what="It ends")
 
 

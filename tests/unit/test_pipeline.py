@@ -58,7 +58,7 @@ async def told(backend: Scripted, s2i: NoBundle, *, cancel: bool = False) -> lis
 
 
 async def until(reached: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not reached():  # noqa: ASYNC110  # the fakes tell nobody
             await asyncio.sleep(0)
         for _ in range(20):  # what follows without waiting
@@ -126,7 +126,7 @@ class Held(Scripted):
 
     async def check(self, spec: JobSpec) -> tuple[Notice, ...]:
         self.entered.set()
-        assert self.asked.wait(10)
+        assert self.asked.wait(30)
         await asyncio.sleep(0)
         return ()
 
@@ -135,10 +135,10 @@ async def test_a_cancellation_before_anything_is_created_creates_nothing() -> No
     backend = Held(script=[DONE])
     with closing(Engine()) as engine:
         run = engine.run(pipeline.run(SPEC, s2i=NoBundle(), backend=backend), lambda _: None)
-        assert backend.entered.wait(10)
+        assert backend.entered.wait(30)
         run.cancel()
         backend.asked.set()
-        outcome = run.done.result(10)
+        outcome = run.done.result(30)
     assert outcome is not None
     assert (outcome.phase, backend.calls) == (Phase.CANCELLED, ["cancel"])
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from ciao.backends.kubeflow.rights import NEEDS, cluster_role, role
+from ciao.commands import cluster_checks as module
 from ciao.commands.check import Check
 from ciao.commands.cluster_checks import cluster_checks
 from ciao.settings import Settings
@@ -56,7 +57,7 @@ def settings(folder: Path, server: str, **more: Any) -> Settings:
 
 async def checks(folder: Path, script: dict[str, Any], **more: Any) -> list[Check]:
     async with ApiServer(CLUSTER | script) as server:
-        return await cluster_checks(settings(folder, server.url, **more), limit=2.0)
+        return await cluster_checks(settings(folder, server.url, **more), limit=30.0)
 
 
 def only(found: list[Check], name: str) -> Check:
@@ -108,10 +109,16 @@ async def test_a_cluster_that_is_silent_is_waited_for_no_longer_than_the_limit(t
     assert len(found) == 2
 
 
-async def test_one_question_that_is_not_answered_leaves_the_others(tmp_path: Path) -> None:
-    async with ApiServer(CLUSTER | {"GET /api/v1/namespaces/team": stream(STALL)}) as server:
-        found = await cluster_checks(settings(tmp_path, server.url), limit=1.0)
-    assert only(found, "namespace").words == "the cluster gave no answer in 1 s"
+async def test_one_question_that_is_not_answered_leaves_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def impatient(limit: float, name: str, work: Any) -> Any:
+        return within(0.05 if name == "namespace" else limit, name, work)
+
+    within = module._within
+    monkeypatch.setattr(module, "_within", impatient)
+    found = await checks(tmp_path, {"GET /api/v1/namespaces/team": stream(STALL)})
+    assert only(found, "namespace").words == "the cluster gave no answer in 0.05 s"
     assert only(found, "kinds").verdict == "ok"
 
 

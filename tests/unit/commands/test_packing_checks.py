@@ -53,8 +53,10 @@ def settings(**more: Any) -> Settings:
     return Settings(home=Path("/nowhere"), **{"s2i_registry": "push.example/team", **more})
 
 
-async def checks(registries: Registries, environ: dict[str, str] = NO_PROGRAMS, **more: Any) -> dict[str, Check]:
-    found = await packing_checks(settings(**more), lambda: registries, environ=environ, limit=0.05)
+async def checks(
+    registries: Registries, environ: dict[str, str] = NO_PROGRAMS, *, limit: float = 30.0, **more: Any
+) -> dict[str, Check]:
+    found = await packing_checks(settings(**more), lambda: registries, environ=environ, limit=limit)
     return {check.name: check for check in found}
 
 
@@ -82,7 +84,7 @@ async def test_a_registry_that_cannot_be_reached_is_asked_nothing_more() -> None
 
 
 async def test_a_registry_that_stays_silent_does_not_hold_up_doctor() -> None:
-    assert (await checks(Registries(silent=True)))["registry"].words.endswith("gave no answer in 0.05 s")
+    assert (await checks(Registries(silent=True), limit=0.05))["registry"].words.endswith("gave no answer in 0.05 s")
 
 
 async def test_who_may_read_and_not_push_is_told() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 
 import pytest
@@ -16,6 +16,16 @@ from ciao.model import Event, Finished, Lines, Phase
 from fakes.jobs import finished, lines, summary
 
 AT_ONCE = Pace(first=0.01, quiet=0.01)
+
+
+@pytest.fixture
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """On the wall, too."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 async def told(events: Iterable[Event], *, endless: bool = False) -> AsyncGenerator[Event, None]:
@@ -36,7 +46,7 @@ async def test_lines_are_chosen_by_replica_and_expression() -> None:
     assert await shown(Wanted(replica="worker-1"), *events) == [["loss 3"]]
 
 
-async def test_since_is_a_time_ago_a_time_of_day_or_a_date() -> None:
+async def test_since_is_a_time_ago_a_time_of_day_or_a_date(utc: None) -> None:
     ago = stamp(int((time.time() - 5400) * 1e9))
     assert (
         abs(
@@ -46,7 +56,7 @@ async def test_since_is_a_time_ago_a_time_of_day_or_a_date() -> None:
         <= 5
     )
     assert Wanted.of(since="2026-01-01T00:00:01Z").since == "2026-01-01T00:00:01.000000000Z"
-    assert Wanted.of(since="14:30").since[14:19] == "30:00"
+    assert Wanted.of(since="14:30").since[11:19] == "14:30:00"
     assert await shown(Wanted.of(since="2026-01-01T00:00:01Z"), lines("a", "b", "c"), finished()) == [["b", "c"]]
 
 

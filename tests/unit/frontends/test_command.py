@@ -137,7 +137,7 @@ def test_a_session_remembers_the_jobs_that_it_started() -> None:
     told: list[Event] = []
     asking.run(
         interpreter.read(Cell(text="%framework=jax\n%name=mine\npass"), settings=asking.settings), told.append
-    ).done.result(9)
+    ).done.result(30)
     [name] = asking.started
     assert name.startswith("mine-")
     assert isinstance(told[-1], Finished)

@@ -15,7 +15,7 @@ from ciao.frontends.notebook.interrupt import Interrupt
 async def test_the_first_interrupt_wakes_the_cell_at_once() -> None:
     with Interrupt() as interrupt:
         os.kill(os.getpid(), signal.SIGINT)
-        await asyncio.wait_for(interrupt.asked, 10)
+        await asyncio.wait_for(interrupt.asked, 30)
         with pytest.raises(KeyboardInterrupt):
             interrupt.check()
 
@@ -24,7 +24,7 @@ async def test_a_second_interrupt_is_harmless() -> None:
     with Interrupt() as interrupt:
         for _ in range(3):
             os.kill(os.getpid(), signal.SIGINT)
-        await asyncio.wait_for(interrupt.asked, 10)
+        await asyncio.wait_for(interrupt.asked, 30)
         await asyncio.sleep(0)
         os.kill(os.getpid(), signal.SIGINT)
     assert interrupt.hit

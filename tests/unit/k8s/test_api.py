@@ -150,7 +150,7 @@ async def test_an_answer_is_told_before_there_is_anything_in_it() -> None:
         ApiServer({PODS: Answer(stream=Feed())}) as server,
         connected(server) as connection,
         aclosing(connection.stream("/api/v1/pods", idle=10)) as pieces,
-        asyncio.timeout(5),
+        asyncio.timeout(30),
     ):
         assert await anext(pieces) == b""
 
@@ -202,10 +202,14 @@ async def test_a_name_that_nobody_knows_is_not_tried_again() -> None:
 
 async def test_a_server_that_does_not_answer_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "TOTAL", 0.1)
-    async with ApiServer({PODS: stream(STALL)}) as server, connected(server) as connection:
+    slept = Slept()
+    async with (
+        ApiServer({PODS: stream(STALL)}) as server,
+        connected(server, patience=slept.patience) as connection,
+    ):
         with pytest.raises(BackendUnavailable, match="gave no answer in time"):
             await connection.request("GET", "/api/v1/pods")
-    assert server.count(PODS) == 1
+    assert not slept.seconds  # nor is it asked again
 
 
 async def test_a_page_to_log_in_at_is_no_answer() -> None:

@@ -47,7 +47,7 @@ class Followed:
         """To its end."""
         options = {"pace": self.clock.pace(), "ended": self.ended, **options}
         told = follow(self.api, namespace="ns", pod="pod", container="main", cursor=cursor, **options)
-        async with aclosing(told), asyncio.timeout(5):
+        async with aclosing(told), asyncio.timeout(30):
             return [one async for one in told]
 
     async def text(self, **options: Any) -> bytes:

@@ -51,7 +51,7 @@ class Watched:
 
     async def told(self, count: int) -> list[str]:
         """So many in short: ``ADDED one 5``."""
-        async with aclosing(self._told), asyncio.timeout(5):
+        async with aclosing(self._told), asyncio.timeout(30):
             return [short(await anext(self._told)) for _ in range(count)]
 
     async def settles(self) -> list[str]:

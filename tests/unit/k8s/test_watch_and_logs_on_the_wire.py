@@ -33,7 +33,7 @@ async def changes(server: ApiServer, count: int) -> list[str]:
     """The names of so many objects as they change."""
     async with connected(server) as api, aclosing(watch(api, PODS, namespace="ns", pace=PACE)) as told:
         found = list[str]()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             async for one in told:
                 found += [one.object["metadata"]["name"]] if isinstance(one, Change) else []
                 if len(found) == count:
@@ -62,7 +62,7 @@ async def test_a_watch_notices_a_connection_that_only_seems_to_live(monkeypatch:
     script = answers(stream(STALL), stream(event("ADDED", pod("two", 6)), STALL))
     async with ApiServer({LIST: script}) as server:
         assert await changes(server, 2) == ["one", "two"]
-        assert server.count(LIST) == 3
+        assert server.count(LIST) >= 3  # more, if this process is held up for longer than a connection may be silent
 
 
 async def test_a_log_goes_on_after_a_cut_a_hang_and_a_refusal() -> None:
@@ -71,7 +71,7 @@ async def test_a_log_goes_on_after_a_cut_a_hang_and_a_refusal() -> None:
     async with ApiServer({LOG: [*broken, stream(line(2), line(3))]}) as server, connected(server) as api:
         data = b""
         told = follow(api, namespace="ns", pod="pod", container="main", ended=ended, idle=0.2, pace=PACE)
-        async with asyncio.timeout(10), aclosing(told):
+        async with asyncio.timeout(30), aclosing(told):
             async for one in told:
                 assert isinstance(one, Chunk)
                 data += one.data

@@ -84,7 +84,7 @@ async def test_a_file_that_nobody_waits_for_any_more_goes_when_it_is_written(
 
     def slow(entries: Iterable[Entry]) -> Layer:
         begun.set()
-        go.wait(10)
+        go.wait(30)
         return pack(entries)
 
     monkeypatch.setattr(layers, "IN_MEMORY", 1024)
@@ -101,12 +101,12 @@ async def test_a_file_that_nobody_waits_for_any_more_goes_when_it_is_written(
 
     monkeypatch.setattr(code, "_discard", seen)
     task = asyncio.ensure_future(code_layer(context(), print).__aenter__())
-    await asyncio.to_thread(begun.wait, 10)
+    await asyncio.to_thread(begun.wait, 30)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     go.set()
-    await asyncio.wait_for(removed.wait(), 10)
+    await asyncio.wait_for(removed.wait(), 30)
     assert files(tmp_path) == []
 
 

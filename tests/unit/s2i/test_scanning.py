@@ -121,10 +121,10 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(100)
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_no_text_takes_more_than_its_length_in_time(piece: str) -> None:
-    scan((piece * (1_000_000 // len(piece))).encode())  # in less than a second: anything but linear takes hours
+    scan((piece * (1_000_000 // len(piece))).encode())  # in less than a second; not linear would be hours
 
 
 def test_no_pattern_repeats_without_an_end() -> None:

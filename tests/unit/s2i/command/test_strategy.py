@@ -194,7 +194,7 @@ async def test_a_tool_that_tells_no_digest_is_not_believed(desk: Desk) -> None:
 async def test_an_interrupt_ends_the_program_and_leaves_no_file(desk: Desk) -> None:
     desk.program("[ $1 = build ] || exit 0; echo STEP 2/2: RUN sleep; sleep 600\n")
     build = asyncio.create_task(desk.build())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not any("RUN sleep" in repr(news) for news in desk.told):  # noqa: ASYNC110  # another process
             await asyncio.sleep(0.005)
     build.cancel()

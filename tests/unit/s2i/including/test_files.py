@@ -160,11 +160,14 @@ def test_a_link_to_nothing_is_left_out_and_told(tree: Tree, included: Include) -
     assert "it is gone" in refused(included, "src/gone")
 
 
-def test_pipes_and_sockets_are_left_out_and_told_and_never_read(tree: Tree, included: Include) -> None:
+def test_pipes_and_sockets_are_left_out_and_told_and_never_read(
+    tree: Tree, included: Include, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = tree({"src/a.py": ""})
     os.mkfifo(root / "src" / "pipe")
+    monkeypatch.chdir(root / "src")  # a socket's path has a limit of a hundred characters
     with socket.socket(socket.AF_UNIX) as server:
-        server.bind(os.path.relpath(root / "src" / "s"))
+        server.bind("s")
         found = included("src")
     assert paths(found) == ["files/src/a.py"]
     assert texts(found) == [

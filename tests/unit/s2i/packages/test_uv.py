@@ -70,14 +70,14 @@ async def test_a_cancelled_installation_ends_all_that_it_started(program: Progra
     begun = asyncio.Event()
     running = asyncio.ensure_future(call(tmp_path, heard=lambda _: begun.set())("install"))
     await begun.wait()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not (tmp_path / "child").exists() or not (tmp_path / "child").read_text():  # noqa: ASYNC110  # a file
             await asyncio.sleep(0.002)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
     child = int((tmp_path / "child").read_text())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while _lives(child):  # noqa: ASYNC110  # another process
             await asyncio.sleep(0.002)
 

@@ -36,7 +36,7 @@ async def test_a_helper_that_hangs_is_ended(environ: dict[str, str], tmp_path: P
 
 async def test_a_helper_ends_with_whoever_asked(environ: dict[str, str], tmp_path: Path) -> None:
     asked = asyncio.ensure_future(programs.ask("slow", "registry.example", environ=environ))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not (tmp_path / "number").exists():  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.005)
     asked.cancel()

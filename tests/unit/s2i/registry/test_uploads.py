@@ -262,7 +262,7 @@ async def test_two_uploads_go_at_once() -> None:
     class Meeting(RegistryServer):
         async def _handle(self, request: Any) -> Any:
             if request.method == "POST":
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(30):
                     await both.wait()
             return await super()._handle(request)
 

@@ -16,7 +16,19 @@ import pytest
 
 from ciao.backends.base import Backend
 from ciao.errors import BackendError, JobNotFound
-from ciao.model import Attempt, Event, Finished, Lines, Phase, ReplicaChanged, ReplicaState, Role, RoleSpec
+from ciao.model import (
+    Attempt,
+    Event,
+    Finished,
+    Lines,
+    Phase,
+    ReplicaChanged,
+    ReplicaState,
+    Role,
+    RoleSpec,
+    Standing,
+    Thread,
+)
 from fakes.told import Create, Run, Spec
 
 Left = Callable[[str], list[object]]
@@ -90,9 +102,18 @@ async def test_a_death_without_an_exception_says_what_it_was(
 
 async def test_those_that_lost_their_peer_are_not_the_cause(run: Run, spec: Spec) -> None:
     code = """
-import os, time, signal
+import os, signal, socket, time
+where = os.environ['MASTER_ADDR'], int(os.environ['MASTER_PORT'])
 if os.environ['RANK'] == '0':
+    other = socket.create_server(('', where[1])).accept()
     raise RuntimeError('[enforce fail at pair.cc] Connection closed by peer [127.0.0.1]:1234')
+while True:
+    try:
+        other = socket.create_connection(where)
+        break
+    except OSError:
+        time.sleep(0.05)
+other.recv(1)  # until that one has ended
 time.sleep(0.1)
 os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -180,7 +201,7 @@ async def test_a_deleted_job_is_gone(job: Create, spec: Spec, backend: Backend, 
 
 
 STANDING = """
-import os, signal, threading, time
+import ctypes, os, signal, threading
 def wait_here(event):
     event.wait()
 if os.environ['RANK'] == '3':
@@ -192,7 +213,7 @@ if os.environ['RANK'] == '2':
 threading.Thread(target=wait_here, args=[threading.Event()], daemon=True).start()
 print('up')
 if os.environ['RANK'] == '1':
-    __import__('ctypes').PyDLL(None).pause()  # no other thread can run
+    ctypes.PyDLL(None).pause()  # no other thread can run
 wait_here(threading.Event())
 """
 
@@ -200,10 +221,11 @@ wait_here(threading.Event())
 async def test_each_replica_tells_where_it_stands_or_why_it_does_not(job: Create, spec: Spec, backend: Backend) -> None:
     name = await job(spec(STANDING, workers=4))
     await until(name, backend, lambda seen: up(4)(seen) and _ended(seen, "worker-3"))
+    await _stands(name, backend, "worker-2", lambda one: "SIGSTOP" in one.silent)  # each says "up" a moment before
+    await _stands(name, backend, "worker-0", lambda one: [len(_places(thread)) for thread in one.threads] == [2, 1])
     told = {one.replica: one for one in await backend.stacks(name)}
     assert list(told) == [f"worker-{n}" for n in range(4)]
-    places = [(f.line, f.function, f.source) for f in told["worker-0"].threads[0].frames if f.in_cell]
-    assert places == [
+    assert _places(told["worker-0"].threads[0]) == [
         (15, "<module>", ("wait_here(threading.Event())",)),
         (4, "wait_here", ("event.wait()",)),
     ]
@@ -226,6 +248,16 @@ async def test_processes_of_a_replica_tell_each_for_itself(job: Create, spec: Sp
         ("worker-0 process 1", False),
     ]
     await backend.cancel(name)
+
+
+async def _stands(name: str, backend: Backend, replica: str, wanted: Callable[[Standing], object]) -> None:
+    async with asyncio.timeout(90):
+        while not wanted((await backend.stacks(name, replica=replica))[0]):
+            pass
+
+
+def _places(thread: Thread) -> list[tuple[int, str, tuple[str, ...]]]:
+    return [(frame.line, frame.function, frame.source) for frame in thread.frames if frame.in_cell]
 
 
 def _ended(seen: list[Event], replica: str) -> bool:

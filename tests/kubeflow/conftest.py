@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ciao import pipeline
+from ciao.backends.kubeflow import ending
 from ciao.backends.kubeflow.backend import Kubeflow
 from ciao.model import Job, JobSpec, Target
 from ciao.s2i.configmap import ConfigMap
@@ -38,7 +39,9 @@ def settings(tmp_path: Path, kubeconfig: Path, kubectl: Kubectl, image: Images) 
 
 
 @pytest.fixture
-async def backend(settings: Settings) -> AsyncIterator[Kubeflow]:
+async def backend(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Kubeflow]:
+    """It waits for the last pod of a cancelled job, however slow the node is."""
+    monkeypatch.setattr(ending, "LATE", 60.0)
     backend = Kubeflow(settings)
     yield backend
     await backend.close()

@@ -53,7 +53,7 @@ class Account:
     async def until(self, right: Right, *, allowed: bool) -> None:
         """Until the cluster has taken a changed Role in."""
         everywhere = any(need.everywhere and right in need.rights for need in NEEDS)
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         while True:
             found = await review(self.own, [right], namespace=None if everywhere else self.own.namespace)
             if found[right].allowed is allowed:

@@ -82,7 +82,7 @@ class Asked:
         import aiohttp
 
         tls = ssl.create_default_context(cafile=self.authority) if self.authority else True
-        name, limit = self.name or None, aiohttp.ClientTimeout(total=20)
+        name, limit = self.name or None, aiohttp.ClientTimeout(total=60)
         async with (
             aiohttp.ClientSession(timeout=limit) as session,
             session.get(f"{self.base}{path}", ssl=tls, server_hostname=name, headers=headers) as answer,

@@ -36,7 +36,12 @@ from fakes.told import Create, Ran, Run, Spec
 if TYPE_CHECKING:
     from cluster.kubectl import Kubectl
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+
+async def checked(settings: Settings) -> list[Check]:
+    """All that doctor says, with time for a cluster that has much to do."""
+    return await cluster_checks(settings, limit=60.0)
 
 
 def wrong(found: list[Check]) -> list[Check]:
@@ -68,7 +73,7 @@ def shell(kubectl: Kubectl) -> Callable[[str], None]:
 
 
 async def test_doctor_finds_all_well_for_an_administrator(settings: Settings) -> None:
-    found = await cluster_checks(settings)
+    found = await checked(settings)
     assert wrong(found) == []
     words = {check.name: check.words for check in found}
     assert words["user"] == "the cluster knows you as admin"
@@ -83,19 +88,21 @@ async def test_doctor_finds_all_well_for_an_administrator(settings: Settings) ->
 async def test_doctor_names_each_missing_right_and_its_lines_grant_exactly_what_a_job_needs(
     stranger: Settings, kubectl: Kubectl, shell: Callable[[str], None], spec: Spec
 ) -> None:
-    found = wrong(await cluster_checks(stranger))
+    found = wrong(await checked(stranger))
     missing = [check for check in found if check.name == "rights"]
     assert f"system:serviceaccount:{kubectl.namespace}:default" not in missing[0].fix  # kubectl wants it in two parts
     assert len(missing) >= 13
     shell("kubectl delete clusterrole ciao-list-clustertrainingruntimes.trainer.kubeflow.org --ignore-not-found")
     for check in missing:
         shell(check.fix)
-    assert wrong(await cluster_checks(stranger)) == []
+    async with asyncio.timeout(60):
+        while wrong(await checked(stranger)):  # the server hears of the last binding a moment later
+            pass
     backend = Kubeflow(stranger)
     async with aclosing(pipeline.run(spec("print('hello')", workers=1), s2i=ConfigMap(), backend=backend)) as events:
         ran = Ran([event async for event in events])
     assert (ran.outcome.phase, ran.lines("worker-0")) == (Phase.SUCCEEDED, ["hello"])
-    assert not [event for event in ran.events if isinstance(event, Notice)]
+    assert not [event for event in ran.events if isinstance(event, Notice) and "may not" in event.text]
     await delete(backend, next(event.job.name for event in ran.events if isinstance(event, Created)))
     await backend.close()
     assert kubectl("get", "pytorchjobs,configmaps", "-l", "ciao/job", "-o=name") == ""
@@ -104,13 +111,13 @@ async def test_doctor_names_each_missing_right_and_its_lines_grant_exactly_what_
 async def test_doctor_shows_a_quota_and_a_namespace_that_takes_no_pods(settings: Settings, kubectl: Kubectl) -> None:
     kubectl("create", "quota", "few", "--hard=pods=0")
     kubectl.until("quota/few", "{.status.hard.pods}", "0")
-    found = {check.name: check for check in wrong(await cluster_checks(settings))}
+    found = {check.name: check for check in wrong(await checked(settings))}
     assert (found["quota"].verdict, found["quota"].words) == ("warn", "few: pods 0 of 0")
     assert found["trial"].words == "the quota few is used up: pods=1 asked, pods=0 in use, at most pods=0"
 
 
 async def test_doctor_says_that_a_namespace_is_not_there(settings: Settings) -> None:
-    found = {check.name: check for check in wrong(await cluster_checks(replace(settings, namespace="none-such")))}
+    found = {check.name: check for check in wrong(await checked(replace(settings, namespace="none-such")))}
     assert found["namespace"].words == "there is no namespace none-such"
     assert found["trial"].words.endswith("there is no namespace 'none-such'")
 
@@ -152,7 +159,8 @@ async def test_a_job_that_waits_is_described_with_its_object_pods_and_reason(
     settings: Settings, backend: Kubeflow, job: Create, spec: Spec, kubectl: Kubectl
 ) -> None:
     name = await job(spec("pass", roles=(RoleSpec(role=Role.WORKER, count=2, resources=Resources(cpu="1000")),)))
-    kubectl.until(f"pod/{name}-worker-1", "{.status.conditions[0].reason}", "Unschedulable")
+    for number in range(2):
+        kubectl.until(f"pod/{name}-worker-{number}", "{.status.conditions[0].reason}", "Unschedulable")
     shown = page.text(present.describe(await describe(backend, name), now=0.0))
     await backend.cancel(name)
     assert f"object     pytorchjobs.kubeflow.org/{name}" in shown
@@ -168,7 +176,7 @@ async def test_a_job_that_a_quota_keeps_from_having_pods_says_so_when_described(
     kubectl("create", "quota", "few", "--hard=pods=0")
     kubectl.until("quota/few", "{.status.hard.pods}", "0")
     name = await job(spec("pass", workers=1))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not (found := await backend.job(name)).replicas[0].reason:  # noqa: ASYNC110  # the cluster's, not ours
             await asyncio.sleep(0.1)
     await backend.cancel(name)
@@ -188,7 +196,7 @@ async def test_lines_so_far_of_a_running_job_come_though_nobody_followed_it(
 ) -> None:
     name = await job(spec("print('up', flush=True)\nimport time; time.sleep(60)", workers=1))
     kubectl.until(f"pod/{name}-worker-0", "{.status.phase}", "Running")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not (found := await logs(backend, name)).lines:
             pass
     await backend.cancel(name)

@@ -23,10 +23,14 @@ if TYPE_CHECKING:
     from cluster.kubectl import Kubectl
     from cluster.outside import Cluster
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 ROLES = [f"roles/{folder.name}" for folder in sorted((DEPLOY / "roles").iterdir())]
 RBAC = {"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "ServiceAccount"}
+ASKED = {right for need in NEEDS for right in need.rights} | {
+    right for strategy in IN_THE_CLUSTER for right in rights_of_builds(strategy)
+}
+"""Every right that Ciao asks for, by whatever strategy."""
 
 
 @pytest.fixture
@@ -43,6 +47,7 @@ def roles(tmp_path: Path, kubectl: Kubectl) -> Iterator[list[dict[str, Any]]]:
 @pytest_asyncio.fixture
 async def account(tmp_path: Path, kubectl: Kubectl, roles: object) -> AsyncIterator[Account]:
     async with account_of(tmp_path, kubectl, f"{kubectl.namespace}-ciao") as found:
+        await asyncio.gather(*(found.until(right, allowed=True) for right in ASKED))
         yield found
 
 
@@ -56,9 +61,7 @@ async def test_the_account_has_no_other_right_in_its_namespace(account: Account,
     body = {"spec": {"namespace": account.own.namespace}}
     told = await account.own.request("POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", body=body)
     rules = [one for one in told["status"]["resourceRules"] if not one["resources"][0].startswith("selfsubject")]
-    builds = {right for strategy in IN_THE_CLUSTER for right in rights_of_builds(strategy)}
-    asked = {right for need in NEEDS for right in need.rights} | builds
-    assert _granted(rules) == asked
+    assert _granted(rules) == ASKED
 
 
 @pytest.mark.parametrize("strategy", ["configmap", "append", "cluster-kaniko", "tekton"])

@@ -144,7 +144,7 @@ class Logs:
             while not await self._read(log):
                 if not log.started and (log.ended.is_set() or self._pace.now() > patience):
                     return
-                await asyncio.sleep(EARLY)  # only its node knows when it has the log
+                await self._pace.sleep(EARLY)  # only its node knows when it has the log
         except ApiError as error:
             await self._say(Notice(level="warning", text=f"the log of {log.life.replica} cannot be read: {error}"))
         except BackendError as error:

@@ -12,6 +12,9 @@ import pytest
 PROMPT = r"In \[\S*{}\S*\]: "
 """A prompt of the console, whose number has a colour."""
 
+CONSOLE = ("jupyter_console", "--kernel=ciao", "--ZMQTerminalInteractiveShell.kernel_is_complete_timeout=60")
+"""It asks the kernel whether a cell is complete, and after a second without an answer it decides that itself."""
+
 Spawn = Callable[..., "pexpect.spawn[str]"]
 
 
@@ -61,7 +64,7 @@ def test_ipython_ends_a_training_cell_at_ctrl_c(spawn: Spawn) -> None:
 
 
 def test_jupyter_console_runs_a_training_cell(spawn: Spawn) -> None:
-    program = spawn("jupyter_console", "--kernel=ciao")
+    program = spawn(*CONSOLE)
     program.expect(PROMPT.format(1))
     enter(program, "%framework=pytorch", "print(6 * 7)")
     program.expect(r"master-0.*42")
@@ -69,7 +72,7 @@ def test_jupyter_console_runs_a_training_cell(spawn: Spawn) -> None:
 
 
 def test_jupyter_console_shows_the_replicas_error(spawn: Spawn) -> None:
-    program = spawn("jupyter_console", "--kernel=ciao")
+    program = spawn(*CONSOLE)
     program.expect(PROMPT.format(1))
     enter(program, "%framework=pytorch", "raise ValueError('bad batch')")
     program.expect("ValueError.*: bad batch")

@@ -96,8 +96,10 @@ def test_a_job_goes_on_when_its_kernel_is_shut_down(launch: Callable[..., Kernel
 
 def test_the_error_of_a_job_from_another_kernel_names_its_cell(launch: Callable[..., Kernel], home: Path) -> None:
     first = launch()
-    first.start("%framework=jax\nimport time\ntime.sleep(1)\nraise ValueError('late')", until="running")
+    waits = f"import os, time\nwhile not os.path.exists('{home}/go'): time.sleep(0.02)"
+    first.start(f"%framework=jax\n{waits}\nraise ValueError('late')", until="running")
     os.kill(first.pid, signal.SIGKILL)
+    (home / "go").touch()
     name, value, traceback = launch().run(f"%ciao attach {job_name(home)}").error
     assert (name, value) == ("ValueError", "late")
     assert "line 4" in traceback
@@ -105,7 +107,7 @@ def test_the_error_of_a_job_from_another_kernel_names_its_cell(launch: Callable[
 
 def test_a_restarted_kernel_says_what_still_runs(launch: Callable[..., Kernel], home: Path) -> None:
     first = launch()
-    first.start("%framework=jax\nimport time\ntime.sleep(60)", until="running")
+    first.start("%framework=jax\nimport time\ntime.sleep(600)", until="running")
     os.kill(first.pid, signal.SIGKILL)
     name = job_name(home)
     second = launch()

@@ -31,13 +31,18 @@ def test_the_training_codes_exception_is_the_cells_error(kernel: Kernel) -> None
 
 FAIL = """%framework=pytorch
 %worker=3
-import logging, os
+import logging, os, time
 print("begins")
 try:
     {}["step"]
 except KeyError:
     logging.exception("handled")
+with open(f"begun{os.getpid()}", "w"): pass
+while len(begun := [name[5:] for name in os.listdir() if name.startswith("begun")]) < 3:
+    time.sleep(0.005)
 if os.environ["RANK"] == "1":
+    while sum(os.path.exists(f"/proc/{pid}") for pid in begun) > 1:  # its own end would be that of the others
+        time.sleep(0.005)
     raise ValueError("bad batch")
 raise ConnectionError("connection closed by peer")
 """
@@ -219,9 +224,11 @@ def test_an_error_of_a_job_is_not_the_traceback_of_the_cell_before(kernel: Kerne
     assert "ZeroDivisionError" not in kernel.run(f"{HEAD}raise ValueError('mine')").error[2]
 
 
-def test_cells_behind_a_failed_job_cell_do_not_run(kernel: Kernel) -> None:
-    first = kernel.client.execute(f"{HEAD}raise ValueError")
+def test_cells_behind_a_failed_job_cell_do_not_run(kernel: Kernel, tmp_path: Path) -> None:
+    waits = f"import os, time\nwhile not os.path.exists('{tmp_path}/go'): time.sleep(0.02)\n"
+    first = kernel.client.execute(f"{HEAD}{waits}raise ValueError")
     second = kernel.client.execute("after = 1")
+    (tmp_path / "go").touch()
     assert kernel.answer(first)["status"] == "error"
     assert kernel.answer(second)["status"] == "aborted"
     kernel.silent()

@@ -37,7 +37,7 @@ def test_an_interrupt_gives_the_prompt_back_and_the_job_is_cancelled(kernel: Ker
     kernel.wait(request, ran)
     assert ran.error[0] == "KeyboardInterrupt"
     assert "is being cancelled" in ran.error[1]
-    assert ran.status.startswith("cancelling for ")
+    assert "cancelling for " in "\n".join(text for shown in ran.displays.values() for text in shown)
     kernel.watch(request, ran, lambda ran: ran.status.startswith("cancelled"))
     assert alive(jobs) == set()
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from fakes.kernel import Kernel, Ran
+from fakes.kernel import PATIENCE, Kernel, Ran
 
 
 @pytest.fixture
@@ -43,8 +44,10 @@ def test_the_kernel_stays_busy_and_the_output_stays_in_its_cell(kernel: Kernel, 
     questions = [kernel.client.complete("%fra") for _ in range(20)]
     for question in questions:
         kernel.answer(question)
-    states, parents = [], set()
-    for message in kernel.silent():
+    states: list[str] = []
+    parents = set()
+    while states.count("idle") < len(questions) or states[-1] == "idle":
+        message = kernel.client.get_iopub_msg(timeout=PATIENCE)
         if message["msg_type"] == "status":
             states.append(message["content"]["execution_state"])
         else:
@@ -54,21 +57,29 @@ def test_the_kernel_stays_busy_and_the_output_stays_in_its_cell(kernel: Kernel, 
     assert parents <= {busy[0]}
 
 
-def test_a_second_cell_waits_its_turn(kernel: Kernel) -> None:
-    job = kernel.client.execute("%framework=pytorch\nimport time; time.sleep(0.3); print('first')")
+@pytest.fixture
+def waits(tmp_path: Path) -> str:
+    """A job that waits for a file."""
+    return f"%framework=pytorch\nimport os, time\nwhile not os.path.exists('{tmp_path}/go'): time.sleep(0.02)\n"
+
+
+def test_a_second_cell_waits_its_turn(kernel: Kernel, waits: str, tmp_path: Path) -> None:
+    job = kernel.client.execute(f"{waits}print('first')")
     cell = kernel.client.execute("'second'")
+    (tmp_path / "go").touch()
     assert "first" in kernel.wait(job).stdout
     assert kernel.answer(cell)["status"] == "ok"
     kernel.silent()
 
 
-def test_a_subshell_runs_a_job_beside_the_notebook(kernel: Kernel) -> None:
+def test_a_subshell_runs_a_job_beside_the_notebook(kernel: Kernel, waits: str, tmp_path: Path) -> None:
     client = kernel.client
     client.control_channel.send(client.session.msg("create_subshell_request", {}))
     subshell = client.get_control_msg(timeout=30)["content"]["subshell_id"]
-    content = {"code": "%framework=pytorch\nimport time; time.sleep(0.5); print('beside')", "silent": False}
+    content = {"code": f"{waits}print('beside')", "silent": False}
     message = client.session.msg("execute_request", content)
     message["header"]["subshell_id"] = subshell
     client.shell_channel.send(message)
     assert kernel.run("6 * 7").results == ["42"]
+    (tmp_path / "go").touch()
     assert "beside" in kernel.wait(message["header"]["msg_id"]).stdout

@@ -36,7 +36,7 @@ def test_a_job_in_the_background_leaves_a_status_that_is_true_in_the_file(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CIAO_HOME", str(home))
-    made = notebook(f"%background=true\n{JOB}import time\ntime.sleep(5)")
+    made = notebook(f"%background=true\n{JOB}import time\ntime.sleep(60)")
     NotebookClient(made, timeout=60).execute()
     assert made.cells[0].outputs[0].data["text/plain"].startswith("started in the background at ")
 

@@ -125,10 +125,13 @@ async def _create(backend: Backend, settings: Settings, asked: JobSpec) -> str:
     return job.name
 
 
-async def test_workers_may_finish_what_they_do_when_the_master_is_done(run: Run, spec: Spec) -> None:
+async def test_workers_may_finish_what_they_do_when_the_master_is_done(spec: Spec, settings: Settings) -> None:
+    patient = dataclasses.replace(settings, grace=60.0)
+    backend = Local(patient)
     roles = (RoleSpec(role=Role.MASTER, count=1), RoleSpec(role=Role.WORKER, count=1))
     code = "import os, time\nif os.environ['CIAO_ROLE'] == 'worker':\n    time.sleep(0.3)\n    print('shard written')\n"
-    ran = await run(spec(code, roles=roles))
+    name = await _create(backend, patient, spec(code, roles=roles))
+    ran = Ran([e async for e in backend.watch(name)])
     assert (ran.outcome.phase, ran.lines("worker-0")) == (Phase.SUCCEEDED, ["shard written"])
 
 

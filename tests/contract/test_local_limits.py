@@ -119,8 +119,9 @@ async def test_one_folder_that_cannot_be_read_does_not_hide_the_others(
 
 
 LEAVER = """
-import json, sys, threading
+import json, logging, sys, threading
 from pathlib import Path
+logging.getLogger("asyncio").setLevel(logging.ERROR)  # in this mode it warns of every tenth of a second that was busy
 from ciao.model import Cell, JobSpec, Lines, Role, RoleSpec
 from ciao.session import Session
 from ciao.settings import Settings
@@ -129,7 +130,7 @@ roles = (RoleSpec(role=Role.WORKER, count=1),)
 spec = JobSpec(cell=Cell(text=code), code=code, framework="jax", roles=roles)
 up = threading.Event()
 Session(Settings(home=Path(sys.argv[1]))).run(spec, lambda event: up.set() if isinstance(event, Lines) else None)
-assert up.wait(30)
+assert up.wait(60)
 """
 
 
@@ -137,7 +138,7 @@ async def test_a_process_that_leaves_its_job_says_nothing_and_the_job_goes_on(
     backend: Backend, settings: Settings
 ) -> None:
     words = [sys.executable, "-X", "dev", "-c", LEAVER, str(settings.home)]
-    left = await asyncio.to_thread(subprocess.run, words, check=True, capture_output=True, timeout=60)
+    left = await asyncio.to_thread(subprocess.run, words, check=True, capture_output=True, timeout=100)
     assert (left.stdout, left.stderr) == (b"", b"")
     (summary,) = await backend.jobs()
     assert summary.phase is Phase.RUNNING

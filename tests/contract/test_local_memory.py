@@ -51,7 +51,12 @@ async def test_the_processes_that_a_replica_starts_count_and_end_with_it(
     assert left_of(name) == []
 
 
-async def test_those_that_lost_the_one_without_memory_failed_because_of_it(run: Run, spec: Spec) -> None:
+async def test_those_that_lost_the_one_without_memory_failed_because_of_it(
+    run: Run, spec: Spec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = starting.SUPERVISE.split("\n", 1)
+    patient = "import ciao.backends.local.rules as rules; rules.SETTLE = 60.0"  # that it is short is not the point
+    monkeypatch.setattr(starting, "SUPERVISE", f"{first}\n{patient}\n{second}")
     code = f"""
 import os, socket
 me, other = int(os.environ["RANK"]), socket.socket()

@@ -19,9 +19,13 @@ __all__ = ["create", "dry_run"]
 STRICT = {"fieldValidation": "Strict"}
 """A field that the server does not know is refused, not dropped."""
 
+UNHEARD = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)
+"""Seconds between tries to create a job whose runtime Trainer does not know yet: it hears of one as of any news."""
+
 BAD, FORBIDDEN, MISSING, CONFLICT, INVALID = 400, 403, 404, 409, 422
 
 _UNKNOWN = re.compile(r'unknown field "([^"]+)"')
+_NO_RUNTIME = "specified trainingRuntime must be created before the TrainJob is created"
 _IMAGE_VOLUME = re.compile(r"\bvolumes\[\d+\]\.image\b")
 
 
@@ -46,7 +50,7 @@ async def create(api: Api, made: Manifests, *, attempt: int = 1) -> str:
 async def _create(api: Api, made: Manifests, *, attempt: int) -> str:
     try:
         for resource, manifest in made.in_order:
-            created = await _put(api, resource, manifest)
+            created = await _made(api, resource, manifest, patient=made.runtime is not None)
         await _own(api, made, created, attempt=attempt)
     except BaseException:
         await _undo(api, made, attempt=attempt)
@@ -84,6 +88,18 @@ def _already_there(resource: Resource) -> Iterator[None]:
     except ApiError as error:
         if resource is not RUNTIMES or error.code != CONFLICT:
             raise
+
+
+async def _made(api: Api, resource: Resource, manifest: Manifest, *, patient: bool) -> Manifest:
+    """Create one. ``patient``: whose runtime was made a moment ago, of which Trainer may not have heard."""
+    for pause in UNHEARD if patient else ():
+        try:
+            return await _put(api, resource, manifest)
+        except CreateRefused as error:
+            if _NO_RUNTIME not in error.message:
+                raise
+        await asyncio.sleep(pause)
+    return await _put(api, resource, manifest)
 
 
 async def _put(api: Api, resource: Resource, manifest: Manifest) -> Manifest:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ciao.backends.kubeflow.carrying import VOLUME, Way, way_of
 from ciao.backends.kubeflow.waits import MOMENT, Waiting, cut
@@ -18,6 +18,10 @@ __all__ = ["Pull", "why_not_pulled"]
 
 CODE = "ImagePullBackOff"
 """Kubernetes alternates between this and ErrImagePull; one word, or each change would be news."""
+
+
+OVERTAKEN = 2.0
+"""Seconds in which the node may still say that there is no such Secret: it tells that apart from the pull's end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +118,8 @@ def _refused(pull: Pull) -> Waiting:
         return _hopeless(f"{words}: there is no Secret {missing} in the namespace {pull.namespace}", _new_secret(pull))
     if pull.secrets:
         told = ", ".join(pull.secrets)
-        return _hopeless(f"{words}: what the Secret {told} says does not let it in", _new_secret(pull, told))
+        found = _hopeless(f"{words}: what the Secret {told} says does not let it in", _new_secret(pull, told))
+        return replace(found, patience=OVERTAKEN)
     return _hopeless(words, f"{_new_secret(pull)}, and name it in s2i.pullSecrets")
 
 

@@ -66,10 +66,52 @@ class Server:
         pass
 
 
+@dataclass
+class Unheard(Server):
+    """Its Trainer hears of a runtime so many tries ``late``."""
+
+    late: int = 0
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Manifest | None = None,
+        content: str = "",
+    ) -> Manifest:
+        if method == "POST" and path.endswith("/trainjobs") and self.late > 0:
+            self.late -= 1
+            raise ApiError(f'admission webhook "validator.trainjob" denied the request: {UNKNOWN}', code=403)
+        return await super().request(method, path, params=params, body=body, content=content)
+
+
+UNKNOWN = "not found: specified trainingRuntime must be created before the TrainJob is created"
+
+
 async def test_what_is_refused_leaves_nothing_behind() -> None:
     server = Server(refused="pytorchjobs")
     with pytest.raises(CreateRefused):
         await creating.create(server, OBJECTS)
+    assert server.there == set()
+
+
+@pytest.mark.parametrize("late", [1, 8])
+async def test_a_trainer_that_has_not_heard_of_a_new_runtime_yet_is_asked_again(
+    late: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(creating, "UNHEARD", (0.0,) * 8)
+    train_job = made(spec("pytorch", worker=1, kind="TrainJob"))
+    server = Unheard(late=late)
+    await creating.create(server, train_job)
+    assert server.there == {"trainingruntimes", "configmaps", "trainjobs"}
+
+
+async def test_a_runtime_of_which_it_never_hears_is_told() -> None:
+    server = Unheard(late=1)
+    with pytest.raises(CreateRefused, match="must be created before the TrainJob"):
+        await creating.create(server, made(spec("pytorch", worker=1, kind="TrainJob"), own_runtimes=False))
     assert server.there == set()
 
 

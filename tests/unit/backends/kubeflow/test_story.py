@@ -342,6 +342,20 @@ def test_what_cannot_heal_ends_the_wait_with_its_fix() -> None:
     assert outcome.hint == "Correct %priority="
 
 
+def test_a_secret_that_is_not_there_is_told_although_the_refusal_that_follows_from_it_was_seen_first() -> None:
+    known = story("worker-0")
+    refused = {"waiting": {"reason": "ErrImagePull", "message": "failed to pull: 401 Unauthorized"}}
+    waits = pod("worker-0", refused)
+    waits["spec"]["imagePullSecrets"] = [{"name": "pull"}]
+    told(known.see_pod(waits, now=100))
+    assert told(known.tick(101)) == []
+    message = "Unable to retrieve some image pull secrets (pull); attempting to pull the image may not succeed."
+    about = {"kind": "Pod", "name": "j-worker-0"}
+    event = {"involvedObject": about, "reason": "FailedToRetrieveImagePullSecret", "message": message}
+    told(known.see_event(event, now=101))
+    assert ": there is no Secret pull in the namespace" in failure(known, now=101).evalue
+
+
 def test_what_can_heal_is_waited_for() -> None:
     known = story()
     message = 'pods "j" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1'

@@ -63,6 +63,8 @@ async def local_site(lines: Sequence[str], python: str, settings: Settings, tell
     with _writing(kept):
         make_private(kept)
         async with _alone(kept, name):
+            with contextlib.suppress(FileNotFoundError):
+                os.utime(kept / name)  # used from now on, should another job prune just now
             if not (kept / name).is_dir():
                 await _make(kept, name, wanted, found, interior, python=python, tell=tell)
                 await asyncio.to_thread(_prune, settings, kept, kept / name)
@@ -162,7 +164,8 @@ def _prune(settings: Settings, kept: Path, new: Path) -> None:
         if used_at < now - settings.keep_for or too_much:
             left -= sizes[path]
             with contextlib.suppress(OSError):
-                path.unlink() if path.is_file() else shutil.rmtree(path, ignore_errors=True)
+                if path.stat().st_mtime == used_at:  # else it was used while the others were removed
+                    path.unlink() if path.is_file() else shutil.rmtree(path, ignore_errors=True)
 
 
 def size_of(path: Path) -> int:

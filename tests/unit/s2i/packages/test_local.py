@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -131,6 +133,26 @@ async def test_what_no_job_points_to_goes_beyond_keep_bytes_oldest_first(shop: S
     await made(shop, "newer", keep_bytes=0)
     assert [folder.exists() for folder in sites] == [False, False, True, True]
     assert all(lock.exists() for lock in locks)
+
+
+async def test_what_a_job_begins_to_use_while_another_removes_what_is_old_stays(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("oldest", "old", "new"):
+        shop.has(name)
+    oldest, old = await made(shop, "oldest"), await made(shop, "old")
+    for age, folder in ((9999, oldest), (8888, old)):
+        os.utime(folder, (time.time() - age,) * 2)
+    remove = shutil.rmtree
+
+    def slow(path: Path, **more: Any) -> None:
+        remove(path, **more)
+        if path == oldest:
+            os.utime(old)
+
+    monkeypatch.setattr("shutil.rmtree", slow)
+    await made(shop, "new", keep_bytes=0)
+    assert [folder.exists() for folder in (oldest, old)] == [False, True]
 
 
 async def test_a_home_that_cannot_be_written_is_told(shop: Shop) -> None:

@@ -31,6 +31,9 @@ EARLY = 0.2
 LATE = 3.0
 """Seconds for which a container may run before its pod says so: a kubelet looks at its containers once a second."""
 
+LAST_WORDS = 8.0
+"""Seconds more for the logs of replicas that have failed: what they said last tells most."""
+
 Write = Callable[[Life, bytes], Awaitable[None]]
 Say = Callable[[Notice], Awaitable[None]]
 
@@ -113,8 +116,10 @@ class Logs:
         """Of all that was started."""
         return [log.task for log in self._logs.values() if log.task is not None]
 
-    async def drained(self, *, within: float, late: bool = False) -> None:
+    async def drained(self, *, within: float, late: bool = False, failed: bool = False) -> None:
         """Until every log that is followed was read to its end, or so many seconds are over.
+
+        ``failed``: those of who has failed are waited for longer. They end at once, unless their node is busy.
 
         ``late``: also the logs of those that may have begun although their pods do not say so yet. Where one replica's
         end is the job's, that of another that has just begun can be seen first.
@@ -124,6 +129,9 @@ class Logs:
                 log.task = asyncio.create_task(self._follow(log))
         if tasks := self.tasks():
             await asyncio.wait(tasks, timeout=within)
+        last = [log.task for log in self._logs.values() if failed and log.failed and log.task is not None]
+        if last:
+            await asyncio.wait(last, timeout=LAST_WORDS)
 
     def _log(self, replica: str, metadata: Manifest, container: Container, restart: int) -> _Log:
         life = Life(replica=replica, uid=str(metadata.get("uid")), restart=restart)

@@ -23,7 +23,7 @@ from ciao.logs.lines import parse
 from ciao.logs.merge import Merge
 from ciao.model import Event, Finished, Lines, Notice, Outcome, Phase, ReplicaChanged
 
-__all__ = ["Watching"]
+__all__ = ["DRAIN", "Watching"]
 
 DRAIN = {Phase.FAILED: 2.0, Phase.SUCCEEDED: 10.0, Phase.CANCELLED: 2.0, Phase.LOST: 2.0}
 """Seconds after a job's end for the logs of those that are being ended; who has failed is told why soon."""
@@ -205,7 +205,7 @@ class Watching:
             yield from self._told_by(self._story.tick(now))
 
     async def _start_again(self, number: int) -> str:
-        await self._logs.drained(within=DRAIN[Phase.FAILED])
+        await self._logs.drained(within=DRAIN[Phase.FAILED], failed=True)
         return await self._again(number)
 
     def _told_by(self, events: Iterator[Event]) -> Iterator[Event]:
@@ -224,7 +224,8 @@ class Watching:
 
     async def _after_logs(self, finished: Finished) -> None:
         phase = finished.outcome.phase
-        await self._logs.drained(within=DRAIN[phase], late=phase is Phase.SUCCEEDED)
+        late, failed = phase is Phase.SUCCEEDED, phase is Phase.FAILED
+        await self._logs.drained(within=DRAIN[phase], late=late, failed=failed)
         await self._close(finished, self._uid)
 
     def _over(self) -> bool:

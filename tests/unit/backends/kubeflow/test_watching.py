@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from ciao.backends.kubeflow import blame
 from ciao.backends.kubeflow.keeping import Keep
 from ciao.backends.kubeflow.story import Story
-from ciao.backends.kubeflow.watching import Watching
+from ciao.backends.kubeflow.watching import DRAIN, Watching
 from ciao.k8s.backoff import Pace
 from ciao.k8s.base import Resource
 from ciao.logs.lines import stamp
@@ -244,6 +245,26 @@ async def test_a_replica_that_never_begins_does_not_hold_up_the_end(tmp_path: Pa
             ends.send(event("DELETED", pod(CREATING, 4)))
         await seen.until(lambda: seen.events and isinstance(seen.events[-1], Finished))
     assert (seen.texts, seen.notices) == ([], [])
+
+
+FAILED = {"terminated": {**DONE["terminated"], "exitCode": 1}}
+
+
+async def test_the_last_lines_of_who_failed_are_waited_for_longer_than_those_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(DRAIN, Phase.FAILED, 0.0)
+    monkeypatch.setattr(blame, "SETTLE", 0.05)
+    decided = list[Outcome]()
+    monkeypatch.setattr(Keep, "end", lambda _, outcome: decided.append(outcome))
+
+    def busy(_: Asked) -> Answer:
+        return stream(lines(0, 3)) if decided else stream(CUT)
+
+    pods = either([page(pod(FAILED, 3))], [Answer(stream=Feed())])
+    async with watching(tmp_path, log=[busy], pods=pods) as seen:
+        await seen.until(lambda: seen.events and isinstance(seen.events[-1], Finished))
+    assert seen.texts == ["0", "1", "2", "3"]
 
 
 async def test_a_page_instead_of_a_log_is_no_line(tmp_path: Path) -> None:

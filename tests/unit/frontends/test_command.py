@@ -10,6 +10,7 @@ import pytest
 from ciao import interpreter
 from ciao.commands.line import Request
 from ciao.errors import CellError, CiaoError, CommandError, JobNotFound
+from ciao.frontends import command
 from ciao.frontends.command import Ask, answer, answered, completions, is_streaming
 from ciao.model import Cell, Event, Finished, Phase
 from ciao.session import Session
@@ -100,7 +101,8 @@ def test_it_is_known_which_lines_stream(line: str, streams: bool) -> None:  # no
     assert is_streaming(line) is streams
 
 
-def test_jobs_are_completed_up_to_the_cursor() -> None:
+def test_jobs_are_completed_up_to_the_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "PATIENCE", 30)
     running = Scripted(summaries=[summary("jax-aaaaa", Phase.RUNNING)])
     assert completions("cancel ja and more", 9, session(running)) == (7, ("jax-aaaaa",))
 

@@ -18,8 +18,9 @@ from fakes.jobs import summary
 
 
 @pytest.fixture
-def said() -> Iterator[Callable[[Scripted], Awaitable[str]]]:
+def said(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Scripted], Awaitable[str]]]:
     """What is told of the jobs of a backend."""
+    monkeypatch.setattr(jobs, "PATIENCE", 30)
     sessions: list[Session] = []
 
     async def of(backend: Scripted) -> str:

@@ -121,8 +121,10 @@ class _Process:
                 signal.pidfd_send_signal(handle, number)
         return True
 
-    def look(self) -> bool:
-        """Whether the answer is complete, or none can come."""
+    def look(self, within: float) -> bool:
+        """Whether the answer is complete, or none can come, or it has had so many seconds."""
+        if time.monotonic() - self._asked_at > within:
+            return True
         self._insist()
         size = os.fstat(self._fd).st_size
         if size != self._size:
@@ -134,12 +136,13 @@ class _Process:
 
     def end(self) -> None:
         """Leave the file empty, if it was ours to use."""
+        if self._fd < 0:
+            return
         if self.asked:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, 0)
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        os.close(self._fd)
+        self._fd = -1
 
     def told(self, code: str) -> Dict[str, Any]:
         dump = self.dump.decode("ascii", "replace")
@@ -168,14 +171,21 @@ def _handle(pid: int) -> Optional[int]:
 
 
 def _ask_each(processes: Sequence[_Process], within: float) -> None:
-    """All at once, none longer than it may take."""
-    deadline = time.monotonic() + within
+    """All at once. Each has so many seconds from when it is asked, and as many for whoever else is just asking it.
+
+    Who has answered is let go at once: two who ask would else wait, each for a process that the other keeps.
+    """
+    latest = time.monotonic() + within
     waiting, running = list(processes), list(processes[:0])
     try:
-        while (waiting or running) and time.monotonic() < deadline:
+        while waiting or running:
             begun = [one for one in waiting if one.begin()]
-            waiting = [one for one in waiting if one not in begun]
-            running = [one for one in (*running, *begun) if one.asked and not one.look()]
+            waiting = [one for one in waiting if one not in begun] if time.monotonic() < latest else []
+            asked = [*running, *begun]
+            running = [one for one in asked if one.asked and not one.look(within)]
+            for process in asked:
+                if process not in running:
+                    process.end()
             time.sleep(0.01)
     finally:
         for process in processes:

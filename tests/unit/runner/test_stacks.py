@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -188,6 +189,51 @@ def test_two_who_ask_at_the_same_time_both_get_an_answer(
     with ThreadPoolExecutor(4) as pool:
         told = [future.result() for future in [pool.submit(asked) for _ in range(4)]]
     assert [sorted(one["texts"]) for (one,) in told] == [["3", "4"]] * 4
+
+
+class Asks:
+    """A process that can be asked at a time, or once ``after`` is let go, and answers at another."""
+
+    asked, let_go, answered = True, False, False
+
+    def __init__(self, clock: Any, *, begins: float = 0.0, answers: float = 0.0, after: Asks | None = None) -> None:
+        self._clock, self._begins, self._answers, self._after = clock, begins, answers, after
+
+    def begin(self) -> bool:
+        return self._clock.now >= self._begins and (self._after is None or self._after.let_go)
+
+    def look(self, _within: float) -> bool:
+        self.answered = self._clock.now >= self._answers
+        return self.answered
+
+    def end(self) -> None:
+        self.let_go = True
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """On which whoever sleeps spends no time."""
+    clock = SimpleNamespace(now=0.0)
+
+    def sleep(seconds: float) -> None:
+        clock.now += seconds
+
+    monkeypatch.setattr(stacks, "time", SimpleNamespace(monotonic=lambda: clock.now, sleep=sleep))
+    return clock
+
+
+def test_two_who_ask_never_wait_for_each_other(python: str, clock: SimpleNamespace) -> None:
+    """The other one asks the second, and waits for the first."""
+    first = Asks(clock)
+    second: Any = Asks(clock, after=first)
+    stacks._ask_each([first, second], within=1.0)  # type: ignore[list-item]  # all that is asked of it
+    assert (second.answered, clock.now < 0.1) == (True, True)
+
+
+def test_who_is_asked_late_because_another_asks_it_has_its_whole_time(python: str, clock: SimpleNamespace) -> None:
+    late: Any = Asks(clock, begins=0.9, answers=1.5)
+    stacks._ask_each([late], within=1.0)
+    assert late.answered
 
 
 def test_only_the_job_and_the_replica_that_are_meant_are_asked(

@@ -24,6 +24,9 @@ answer = urllib.request.urlopen(request, context=ssl.create_default_context(cafi
 print([pod["metadata"]["name"] for pod in json.load(answer)["items"]])
 """
 
+USE_IT_UP = "sleep 1; tail /dev/zero; code=$?; sleep 1; exit $code"
+"""Not in its first moment, nor as its last: containerd listens for it from a little after the start until the end."""
+
 
 def test_a_plain_pod_runs_and_its_log_is_read(kubectl: Kubectl, image: Images) -> None:
     kubectl.create(pod(image("tiny"), "echo", "hello"))
@@ -46,7 +49,7 @@ def test_a_pod_calls_the_api_with_its_service_account(kubectl: Kubectl, image: I
 
 def test_a_pod_over_its_memory_is_killed(kubectl: Kubectl, image: Images) -> None:
     limits = {"limits": {"memory": "20Mi"}}
-    kubectl.create(pod(image("tiny"), "sh", "-c", "tail /dev/zero", resources=limits))
+    kubectl.create(pod(image("tiny"), "sh", "-c", USE_IT_UP, resources=limits))
     path = "{.status.containerStatuses[0].state.terminated.reason}"
     kubectl.until("pod/one", path, "OOMKilled")
 

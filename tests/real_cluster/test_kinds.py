@@ -68,6 +68,8 @@ with collective.CommunicatorContext(
     data = numpy.arange(20.0).reshape(-1, 1)[rank::2]
     model = xgboost.train({"max_depth": 2}, xgboost.DMatrix(data, label=data[:, 0] > 9), 2)
     result = [float(collective.allreduce(numpy.ones(1) * (rank + 1), collective.Op.SUM)[0]), model.num_boosted_rounds()]
+if rank == 0:
+    serving.wait_for()  # the others let go of it too
 """
 
 PADDLE = """

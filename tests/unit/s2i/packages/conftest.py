@@ -12,6 +12,8 @@ from fakes.shop import Shop
 @pytest.fixture(autouse=True)
 def _a_cache_of_their_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "uv-cache"))
+    for name in ("NO_PROXY", "no_proxy"):  # for an index of the test's own, where the machine has a proxy
+        monkeypatch.setenv(name, "127.0.0.1")
 
 
 @pytest.fixture

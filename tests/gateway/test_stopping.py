@@ -34,6 +34,9 @@ print("up", os.getpid())
 time.sleep(600)
 """
 
+DEAF = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)" + STUBBORN
+"""It holds up the gateway's end for as long as one can: a test has to ask some things meanwhile."""
+
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_job_goes_on_and_is_named(start: Start, tmp_path: Path, number: signal.Signals) -> None:
@@ -59,7 +62,7 @@ def test_kernels_are_gone_and_nothing_is_said_of_jobs_if_there_are_none(start: S
 
 def test_while_it_stops_it_is_not_ready_and_starts_no_kernel_and_a_second_signal_hurries_it(start: Start) -> None:
     gateway = start("--self-signed")
-    gateway.kernel().start(STUBBORN, until="up")
+    gateway.kernel().start(DEAF, until="up")
     gateway.process.send_signal(signal.SIGTERM)
     until(lambda: "stopping" in gateway.log, "the beginning of the end")
     ready, new = gateway.ask("/readyz"), gateway.ask("/api/kernels", method="POST", body={"name": "ciao"})

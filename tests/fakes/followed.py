@@ -41,7 +41,7 @@ class Followed:
         told = [e.status for e in self.events if isinstance(e, ReplicaChanged) and e.status.replica == replica]
         return (told[-1].state.value, told[-1].reason) if told else (ReplicaState.WAITING.value, "")
 
-    async def until(self, wanted: Callable[[], object], *, seconds: float = 60) -> None:
+    async def until(self, wanted: Callable[[], object], *, seconds: float = 120) -> None:
         """Until something is so. Raises AssertionError if the job ends first, or TimeoutError with what was told."""
         try:
             async with asyncio.timeout(seconds):
@@ -56,7 +56,7 @@ class Followed:
     async def running(self, *replicas: str) -> None:
         await self.until(lambda: all(self.state(one)[0] == "running" for one in replicas))
 
-    async def end(self, *, seconds: float = 90) -> Ran:
+    async def end(self, *, seconds: float = 150) -> Ran:
         """All of it."""
         try:
             async with asyncio.timeout(seconds):

@@ -12,7 +12,7 @@ from fakes.failures import KINDS, Kind, check
 if TYPE_CHECKING:
     from fakes.kernel import Kernel
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 TIMES = min(5, int(os.environ.get("CIAO_SOAK_TIMES", "1")))
 """Once in `make test`, and not all of them: some are in test_kernel_errors.py. Five times in `make soak`."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fakes.kernel import Kernel, Ran
     from fakes.rooms import Room
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 HEAD = "%framework=pytorch\n%worker=2\n"
 SMALL = 200_000

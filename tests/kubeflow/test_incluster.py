@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from clusters import Images
     from fakes.rooms import Room
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 BUILDERS = {"cluster-buildkit": "buildkit", "cluster-kaniko": "kaniko"}
 ALL = {**BUILDERS, "tekton": "kaniko"}

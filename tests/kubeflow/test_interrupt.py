@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fakes.kernel import Kernel, Ran
     from fakes.rooms import Room
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 GRACE = 1.0
 LATE = 5.0

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from fakes.kernel import Kernel
     from fakes.rooms import Room
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 CELL = "%framework=pytorch\n%worker=2\nimport os\nprint('rank', os.environ['RANK'], 'of', os.environ['WORLD_SIZE'])\n"
 OF_A_CLUSTER = (

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fakes.kernel import Kernel, Ran
     from fakes.rooms import Room
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 TIMES = int(os.environ.get("CIAO_SOAK_TIMES", "1"))
 """Once in `make test`; in `make soak` the clock is looked at as well."""

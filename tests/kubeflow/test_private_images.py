@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fakes.kernel import Kernel, Ran
     from fakes.rooms import Room
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 CELL = "%framework=pytorch\n%worker=2\nimport os\nprint('here is rank', os.environ['RANK'])\n"
 SECRET = "pull"

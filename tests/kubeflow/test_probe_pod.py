@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cluster.kubectl import Kubectl
     from clusters import Images
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 
 @pytest.fixture

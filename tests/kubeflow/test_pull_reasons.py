@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cluster.outside import Cluster
     from clusters import Images
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 PLAIN, UNTRUSTED = 5008, 5009
 """Ports of registries of which the nodes are told nothing."""

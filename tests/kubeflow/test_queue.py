@@ -22,7 +22,7 @@ from fakes.told import Create, Spec
 if TYPE_CHECKING:
     from clusters import Images
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 FLAVOR = "insufficient unused quota for cpu in flavor default-flavor, 1 more needed"
 QUOTA = f"couldn't assign flavors to pod set worker: {FLAVOR}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cluster.kubectl import Kubectl
     from clusters import Images
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 
 def workers(**parts: Any) -> tuple[RoleSpec, ...]:
@@ -28,7 +28,7 @@ def workers(**parts: Any) -> tuple[RoleSpec, ...]:
 
 async def waiting(name: str, backend: Kubeflow) -> str:
     """The first reason for which a replica of the job waits."""
-    async with asyncio.timeout(60), aclosing(backend.watch(name)) as events:
+    async with asyncio.timeout(120), aclosing(backend.watch(name)) as events:
         async for event in events:
             if isinstance(event, ReplicaChanged) and event.status.reason:
                 return event.status.reason

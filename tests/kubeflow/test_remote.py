@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["browser", "in_a_pod"]
 
-pytestmark = [pytest.mark.browser, pytest.mark.cluster, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.cluster, pytest.mark.timeout(600)]
 
 WHERE = """\
 import os, pathlib

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from cluster.registries import Registry
     from clusters import Images
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 Without = Callable[..., Settings]
 LAST = ("list", "pods")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cluster.kubectl import Kubectl
     from clusters import Images
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 
 @pytest.fixture

@@ -209,7 +209,7 @@ def _runs(word: str) -> bool:
     return False
 
 
-async def _until(true: Callable[[], bool], seconds: float = 60) -> None:
+async def _until(true: Callable[[], bool], seconds: float = 300) -> None:
     async with asyncio.timeout(seconds):
         while not true():  # noqa: ASYNC110  # other processes
             await asyncio.sleep(0.02)

@@ -83,7 +83,7 @@ async def test_a_job_whose_supervisor_has_no_id_yet_is_cancelled_when_it_has(
     job: Create, spec: Spec, backend: Backend, settings: Settings
 ) -> None:
     name = await job(spec(FOREVER))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (await backend.job(name)).started is None:  # noqa: ASYNC110  # another process
             await asyncio.sleep(0.01)
     lock = JobFolder.of(settings.home, name).lock_file
@@ -152,7 +152,7 @@ async def test_a_job_that_is_deleted_while_others_watch_has_an_end_for_them(
     watchers = [asyncio.create_task(_watched(backend, name)) for _ in range(3)]
     await asyncio.sleep(0.05)
     await backend.delete(name)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         assert {type(await w) for w in watchers} == {Finished}
     assert await backend.jobs() == []
 
@@ -170,7 +170,7 @@ async def test_a_lost_job_is_told_though_its_disk_takes_nothing_and_leaves_no_pr
     job: Create, spec: Spec, backend: Backend, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = await job(spec("import subprocess\nsubprocess.Popen(['sleep', '1000'], start_new_session=True)\n" + FOREVER))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not any(b"sleep" in line for line in left_of(name)):  # noqa: ASYNC110  # another process
             await asyncio.sleep(0.02)
 
@@ -179,7 +179,7 @@ async def test_a_lost_job_is_told_though_its_disk_takes_nothing_and_leaves_no_pr
 
     monkeypatch.setattr(watching, "append", full)
     os.kill(int((settings.home / "jobs" / name / "lock").read_text()), signal.SIGKILL)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (await backend.job(name)).phase is not Phase.LOST:  # noqa: ASYNC110  # another process
             await asyncio.sleep(0.02)
         while left_of(name):  # noqa: ASYNC110  # other processes

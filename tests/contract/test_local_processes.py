@@ -89,7 +89,7 @@ async def test_they_end_with_a_supervisor_that_is_killed(
     name = await job(spec(WAITING, workers=1, nproc=3))
     await _all_up(name, backend, 3)
     os.kill(int(JobFolder.of(settings.home, name).lock_file.read_text()), signal.SIGKILL)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while left_of(name):  # noqa: ASYNC110  # other processes
             await asyncio.sleep(0.02)
 

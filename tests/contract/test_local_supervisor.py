@@ -27,7 +27,7 @@ ALONE = "import subprocess\nsubprocess.Popen(['sleep', '1000'], start_new_sessio
 
 
 async def up(name: str, backend: Backend) -> None:
-    async with asyncio.timeout(30), aclosing(backend.watch(name)) as events:
+    async with asyncio.timeout(60), aclosing(backend.watch(name)) as events:
         async for event in events:
             if isinstance(event, Lines):
                 return
@@ -77,7 +77,7 @@ async def test_who_holds_the_pipes_of_a_replica_that_ended_ends_too(job: Create,
     code = "import os\nif os.environ['RANK'] == '1':\n    import subprocess, sys\n"
     code += "    subprocess.Popen(['sleep', '1000'], start_new_session=True)\n    sys.exit()\n" + FOREVER
     name = await job(spec(code))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while {r.replica: r.state for r in (await backend.job(name)).replicas}["worker-1"] != "succeeded":  # noqa: ASYNC110  # another process
             await asyncio.sleep(0.02)
     assert len(left_of(name)) == 1
@@ -125,7 +125,7 @@ async def test_a_job_can_be_cancelled_though_who_started_it_was_killed_before_it
     monkeypatch.setattr(starting, "_supervisor", supervisor)
     name = await job(spec(FOREVER))
     await up(name, backend)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         assert (await backend.cancel(name)).phase is Phase.CANCELLED
     assert left_of(name) == []
 
@@ -138,7 +138,8 @@ async def test_a_variable_that_no_process_can_have_is_said(run: Run, spec: Spec)
 @pytest.fixture
 def few_files() -> Iterator[None]:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (72, hard))
+    ours = sum(1 for _ in Path("/dev/fd").iterdir())  # tests before this one may have left some open
+    resource.setrlimit(resource.RLIMIT_NOFILE, (ours + 50, hard))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 

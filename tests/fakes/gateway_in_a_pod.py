@@ -82,7 +82,7 @@ class InAPod:
         from cluster.kubectl import program
 
         self.disconnect()
-        until(lambda: len(self._pods()) == 1 and but not in self._pods())
+        until(lambda: len(pods := self._pods()) == 1 and but not in pods, seconds=PATIENCE)
         self.kubectl.condition(f"pod/{self._pods()[0]}", "Ready", seconds=PATIENCE)
         command = [program(), f"--kubeconfig={self.kubectl.kubeconfig}", f"--namespace={self.kubectl.namespace}"]
         words = ("port-forward", "service/ciao", f"{self.port}:8889")

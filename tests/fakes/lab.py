@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import re
 import shutil
 import signal
@@ -175,9 +176,11 @@ def install_kernel(prefix: Path) -> Path:
 
 
 def free_port() -> int:
-    """One that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
+    """One that nobody listens on now. The system gives it to nobody who asks for any: it stays free for a while."""
+    while True:
+        port = random.randrange(12_000, 18_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def until_it_answers(server: subprocess.Popen[bytes], url: str, log: Path) -> None:

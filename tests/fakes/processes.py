@@ -33,8 +33,8 @@ def _processes() -> Iterator[tuple[bytes, list[bytes]]]:
 
 
 def until(true: Callable[[], bool]) -> None:
-    """Wait for other processes, for half a minute at most."""
-    deadline = time.monotonic() + 30
+    """Wait for other processes, for a minute at most."""
+    deadline = time.monotonic() + 60
     while not true():
-        assert time.monotonic() < deadline, "it did not come to this in 30 s"
+        assert time.monotonic() < deadline, "it did not come to this in 60 s"
         time.sleep(0.01)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import subprocess
@@ -66,8 +67,13 @@ def test_records_without_end_take_no_memory_without_end(child: Child) -> None:
     child.close()
 
 
-def open_files() -> int:
-    return sum(1 for _ in Path("/dev/fd").iterdir())
+def open_files() -> set[tuple[int, str]]:
+    """By number, and what each is."""
+    found = set()
+    for fd in Path("/dev/fd").iterdir():
+        with contextlib.suppress(OSError):  # that of the list itself
+            found.add((int(fd.name), str(fd.readlink())))
+    return found
 
 
 def test_a_replica_that_cannot_be_started_keeps_no_descriptor_open(tmp_path: Path) -> None:
@@ -76,4 +82,4 @@ def test_a_replica_that_cannot_be_started_keeps_no_descriptor_open(tmp_path: Pat
     with pytest.raises(OSError, match="No such file"):
         child.start(["/nowhere/python"], {}, str(tmp_path))
     child.close()
-    assert open_files() == before
+    assert not {name for _, name in open_files() - before if "pipe" in name or str(tmp_path) in name}

@@ -159,7 +159,7 @@ def test_the_tour_shows_what_it_says(tmp_path: Path, kernel: str) -> None:
     assert busy == ""
     assert re.search(r"nightly-\w+ +running +2 running", jobs)
     assert "is cancelled" in cancel
-    assert "epoch 1 of rank 0" in log
+    assert "epoch 0 of rank 0" in log
     assert "went on from: half way" in retries
     assert "DeadlineExceeded" in timeout
     assert "Did you mean worker?" in option

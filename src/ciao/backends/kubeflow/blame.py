@@ -42,6 +42,10 @@ class Blame:
         """One has failed and was not spared."""
         return bool(self._failures)
 
+    def only_left(self) -> bool:
+        """None has failed, or all because somebody deleted their pods."""
+        return all(failure.ename == "PodDeleted" for failure in self._failures.values())
+
     def echoes(self) -> bool:
         """None has failed, or all for the loss of a peer."""
         return all(failure.secondary for failure in self._failures.values())

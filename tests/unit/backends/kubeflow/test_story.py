@@ -320,6 +320,15 @@ def test_a_job_that_somebody_deletes_has_failed() -> None:
     assert finished.outcome.failure.ename == "JobDeleted"
 
 
+def test_a_job_that_somebody_deletes_is_the_cause_although_the_end_of_its_pods_was_seen_first() -> None:
+    known = story("worker-0")
+    told(known.see_pod(pod("worker-0", RUNS), now=199))
+    told(known.see_pod(pod("worker-0", ended(143), metadata=LEAVES), now=200))
+    (finished,) = [e for e in told(known.see_job(None, now=201)) if isinstance(e, Finished)]
+    assert finished.outcome.failure is not None
+    assert (finished.outcome.failure.ename, finished.outcome.others) == ("JobDeleted", ())
+
+
 def test_a_job_that_is_suspended_while_it_runs_waits_again() -> None:
     known = story()
     told(known.see_pod(pod("worker-0", RUNS), now=100))

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from ciao.home import JobFolder
 from fakes.chatty import cell, moments, of_replicas, said, shown
 from fakes.kernel import Kernel
-from fakes.processes import left_in
+from fakes.processes import left_in, until
 
 CALM = {"steps": 20, "lines": 15, "pause": 0.05}
 """About a second of lines, fewer than a cell shows before it leaves some out."""
@@ -32,8 +33,13 @@ def job_name(home: Path) -> str:
 
 
 def jobs_of(home: Path) -> list[str]:
-    """Names of what are jobs by now: none if the kernel died before it made one."""
-    return [file.parent.name for file in home.glob("jobs/*/job.json")]
+    """Names of what are jobs by now: none if the kernel died before it made one, or started its supervisor."""
+    return [file.parent.name for file in home.glob("jobs/*/job.json") if has_begun(JobFolder(file.parent))]
+
+
+def has_begun(job: JobFolder) -> bool:
+    until(lambda: job.journal_file.exists() or not job.supervised())
+    return job.journal_file.exists()
 
 
 def abandoned(launch: Callable[..., Kernel], cell: str, moment: float) -> None:

@@ -67,9 +67,13 @@ def _version(path: str, _changed: int) -> tuple[int, int]:
 def check_module(python: str, module: str) -> None:
     """Raises CreateRefused if this Python has no such module, by whose program the replicas would start."""
     looks = "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)"
-    found = subprocess.run(
-        [python, "-c", looks, module], check=False, capture_output=True, timeout=PROBE_SECONDS, stdin=subprocess.DEVNULL
-    )
+    command = [python, "-c", looks, module]
+    try:
+        found = subprocess.run(
+            command, check=False, capture_output=True, timeout=PROBE_SECONDS, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.TimeoutExpired) as e:
+        raise CreateRefused(f"{python} does not start: {e}", hint=_suggestion()) from e
     if found.returncode:
         raise CreateRefused(
             f"{python} has no {module}, which starts the cell in the workers of an elastic job",

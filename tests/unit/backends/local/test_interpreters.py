@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ciao.backends.local import interpreters
 from ciao.backends.local.interpreters import check_module, usable_python
 from ciao.errors import CreateRefused
 
@@ -49,3 +50,9 @@ def test_a_python_without_the_module_that_would_start_the_cell_is_refused() -> N
     check_module(sys.executable, "json")
     with pytest.raises(CreateRefused, match=r"has no missing, which starts the cell.*add %package=missing"):
         check_module(sys.executable, "missing")
+
+
+def test_a_python_that_takes_too_long_to_look_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interpreters, "PROBE_SECONDS", 0.0)
+    with pytest.raises(CreateRefused, match=r"slow does not start: .* timed out"):
+        check_module(str(script(tmp_path, "slow", "exec sleep 60")), "json")

@@ -8,6 +8,8 @@ import pytest
 
 from fakes.told import Run, Spec
 
+pytestmark = pytest.mark.timeout(240)
+
 TIMES = int(os.environ.get("CIAO_SOAK_TIMES", "1"))
 """Once in `make test`, twenty times in `make soak`."""
 

@@ -20,7 +20,7 @@ from ciao.settings import Settings
 from fakes.processes import LINUX
 from fakes.told import Spec
 
-pytestmark = LINUX
+pytestmark = [LINUX, pytest.mark.timeout(240)]
 
 MPI = "/usr/bin/python3"
 MPI_ROLES = (RoleSpec(role=Role.LAUNCHER, count=1), RoleSpec(role=Role.WORKER, count=2))

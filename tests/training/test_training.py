@@ -7,6 +7,8 @@ import pytest
 from ciao.model import Phase, Role, RoleSpec
 from fakes.told import Ran, Run, Spec
 
+pytestmark = pytest.mark.timeout(240)
+
 TORCH = """
 import hashlib, torch, torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel

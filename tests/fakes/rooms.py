@@ -89,7 +89,7 @@ class Room:
             kernel.close()
 
 
-def until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
+def until(condition: Callable[[], bool], *, seconds: float = 120) -> None:
     """Look until it holds."""
     end = time.monotonic() + seconds
     while not condition():

@@ -119,7 +119,7 @@ def test_a_cell_that_computes_is_asked_many_times_and_goes_on(
     program = start(f"{busy}while not os.path.exists('go'): exec('[f(x) for x in range(30)]')\n", **job)
     program.says("ready")
     for _ in range(10 * TIMES):
-        (told,) = stacks.ask(job["CIAO_JOB"], str(tmp_path))
+        (told,) = stacks.ask(job["CIAO_JOB"], str(tmp_path), within=30)
         assert told["dump"]
     (tmp_path / "go").touch()
     assert program.end().code == 0
@@ -243,7 +243,7 @@ def test_only_the_job_and_the_replica_that_are_meant_are_asked(
     program.says("ready")
     code = str(tmp_path)
     assert stacks.ask("pytorch-x2", code) == stacks.ask(job["CIAO_JOB"], code, replica="worker-1") == []
-    assert len(stacks.ask(job["CIAO_JOB"], code, replica="worker-0")) == 1
+    assert len(stacks.ask(job["CIAO_JOB"], code, replica="worker-0", within=30)) == 1
 
 
 def test_an_answer_without_end_is_cut_at_its_beginning(
@@ -252,7 +252,7 @@ def test_an_answer_without_end_is_cut_at_its_beginning(
     monkeypatch.setattr(stacks, "LONGEST", 100)
     program = start(f"{ON}on()\n", **job)
     program.says("ready")
-    (told,) = stacks.ask(job["CIAO_JOB"], "")
+    (told,) = stacks.ask(job["CIAO_JOB"], "", within=30)
     assert len(told["dump"]) == 100
     assert told["dump"].endswith("in <module>\n")
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fakes.chatty import cell, moments, of_replicas, said, shown
-from fakes.rooms import until
+from fakes.rooms import PATIENCE, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fakes.kernel import Kernel, Ran
     from fakes.rooms import Room
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 CALM = {"steps": 20, "lines": 15, "pause": 0.1}
 """A few seconds of lines, fewer than a cell shows before it leaves some out."""
@@ -56,8 +56,11 @@ def jobs_of(room: Room, name: str) -> list[str]:
 
 def deleted(room: Room, name: str) -> None:
     """And nothing else by that name is there."""
-    for job in jobs_of(room, name):
+    jobs = jobs_of(room, name)
+    for job in jobs:
         room.ciao("delete", job)
+    if not jobs:  # a kernel that died between a job's ConfigMap and the job has left it
+        room.kubectl("delete", "--ignore-not-found", *[one for one in room.left() if name in one], "configmap/none")
     until(lambda: [one for one in room.left() if name in one] == [])
 
 
@@ -93,7 +96,7 @@ def test_so_does_one_after_two_were_killed_while_others_look_here_and_elsewhere(
         elsewhere = room.elsewhere
         with room.start("attach", name) as here, room.start("attach", name, home=elsewhere) as there:
             abandoned(room, f"%ciao attach {name}", moment / 4)
-            printed = [shell.communicate(timeout=120)[0] for shell in (here, there)]
+            printed = [shell.communicate(timeout=PATIENCE)[0] for shell in (here, there)]
         printed += [room.ciao("logs", name, home=home).out for home in (room.home, elsewhere, room.elsewhere)]
         expected = {f"worker-{rank}": said(rank, **LOUD) for rank in range(4)}
         assert [of_replicas(text) == expected for text in printed] == [True] * 5
@@ -140,7 +143,7 @@ def test_a_shell_cancels_a_job_that_runs_and_its_kernel_sees_it(room: Room, room
     name = job_of(ran)
     shell = room.ciao("cancel", name, home=home)
     assert (shell.code, "cancelled" in shell.out) == (0, True), shell
-    assert not [pod for pod in room.pods() if pod.startswith(name)]
+    until(lambda: not [pod for pod in room.pods() if pod.startswith(name)])
     assert room_kernel.wait(request, ran).error[0] == "JobCancelled"
     assert ran.status.startswith("cancelled")
 
@@ -178,7 +181,7 @@ def test_a_job_in_another_namespace_is_listed_and_cancelled(room: Room, room_ker
     name = job_of(room_kernel.run(f"%background=true\n%namespace={other.namespace}\n{FOREVER}"))
     assert name in room_kernel.run("%ciao jobs").displays[""][0]
     assert "cancelled" in room_kernel.run(f"%ciao cancel {name}").stdout
-    assert other.names("pods") == []
+    until(lambda: other.names("pods") == [])
     other("delete", "namespace", other.namespace, "--wait=false")
 
 

@@ -141,10 +141,9 @@ async def test_a_missing_right_is_granted_by_the_line_that_the_error_gives(
         with pytest.raises(ApiError, match=r"may not create pytorchjobs\.kubeflow\.org in the namespace") as caught:
             await api.request("POST", path, body=job)
         await run(caught.value.hint.partition(": ")[2], kubectl, home=tmp_path)
-        for _ in range(100):  # the server hears of a new binding a moment later
-            if (await permissions.review(api, [create], namespace=api.namespace))[create].allowed:
-                break
-            await asyncio.sleep(0.05)
+        async with asyncio.timeout(60):  # the server hears of a new binding a moment later
+            while not (await permissions.review(api, [create], namespace=api.namespace))[create].allowed:
+                pass
         with pytest.raises(ApiError) as caught:
             await api.request("POST", path, body=job)
         assert "may not" not in caught.value.message

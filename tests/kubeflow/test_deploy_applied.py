@@ -18,7 +18,7 @@ from fakes.deployed import DEPLOY, Asked, Overlay, commands, rendered
 if TYPE_CHECKING:
     from cluster.kubectl import Kubectl
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 PARTS = [f"{one.parent.name}/{one.name}" for one in sorted(DEPLOY.glob("[rc]*/*")) if one.is_dir()]
 SHIPPED = [f"roles/{name}" for name in ("jobs", "trainjobs", "configmaps", "packages", "trial", "queues", "stacks")]
@@ -45,7 +45,7 @@ def gateway(tmp_path: Path, kubectl: Kubectl, gateway_image: str) -> Gateway:
     _shell(commands("Secrets").replace("NAMESPACE=ciao", f"NAMESPACE={kubectl.namespace}"), tmp_path, kubectl)
     overlay = Overlay(folder=tmp_path / "overlay", namespace=kubectl.namespace, image=gateway_image)
     kubectl("apply", "-k", str(overlay.write()))
-    kubectl.condition("deployment/ciao", "Available", seconds=150)
+    kubectl.condition("deployment/ciao", "Available", seconds=600)
     address = kubectl("get", "pods", "-l=app.kubernetes.io/name=ciao", "-o=jsonpath={.items[0].status.podIP}")
     name = f"ciao.{kubectl.namespace}.svc"
     asked = Asked(base=f"https://{address}:8889", authority=tmp_path / "tls.crt", name=name)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cluster.kubectl import Kubectl
     from cluster.outside import Cluster
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 KUBERNETES_EDIT: dict[str, tuple[str, ...]] = {
     "pods": ("get", "list", "watch", "create", "delete", "deletecollection", "patch", "update"),
@@ -96,10 +96,11 @@ async def test_the_pod_of_the_controller_serves_its_user_below_the_path_of_the_n
     stateful, service = _as_the_controller(made["Notebook"])
     for one in (made["ConfigMap"], made["NetworkPolicy"], stateful, service):
         kubectl.create(one)
-    kubectl.until("statefulset/ciao", "{.status.readyReplicas}", "1", seconds=120)
+    kubectl.until("statefulset/ciao", "{.status.readyReplicas}", "1", seconds=600)
     address = kubectl("get", "pod", "ciao-0", "-o=jsonpath={.status.podIP}")
-    endpoints = kubectl("get", "endpoints", "ciao", "-o=jsonpath={.subsets[0].ports[0].port}")
-    asked = Asked(base=f"http://{address}:{endpoints}")
+    kubectl.until("endpoints/ciao", "{.subsets[0].addresses[0].ip}", address)
+    port = kubectl("get", "endpoints", "ciao", "-o=jsonpath={.subsets[0].ports[0].port}")
+    asked = Asked(base=f"http://{address}:{port}")
     inner, user = f"/notebook/{kubectl.namespace}/ciao", {"kubeflow-userid": "user@example.com"}
     assert await asked.get(f"{inner}/api/kernels", headers=user) == (200, "[]")
     for refused in ({}, {"kubeflow-userid": "other@example.com"}):

@@ -39,6 +39,8 @@ ENDS = 300
 """Seconds for the end of a cluster. It takes two; once, for a reason that was not found, more than sixty. The kernel
 keeps a network for as long as the last bytes of its connections are not taken, and mounts until they are on the disk.
 """
+THREADS = 16
+"""Which number it is in the `stat` of a process, after its state."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +86,7 @@ class Cluster:
     def gone(self) -> bool:
         """Whether nothing of it is left: its first process dies after all others, its cable a moment after that."""
         with contextlib.suppress(OSError):
-            if self.alive() or not Path(f"/proc/{self.init}/cmdline").read_bytes():  # of one that is dying it is empty
+            if self.alive() or _dies(self.init):
                 return False
         with contextlib.suppress(OSError):
             return (Path("/sys/class/net") / self.layout.cable / "ifalias").read_text().strip() != self.layout.name
@@ -215,6 +217,14 @@ def _clear(name: str) -> None:
     for entry in path.iterdir() if path.exists() else ():
         if entry.name != "logs":
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+
+def _dies(process: int) -> bool:
+    """Its command line is empty then; and also when it has ended with its last thread, until somebody asks how."""
+    folder = Path(f"/proc/{process}")
+    state, *numbers = (folder / "stat").read_text().rpartition(") ")[2].split()
+    ended = state in ("X", "Z") and int(numbers[THREADS]) <= 1
+    return not ended and not (folder / "cmdline").read_bytes()
 
 
 def _alone(name: str, progress: Progress) -> contextlib.AbstractContextManager[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,14 +31,14 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @contextlib.contextmanager
-def first_process() -> Iterator[None]:
+def first_process() -> Iterator[subprocess.Popen[bytes]]:
     command = ["sh", "-c", "echo started; read line", "cluster.inside", HERE.name]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stdout.readline() == b"started\n"
         saved = {"number": HERE.number, "init": process.pid}
         (HERE.state / "cluster.json").write_text(json.dumps(saved))
-        yield
+        yield process
         process.kill()
 
 
@@ -59,3 +60,12 @@ def test_a_cluster_whose_first_process_is_gone_is_not_found(kept: Path) -> None:
         assert not found.gone()
     assert outside.find(HERE.name) is None
     assert found.gone()
+
+
+def test_a_cluster_is_gone_although_nobody_asks_how_its_first_process_has_ended(kept: Path) -> None:
+    with first_process() as process:
+        found = outside.find(HERE.name)
+        assert found
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert found.gone()

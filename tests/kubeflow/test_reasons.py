@@ -195,6 +195,15 @@ async def test_out_of_memory_tells_the_limit_and_the_way_out(run: Run, spec: Spe
     assert ran.outcome.hint == "Raise it: %worker=1;%memory= more than 100Mi"
 
 
+async def test_the_kernels_own_count_of_who_was_killed_for_memory_is_in_the_pods_status(
+    run: Run, spec: Spec, kubectl: Kubectl
+) -> None:
+    code = "kept = []\nwhile True: kept.append(bytearray(10_000_000))"
+    await run(spec(code, roles=workers(resources={"memory": "100Mi"})))
+    path = "{.items[*].status.containerStatuses[*].state.terminated.message}"
+    assert json.loads(kubectl("get", "pods", f"-o=jsonpath={path}"))["oom_kills"] == 1
+
+
 async def test_a_pod_that_somebody_deletes(
     run: Run, job: Create, spec: Spec, backend: Kubeflow, kubectl: Kubectl
 ) -> None:

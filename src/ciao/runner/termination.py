@@ -7,7 +7,8 @@
     {"v":1, "type":"died", "time":..., "error":{...}, "signal":11, ...} the same (crash.py)
 
 ``code`` and ``signal`` are those of the cell's process. ``"stopped":true`` is there if SIGTERM was asked of us, and
-our own exit status then 143. Always valid JSON of at most MAX_MESSAGE bytes: the frames are those of the cell, texts
+our own exit status then 143; ``"oom_kills":n`` if it failed and the kernel killed n processes of its container for want
+of memory (memory.py). Always valid JSON of at most MAX_MESSAGE bytes: the frames are those of the cell, texts
 are cut.
 """
 
@@ -18,7 +19,7 @@ import os
 import signal
 import time
 
-from . import FORMAT
+from . import FORMAT, memory
 from .record import fitted
 from .telling import cut_text
 
@@ -42,16 +43,19 @@ def write_message(record: bytes, status: int, *, stopped: bool) -> None:
         return
     try:
         with open(path or DEFAULT_PATH, "wb") as file:
-            file.write(message(record, status, stopped=stopped))
+            kills = memory.oom_kills() if status and os.getpid() == 1 else 0
+            file.write(message(record, status, stopped=stopped, oom_kills=kills))
     except OSError:  # a read-only file system: the log has the record too
         pass
 
 
-def message(record: bytes, status: int, *, stopped: bool) -> bytes:
+def message(record: bytes, status: int, *, stopped: bool, oom_kills: int = 0) -> bytes:
     """The message for a record (or none) and an exit status, negative for a signal."""
     end: Record = {"code": status} if status >= 0 else {"signal": -status, "died": _name(-status)}
     if stopped:
         end["stopped"] = True
+    if oom_kills:
+        end["oom_kills"] = oom_kills
     try:
         told = dict(json.loads(record), **end)
         if "message" in told:

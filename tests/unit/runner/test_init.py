@@ -97,6 +97,11 @@ def test_a_record_that_is_none_still_makes_a_message(record: bytes) -> None:
     assert json.loads(message(record, -9, stopped=True)).items() >= {"signal": 9, "stopped": True}.items()
 
 
+def test_the_message_tells_how_many_were_killed_for_want_of_memory() -> None:
+    assert json.loads(message(b"", -9, stopped=False, oom_kills=2))["oom_kills"] == 2
+    assert "oom_kills" not in json.loads(message(b"", -9, stopped=False))
+
+
 LOOPS = {
     "default": "",
     "exits with 0": "import signal, sys\nsignal.signal(signal.SIGTERM, lambda *a: sys.exit(0))\n",

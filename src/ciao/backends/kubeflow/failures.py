@@ -118,7 +118,7 @@ def _terminated(replica: str, pod: Manifest, container: Container, state: Manife
     code, reason = int(state.get("exitCode") or 0), state.get("reason")
     words = last_words(state.get("message"))
     when = float(words["time"]) if words and isinstance(words.get("time"), (int, float)) else seen
-    if reason == "OOMKilled":
+    if reason == "OOMKilled" or _used_up(words):
         return _out_of_memory(replica, pod, container, when)
     if (unable := _not_begun(reason, str(state.get("message") or ""))) is not None:
         return refused(replica, *unable, now=seen)
@@ -131,6 +131,12 @@ def _terminated(replica: str, pod: Manifest, container: Container, state: Manife
     if code > 128:  # a shell's and the runner's way to say a signal
         return _killed(replica, code - 128, when, {})
     return exit_failure(replica, code, when=when, words=words or {})
+
+
+def _used_up(words: Mapping[str, Any] | None) -> bool:
+    """The kernel has killed for want of memory, which the container's runtime may miss: it hears of it by an event."""
+    kills = (words or {}).get("oom_kills")
+    return isinstance(kills, int) and kills > 0
 
 
 def _killed(replica: str, number: int, when: float, words: Mapping[str, Any]) -> Failure:

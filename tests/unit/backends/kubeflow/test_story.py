@@ -150,6 +150,17 @@ def test_a_child_killed_for_memory_counts_although_the_exit_code_is_another() ->
     assert failure(known).ename == "OOMKilled"
 
 
+@pytest.mark.parametrize(
+    ("code", "counted", "ename"),
+    [(137, 1, "OOMKilled"), (1, 3, "OOMKilled"), (137, 0, "SIGKILL"), (137, "many", "SIGKILL")],
+)
+def test_what_the_kernel_counted_stands_if_the_runtime_missed_it(code: int, counted: object, ename: str) -> None:
+    known = story()
+    message = json.dumps({"v": 1, "type": "end", "time": 200.0, "oom_kills": counted})
+    told(known.see_pod(pod("worker-0", ended(code, message=message)), now=200))
+    assert failure(known).ename == ename
+
+
 @pytest.mark.parametrize(("code", "ename"), [(139, "SIGSEGV"), (137, "SIGKILL"), (134, "SIGABRT")])
 def test_a_signal_is_told_by_its_name(code: int, ename: str) -> None:
     known = story()

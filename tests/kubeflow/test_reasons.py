@@ -201,7 +201,7 @@ async def test_the_kernels_own_count_of_who_was_killed_for_memory_is_in_the_pods
     code = "kept = []\nwhile True: kept.append(bytearray(10_000_000))"
     await run(spec(code, roles=workers(resources={"memory": "100Mi"})))
     path = "{.items[*].status.containerStatuses[*].state.terminated.message}"
-    assert json.loads(kubectl("get", "pods", f"-o=jsonpath={path}"))["oom_kills"] == 1
+    assert json.loads(kubectl("get", "pods", f"-o=jsonpath={path}"))["oom_kills"] >= 1
 
 
 async def test_a_pod_that_somebody_deletes(

@@ -29,7 +29,9 @@ AT_ONCE = 16
 """Commands under way; each starts a Python in its pod."""
 
 WITHIN = 25.0
-"""Seconds for one: its process has three for the answer, and a busy node takes long to start a Python."""
+"""Seconds for one: its process has five for the answer, and five more if somebody else is just asking it; a busy node
+takes long to start a Python.
+"""
 
 MOST = 4 * 1024 * 1024
 """Bytes of the answer of one pod."""

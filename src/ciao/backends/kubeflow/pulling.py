@@ -19,7 +19,6 @@ __all__ = ["Pull", "why_not_pulled"]
 CODE = "ImagePullBackOff"
 """Kubernetes alternates between this and ErrImagePull; one word, or each change would be news."""
 
-
 OVERTAKEN = 2.0
 """Seconds in which the node may still say that there is no such Secret: it tells that apart from the pull's end."""
 

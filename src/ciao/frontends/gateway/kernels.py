@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -18,7 +17,7 @@ from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebso
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado import web
 from tornado.websocket import WebSocketClosedError
-from traitlets import Instance, Integer, Set, Unicode
+from traitlets import Instance, Integer, List, Set, Unicode
 
 from ciao.frontends.gateway.buffer import Recent
 from ciao.frontends.gateway.door import State, asked
@@ -40,7 +39,7 @@ class Kernels(AsyncMappingKernelManager):
     most = Integer(16, config=True, help="How many kernels there may be")
     state = Instance(State, args=())
     _starting = Set(Unicode())
-    _awaited = Instance(Counter, args=())
+    _awaited = List(Unicode())
 
     async def _async_start_kernel(self, *, kernel_id: str | None = None, **how: Any) -> str:
         """Raises HTTPError with words that a JupyterLab shows."""
@@ -63,15 +62,15 @@ class Kernels(AsyncMappingKernelManager):
     @contextmanager
     def awaited(self, kernel_id: str) -> Iterator[None]:
         """Somebody waits for it to start, and is no connection of it before."""
-        self._awaited[kernel_id] += 1
+        self._awaited.append(kernel_id)  # once for each who waits
         try:
             yield
         finally:
-            self._awaited[kernel_id] -= 1
+            self._awaited.remove(kernel_id)
 
     async def cull_kernel_if_idle(self, kernel_id: str) -> None:
         """One that starts is not idle, however long its machine takes for that."""
-        if self._awaited[kernel_id] == 0:
+        if kernel_id not in self._awaited:
             await super().cull_kernel_if_idle(kernel_id)
 
     def start_buffering(self, kernel_id: str, session_key: str, channels: Any) -> None:

@@ -83,7 +83,9 @@ class Unheard(Server):
     ) -> Manifest:
         if method == "POST" and path.endswith("/trainjobs") and self.late > 0:
             self.late -= 1
-            raise ApiError(f'admission webhook "validator.trainjob" denied the request: {UNKNOWN}', code=403)
+            raise ApiError(
+                f'admission webhook "validator.trainjob" denied the request: {self.because or UNKNOWN}', code=403
+            )
         return await super().request(method, path, params=params, body=body, content=content)
 
 
@@ -108,11 +110,25 @@ async def test_a_trainer_that_has_not_heard_of_a_new_runtime_yet_is_asked_again(
     assert server.there == {"trainingruntimes", "configmaps", "trainjobs"}
 
 
-async def test_a_runtime_of_which_it_never_hears_is_told() -> None:
-    server = Unheard(late=1)
-    with pytest.raises(CreateRefused, match="must be created before the TrainJob"):
-        await creating.create(server, made(spec("pytorch", worker=1, kind="TrainJob"), own_runtimes=False))
-    assert server.there == set()
+@pytest.mark.parametrize(
+    ("late", "own", "because"),
+    [
+        pytest.param(9, True, "", id="never heard of"),
+        pytest.param(1, False, "", id="not ours"),
+        pytest.param(1, True, "numNodes: Invalid value", id="another reason"),
+    ],
+)
+async def test_any_other_refusal_is_told_at_once_and_that_one_in_the_end(
+    late: int,
+    own: bool,  # noqa: FBT001  # a column of the table
+    because: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(creating, "UNHEARD", (0.0,) * 8)
+    server = Unheard(late=late, because=because)
+    with pytest.raises(CreateRefused, match=because or "must be created before the TrainJob"):
+        await creating.create(server, made(spec("pytorch", worker=1, kind="TrainJob"), own_runtimes=own))
+    assert server.there <= {"trainingruntimes"}
 
 
 @pytest.mark.parametrize("times", [1, 3])

@@ -132,7 +132,8 @@ def test_a_rotated_log_is_whole_for_who_follows_and_short_for_who_comes_late(
             follow.kill()
     late = [int(line) for line in kubectl("logs", "one").split()]
     assert followed == list(range(1, 1801))
-    assert late == list(range(1701, 1801))
+    assert late == followed[-len(late) :]
+    assert len(late) < len(followed)
 
 
 @contextlib.contextmanager

@@ -153,7 +153,7 @@ def test_a_handler_of_the_users_is_not_called(start: Start, job: dict[str, str],
 @pytest.mark.parametrize(
     "left",
     [
-        "os.execlp('sh', 'sh', '-c', 'echo ready; sleep 60')",
+        "os.execlp('sh', 'sh', '-c', 'echo ready; exec sleep 60')",
         "import signal; signal.signal(47, signal.SIG_DFL); on()",
         "os.closerange(3, 1000); on()",
     ],

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Callable
 from contextlib import aclosing
 
@@ -251,9 +252,9 @@ async def test_processes_of_a_replica_tell_each_for_itself(job: Create, spec: Sp
 
 
 async def _stands(name: str, backend: Backend, replica: str, wanted: Callable[[Standing], object]) -> None:
-    async with asyncio.timeout(90):
-        while not wanted((await backend.stacks(name, replica=replica))[0]):
-            pass
+    deadline = time.monotonic() + 90
+    while not wanted(one := (await backend.stacks(name, replica=replica))[0]):
+        assert time.monotonic() < deadline, one
 
 
 def _places(thread: Thread) -> list[tuple[int, str, tuple[str, ...]]]:

@@ -42,14 +42,14 @@ def test_a_component_that_does_not_become_ready_is_named(here: Layout) -> None:
     with pytest.raises(ComponentFailed, match="thing was not ready after 0 s"):
         running.wait(print)
     here.state.with_name(f"{here.state.name}.over").touch()
-    readiness.until(lambda: running.ended() is not None, what="It ends")
+    readiness.until(lambda: running.ended() is not None, what="It ends", seconds=60)
 
 
 def test_a_ready_component_is_told_with_its_time(here: Layout) -> None:
     told: list[str] = []
     running = components.start(shell("true", ready=True), environment=os.environ, cluster=here)
     running.wait(told.append)
-    readiness.until(lambda: running.ended() is not None, what="It ends")
+    readiness.until(lambda: running.ended() is not None, what="It ends", seconds=60)
     assert told[0].startswith("thing ready after ")
 
 

@@ -102,7 +102,9 @@ def test_a_build_that_is_interrupted_ends_all_its_processes_and_leaves_nothing(g
     with pytest.raises(KeyboardInterrupt):
         builds.require(THING, lambda line: interrupt(line) if (go.here / "pid").exists() else None)
     process = Path("/proc", (go.here / "pid").read_text().strip(), "stat")
-    readiness.until(lambda: not process.exists() or ") Z " in process.read_text(), what="The compiler's child ends")
+    readiness.until(
+        lambda: not process.exists() or ") Z " in process.read_text(), what="The compiler's child ends", seconds=60
+    )
     assert go.kept() == []
 
 

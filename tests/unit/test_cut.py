@@ -77,7 +77,7 @@ def test_connections_are_counted(proxy: Proxy) -> None:
     with connect(proxy) as one, connect(proxy) as two:
         says(one, b"1\n"), says(two, b"2\n")
         assert (proxy.taken, proxy.open) == (2, 2)
-    readiness.until(lambda: proxy.open == 0, what="Both are closed")
+    readiness.until(lambda: proxy.open == 0, what="Both are closed", seconds=PATIENCE)
     assert proxy.taken == 2
 
 

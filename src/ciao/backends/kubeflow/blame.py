@@ -42,7 +42,7 @@ class Blame:
         """One has failed and was not spared."""
         return bool(self._failures)
 
-    def only_left(self) -> bool:
+    def only_deleted(self) -> bool:
         """None has failed, or all because somebody deleted their pods."""
         return all(failure.ename == "PodDeleted" for failure in self._failures.values())
 

@@ -33,24 +33,26 @@ async def create(api: Api, made: Manifests, *, attempt: int = 1) -> str:
     """Create them; the uid of the job. Raises CreateRefused or another BackendError: then nothing is left behind.
 
     A cancellation is raised once all is created, so that the job is found and can be ended: a request that is given up
-    may arrive all the same, and then after the one that was to undo it.
+    may arrive all the same, and then after the one that was to undo it. Between two tries it undoes what was created.
     """
-    work, cancelled = asyncio.ensure_future(_create(api, made, attempt=attempt)), False
+    cancelled = asyncio.Event()
+    work = asyncio.ensure_future(_create(api, made, cancelled, attempt=attempt))
     while not work.done():
         try:
             await asyncio.wait([work])
         except asyncio.CancelledError:
-            cancelled = True
+            cancelled.set()
     uid = work.result()
-    if cancelled:
+    if cancelled.is_set():
         raise asyncio.CancelledError
     return uid
 
 
-async def _create(api: Api, made: Manifests, *, attempt: int) -> str:
+async def _create(api: Api, made: Manifests, cancelled: asyncio.Event, *, attempt: int) -> str:
+    pauses = UNHEARD if made.runtime is not None else ()
     try:
         for resource, manifest in made.in_order:
-            created = await _made(api, resource, manifest, patient=made.runtime is not None)
+            created = await _made(api, resource, manifest, cancelled, pauses=pauses)
         await _own(api, made, created, attempt=attempt)
     except BaseException:
         await _undo(api, made, attempt=attempt)
@@ -90,16 +92,24 @@ def _already_there(resource: Resource) -> Iterator[None]:
             raise
 
 
-async def _made(api: Api, resource: Resource, manifest: Manifest, *, patient: bool) -> Manifest:
-    """Create one. ``patient``: whose runtime was made a moment ago, of which Trainer may not have heard."""
-    for pause in UNHEARD if patient else ():
+async def _made(
+    api: Api, resource: Resource, manifest: Manifest, cancelled: asyncio.Event, *, pauses: Sequence[float]
+) -> Manifest:
+    """Create one, with so many ``pauses`` for Trainer to hear of a runtime that was made a moment ago."""
+    for pause in pauses:
         try:
             return await _put(api, resource, manifest)
         except CreateRefused as error:
             if _NO_RUNTIME not in error.message:
                 raise
-        await asyncio.sleep(pause)
+        await _pause(pause, cancelled)
     return await _put(api, resource, manifest)
+
+
+async def _pause(seconds: float, cancelled: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(cancelled.wait(), seconds)
+        raise asyncio.CancelledError
 
 
 async def _put(api: Api, resource: Resource, manifest: Manifest) -> Manifest:

@@ -108,7 +108,7 @@ class Story:
         if self.outcome is not None or (manifest is None and self.known is not None):
             return
         if manifest is None:
-            if not self._succeeded() and self._blame.only_left():  # its pods' end may be heard of before its own
+            if not self._succeeded() and self._blame.only_deleted():  # its pods' end may be heard of before its own
                 self._blame = Blame(most=self._blame.most)
                 self._blame.add(job_failure("JobDeleted", "it was deleted by somebody else", now=now), now)
                 yield from self._end(Phase.FAILED, now)

@@ -71,6 +71,7 @@ class Unheard(Server):
     """Its Trainer hears of a runtime so many tries ``late``."""
 
     late: int = 0
+    denied: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def request(
         self,
@@ -83,6 +84,7 @@ class Unheard(Server):
     ) -> Manifest:
         if method == "POST" and path.endswith("/trainjobs") and self.late > 0:
             self.late -= 1
+            self.denied.set()
             raise ApiError(
                 f'admission webhook "validator.trainjob" denied the request: {self.because or UNKNOWN}', code=403
             )
@@ -129,6 +131,17 @@ async def test_any_other_refusal_is_told_at_once_and_that_one_in_the_end(
     with pytest.raises(CreateRefused, match=because or "must be created before the TrainJob"):
         await creating.create(server, made(spec("pytorch", worker=1, kind="TrainJob"), own_runtimes=own))
     assert server.there <= {"trainingruntimes"}
+
+
+async def test_a_cancellation_between_two_tries_is_not_kept_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(creating, "UNHEARD", (3600.0,))
+    server = Unheard(late=1)
+    creation = asyncio.create_task(creating.create(server, made(spec("pytorch", worker=1, kind="TrainJob"))))
+    await server.denied.wait()
+    creation.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await creation
+    assert server.there == {"trainingruntimes"}
 
 
 @pytest.mark.parametrize("times", [1, 3])

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,8 +20,9 @@ from ciao.backends.local.journal import Journal, append
 from ciao.backends.local.orphans import kill_strays
 from ciao.home import JobFolder
 from ciao.logs.archive import Tail, chunk
+from ciao.logs.lines import stamp
 from ciao.logs.merge import Merge
-from ciao.model import Event, Finished, Lines, Notice
+from ciao.model import Event, Finished, Line, Lines, Notice
 
 __all__ = ["history", "watch"]
 
@@ -67,6 +68,7 @@ class Watcher:
         self.history = History(folder.read_job())
         self.behind = False
         self._journal = Journal(folder.journal_file)
+        self._entries: list[Mapping[str, Any]] = []
         self._tails = [Tail(name, folder.log_file(name)) for name in self.history.job.replicas]
         self._limit = chunk(len(self._tails))
         self._merge = Merge()
@@ -76,14 +78,33 @@ class Watcher:
 
     def look(self) -> Iterator[Event]:
         """What is new. The end comes last: after every line that was written before it."""
-        entries = self._journal.read()
-        yield from self._lines()
-        for entry in entries:
-            yield from self._told(self.history.add(entry))
+        self._entries += self._journal.read()
+        silent = not self._entries
+        lines = self._lines()
+        while (place := next(filter(self._begins_again, range(len(self._entries))), None)) is not None:
+            before, lines = _parted(lines, self._entries[place])
+            yield from self._shown(before)
+            yield from self._tell(place)
+            if not lines and self.behind:
+                return  # what is unread may be from before it
+            yield from self._tell(1)
+        yield from self._shown(lines)
+        yield from self._tell(len(self._entries))
         if self._finished is not None and not self.behind:
             yield self._finished
-        elif not entries and self._finished is None:
+        elif silent and self._finished is None:
             yield from self._told(self._check_supervisor())
+
+    def _begins_again(self, place: int) -> bool:
+        """Whether this entry parts the lines of one attempt from those of the next."""
+        entry = self._entries[place]
+        return entry.get("event") == "attempt" and entry.get("number") != 1 and isinstance(entry.get("time"), float)
+
+    def _tell(self, count: int) -> Iterator[Event]:
+        """The first entries that were not told yet."""
+        entries, self._entries = self._entries[:count], self._entries[count:]
+        for entry in entries:
+            yield from self._told(self.history.add(entry))
 
     def _told(self, events: Iterable[Event]) -> Iterator[Event]:
         for event in events:
@@ -103,7 +124,7 @@ class Watcher:
             return event
         return Finished(outcome=replace(event.outcome, hint=hint(failure, self.folder, self.history.job.replicas)))
 
-    def _lines(self) -> Iterator[Event]:
+    def _lines(self) -> list[Line]:
         ended = self._finished is not None
         waiting = [t for t in self._tails if self._merge.holds(t.replica)]
         for tail in self._tails:
@@ -111,6 +132,9 @@ class Watcher:
                 self._merge.add(tail.replica, tail.read(self._limit, ended=ended), more=tail.more)
         lines = self._merge.take()
         self.behind = bool(waiting) or any(t.more or self._merge.holds(t.replica) for t in self._tails)
+        return lines
+
+    def _shown(self, lines: Sequence[Line]) -> Iterator[Event]:
         if lines:
             before, self._lost = self._lost, sum(tail.lost for tail in self._tails)
             yield Lines(lines=tuple(lines), lost=self._lost - before)
@@ -126,6 +150,13 @@ class Watcher:
             yield from self.history.add(entry)
         if self.history.outcome is None:
             yield from _mourn(self.folder, self.history)
+
+
+def _parted(lines: list[Line], attempt: Mapping[str, Any]) -> tuple[list[Line], list[Line]]:
+    """Those that were written before the attempt began, and the others: one clock stamps both."""
+    began = stamp(int(attempt["time"] * 1e9))
+    place = next((i for i, line in enumerate(lines) if line.stamp > began), len(lines))
+    return lines[:place], lines[place:]
 
 
 def _mourn(folder: JobFolder, past: History) -> list[Event]:

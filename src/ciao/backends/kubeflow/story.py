@@ -20,7 +20,7 @@ from ciao.backends.kubeflow.said import Said, about
 from ciao.backends.kubeflow.seen import Replicas
 from ciao.backends.kubeflow.upkeep import Upkeep
 from ciao.backends.kubeflow.waiting import Waiting, why_not_created, why_waiting
-from ciao.backends.records import dumped, exception_failure, traced
+from ciao.backends.records import dumped, exception_failure, fuller, traced
 from ciao.frameworks import FRAMEWORKS
 from ciao.k8s.base import Manifest
 from ciao.model import (
@@ -129,18 +129,24 @@ class Story:
             yield from self._waits(event, now)
 
     def see_record(self, replica: str, record: Mapping[str, Any], *, now: float) -> Iterator[Event]:
-        """What the runner wrote into a replica's log."""
-        if self.outcome is not None or replica not in self.ranked:
+        """What the runner wrote into a replica's log. After the end it may still tell more of why that came."""
+        if replica not in self.ranked:
             return
         failure = exception_failure(replica, record, seen=now)
         if failure is not None:
-            self._blame.raised(failure, now)
+            self._raised(failure, now)
         elif record.get("type") == "started":
             self._blame.began_again(replica)
         elif (dump := dumped(replica, record)) is not None:
             yield dump
         elif (known := self._blame.of(replica)) is not None and (trace := traced(known, record)) is not None:
             yield trace
+
+    def _raised(self, failure: Failure, now: float) -> None:
+        if self.outcome is None:
+            self._blame.raised(failure, now)
+        elif (first := self.outcome.failure) is not None and first.replica == failure.replica:
+            self.outcome = replace(self.outcome, failure=fuller(first, failure))  # its pod's status had it in short
 
     def begin_attempt(self, number: int, *, now: float) -> Iterator[Event]:
         """The group was started again."""

@@ -84,7 +84,7 @@ class Watching:
             if self._closing is not None:
                 await self._closing
             if self._finished is not None:
-                yield self._finished
+                yield self._with_all_words(self._finished)
         finally:
             ours = (*self._inbox.tasks(), *self._logs.tasks(), self._closing, self._retrying)
             tasks = [task for task in ours if task is not None]
@@ -221,6 +221,13 @@ class Watching:
         self._keep.end(finished.outcome)
         self._logs.start()
         self._closing = asyncio.create_task(self._after_logs(finished))
+
+    def _with_all_words(self, finished: Finished) -> Finished:
+        """The logs may have told more of the failure since."""
+        outcome = self._story.outcome or finished.outcome
+        if outcome != finished.outcome:
+            self._keep.end(outcome)
+        return Finished(outcome=outcome)
 
     async def _after_logs(self, finished: Finished) -> None:
         phase = finished.outcome.phase

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
+import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
@@ -21,7 +23,8 @@ from ciao.k8s.backoff import Pace
 from ciao.k8s.base import Resource
 from ciao.logs.lines import stamp
 from ciao.logs.rotation import LEAST
-from ciao.model import Event, Finished, Job, Lines, Notice, Outcome, Phase
+from ciao.model import Event, Finished, Job, Lines, Notice, Outcome, Phase, Traced
+from ciao.runner import FRAME
 from fakes.apiserver import CUT, Answer, ApiServer, Asked, Feed, Reply, answer, connected, event, status, stream, text
 
 Manifest = dict[str, Any]
@@ -46,6 +49,15 @@ def pod(state: Manifest, version: int, *, role: str = "worker") -> Manifest:
     metadata = {"name": name, "namespace": "ns", "uid": uid, "labels": labels, "resourceVersion": str(version)}
     spec = {"containers": [{"name": "c", "env": [{"name": "CIAO_JOB"}]}], "nodeName": "n"}
     return {"metadata": metadata, "spec": spec, "status": {"containerStatuses": [{"name": "c", "state": state}]}}
+
+
+def told(words: str) -> Manifest:
+    """The record of an exception with these words."""
+    return {"type": "error", "time": 200.0, "error": {"ename": "ValueError", "evalue": words}}
+
+
+def failed(message: str) -> Manifest:
+    return {"terminated": {**DONE["terminated"], "exitCode": 1, "message": message}}
 
 
 def page(*items: Manifest) -> Answer:
@@ -267,6 +279,27 @@ async def test_the_last_lines_of_who_failed_are_waited_for_longer_than_those_of_
     async with watching(tmp_path, log=[busy], pods=pods) as seen:
         await seen.until(lambda: seen.events and isinstance(seen.events[-1], Finished))
     assert seen.texts == ["0", "1", "2", "3"]
+
+
+async def test_a_log_that_comes_after_the_decision_still_has_all_of_the_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(DRAIN, Phase.FAILED, 0.0)
+    monkeypatch.setattr(blame, "SETTLE", 0.05)
+    monkeypatch.setattr(following, "LAST_WORDS", 60.0)
+    decided = list[Outcome]()
+    monkeypatch.setattr(Keep, "end", lambda _, outcome: decided.append(outcome))
+    trace = ["Traceback (most recent call last):", "ValueError: all of it"]
+    shown = {"type": "shown", "lines": len(trace), "crc": zlib.crc32("".join(f"{t}\n" for t in trace).encode())}
+    said = [*trace, *(FRAME + json.dumps({"v": 1, **record}) for record in (told("all of it"), shown))]
+    log = b"".join(b"2026-11-23T05:00:08.%09dZ %s\n" % (n, t.encode()) for n, t in enumerate(said))
+    pods = either([page(pod(failed(json.dumps({"v": 1, **told("all ...")})), 3))], [Answer(stream=Feed())])
+    async with watching(tmp_path, log=[lambda _: stream(log) if decided else stream(CUT)], pods=pods) as seen:
+        await seen.until(lambda: seen.events and isinstance(seen.events[-1], Finished))
+    ends = [one.outcome for one in seen.events if isinstance(one, Finished)]
+    assert [one.failure and one.failure.evalue for one in (*decided, *ends)] == ["all ...", "all of it", "all of it"]
+    assert [one.reason for one in seen.events if isinstance(one, Traced)] == ["ValueError: all ..."]
+    assert seen.texts == trace
 
 
 async def test_a_page_instead_of_a_log_is_no_line(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ HOLD = 1.0
 LINES, BYTES = 2_000, 64_000
 """How much may be held of each replica in any case."""
 
-LONG_LINES, LONG_BYTES = 5_000, 512_000
+LONG_LINES, LONG_BYTES = 12_000, 1_000_000
 """How much may be held of one, for the traceback of an endless recursion, while all together are below TOGETHER."""
 
 TOGETHER = 8_000_000
@@ -113,14 +113,17 @@ class Folding:
         held, known, free = self._held.get(replica), self._known.get(replica, []), 0
         if held is None:
             return []
+        folded = list[Traced]()
         for one in reversed(known[:]):  # attempts may fail alike: the last for the last
             place = held.place(one[0], new=new)
             if place is not None:
                 known.remove(one)
+                folded.append(one[0])
                 spared = held.replace(place, one[0].lines, one[1])
                 self.spared += spared
                 free = max(free, place + one[0].lines) - spared
         held.searched()
+        free = min((held.first(traced, free) for traced in folded), default=0)
         passed = held.taken(free) if free else []
         self._forget_empty(replica)
         return passed
@@ -183,14 +186,20 @@ class _Held:
         ``new``: or if it ends before the lines that nobody has searched.
         """
         last = len(self.lines) - traced.lines
-        for i in range(last, max(last - self._new if new else -1, -1), -1):
-            begin = _start(self.lines[i].text)
-            if begin >= 0:
-                texts = [line.text for line in self.lines[i : i + traced.lines]]
-                texts[0] = texts[0][begin:]
-                if crc32("".join(f"{text}\n" for text in texts).encode("utf-8", "replace")) == traced.checksum:
-                    return i
-        return None
+        searched = range(last, max(last - self._new if new else -1, -1), -1)
+        return next((i for i in searched if self._begins(i, traced)), None)
+
+    def first(self, traced: Traced, before: int) -> int:
+        """Where such a traceback first begins, if before that: of processes that fail alike each will tell its own."""
+        return next((i for i in range(before) if self._begins(i, traced)), before)
+
+    def _begins(self, place: int, traced: Traced) -> bool:
+        begin = _start(self.lines[place].text)
+        if begin < 0:
+            return False
+        texts = [line.text for line in self.lines[place : place + traced.lines]]
+        texts[0] = texts[0][begin:]
+        return crc32("".join(f"{text}\n" for text in texts).encode("utf-8", "replace")) == traced.checksum
 
     def replace(self, place: int, count: int, words: str) -> int:
         """Words in the place of so many lines; by how many there are fewer."""

@@ -55,7 +55,8 @@ def test_it_is_folded_too_if_its_lines_come_later_and_in_parts() -> None:
 def test_a_traceback_that_was_logged_before_it_was_raised_stays() -> None:
     folding = Folding()
     folding.add(of([*TRACE, "giving up", *TRACE]), 0.0)
-    assert texts(folding.expect(traced(TRACE), WORDS)) == [*TRACE, "giving up", WORDS]
+    folding.expect(traced(TRACE), WORDS)
+    assert texts(folding.due(HOLD)) == [*TRACE, "giving up", WORDS]
 
 
 def test_another_traceback_of_the_same_length_is_not_taken_for_it() -> None:
@@ -98,6 +99,20 @@ def test_the_same_failure_of_every_attempt_is_folded() -> None:
     assert texts(folding.add(of([*TRACE, "again", *TRACE]), 0.0)) == ["first", "again", "second"]
 
 
+def test_processes_that_fail_alike_at_once_are_folded_each_when_it_tells() -> None:
+    folding = Folding()
+    assert folding.add(of(["before", *TRACE, *TRACE, "behind"]), 0.0) == of(["before"])
+    assert texts(folding.expect(traced(TRACE), "first")) == []
+    assert texts(folding.expect(traced(TRACE), "second")) == ["second", "first", "behind"]
+
+
+def test_an_equal_traceback_that_nobody_tells_waits_no_longer_than_others() -> None:
+    folding = Folding()
+    folding.add(of([*TRACE, *TRACE]), 0.0)
+    assert texts(folding.expect(traced(TRACE), WORDS)) == []
+    assert texts(folding.due(HOLD)) == [*TRACE, WORDS]
+
+
 def test_a_second_is_the_longest_that_a_line_is_held() -> None:
     folding = Folding()
     folding.add(of([*TRACE, "goes on"]), 0.0)
@@ -108,7 +123,7 @@ def test_a_second_is_the_longest_that_a_line_is_held() -> None:
 
 
 @pytest.mark.parametrize(
-    "flood", [["x"] * (LONG_LINES + 10), ["x" * 1000] * 600, ["x" * (BYTES + 1)], TRACE * LONG_LINES]
+    "flood", [["x"] * (LONG_LINES + 10), ["x" * 1000] * 1100, ["x" * (BYTES + 1)], TRACE * LONG_LINES]
 )
 def test_a_flood_behind_a_traceback_flows(flood: list[str]) -> None:
     folding = Folding()

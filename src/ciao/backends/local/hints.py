@@ -12,7 +12,7 @@ from ciao.backends.beside import beside
 from ciao.backends.memory import more_memory
 from ciao.home import JobFolder
 from ciao.model import Failure
-from ciao.model.distributions import distribution_of
+from ciao.model.distributions import distribution_of, standard
 
 __all__ = ["files_made", "hint"]
 
@@ -79,6 +79,8 @@ def _missing_module(failure: Failure, python: str, notebook: Path) -> str:
     where = f"{failure.replica} runs {python}"
     if found is None:
         return f"{where}: install what is missing there, or choose another Python with %python="
+    if words := standard(failure.evalue, other="another with %python="):
+        return f"{where}: {words}"
     wanted = distribution_of(found[1])
     return f"{where}: add %package={wanted}, install it there, or choose another Python with %python="
 

@@ -72,6 +72,8 @@ def test_an_event_tells_why_a_replica_without_a_pod_waits() -> None:
         ("own.part", "own lies beside the notebook, and not in its image: send it along with %include=own/"),
         ("einops", "einops is not in its image: add %package=einops, or %include=einops if it is your own"),
         ("sklearn", "sklearn is not in its image: add %package=scikit-learn, or %include=sklearn if it is your own"),
+        ("json.nosuch", "json is of Python's own library, which has no json.nosuch"),
+        ("tkinter", "and this one lacks it: choose another image with %image="),
         ("own/part", "own/part is not in its image"),
     ],
 )

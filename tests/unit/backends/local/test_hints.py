@@ -18,6 +18,7 @@ def folder(tmp_path: Path) -> JobFolder:
     notebook.mkdir()
     (notebook / "mine.py").touch()
     (notebook / "data.csv").touch()
+    (notebook / "code.py").touch()
     (notebook / "data").mkdir()
     (notebook / "own" / "deeper").mkdir(parents=True)
     (notebook / "own" / "deeper" / "part.py").touch()
@@ -41,6 +42,9 @@ def failure(ename: str, evalue: str) -> Failure:
             "worker-0 runs /opt/py/bin/python: add %package=torch, install",
         ),
         ("ModuleNotFoundError", "No module named 'sklearn.svm'", "add %package=scikit-learn,"),
+        ("ModuleNotFoundError", "No module named 'os.x'; 'os' is not a package", "own library, which has no os.x"),
+        ("ModuleNotFoundError", "No module named 'tkinter'", "and this one lacks it: choose another with %python="),
+        ("ModuleNotFoundError", "No module named 'code'", "%include=code.py"),
         ("ModuleNotFoundError", "No module named 'own'", "%include=own/"),
         ("ModuleNotFoundError", "No module named 'data'", "add %package=data,"),
         ("ModuleNotFoundError", "No module named 'mine.part'", "%include=mine.py"),
@@ -55,7 +59,7 @@ def test_a_failure_of_the_place_comes_with_its_remedy(folder: JobFolder, ename: 
 
 def test_what_to_do_about_memory_needs_no_files(tmp_path: Path) -> None:
     limit = failure("OOMKilled", "it used more memory than its limit of 1Gi: 1.2Gi when it was ended (exit code 137)")
-    assert hint(limit, JobFolder(tmp_path), ("worker-0", "worker-1")) == "Raise it: %worker=2;%memory= more than 1Gi"
+    assert hint(limit, JobFolder(tmp_path), ("worker-0", "worker-1")) == "Raise it, for example %worker=2;%memory=2Gi"
     machine = failure("OOMKilled", "this machine had no memory left, and the system killed it")
     assert "state what each may use with %memory=" in hint(machine, JobFolder(tmp_path))
 

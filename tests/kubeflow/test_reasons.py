@@ -192,7 +192,7 @@ async def test_out_of_memory_tells_the_limit_and_the_way_out(run: Run, spec: Spe
     code = "print('up', flush=True)\nkept = []\nwhile True: kept.append(bytearray(10_000_000))"
     ran = await run(spec(code, roles=workers(resources={"memory": "100Mi"})))
     assert (ran.failure.ename, ran.failure.evalue) == ("OOMKilled", "it used more memory than its limit of 100Mi")
-    assert ran.outcome.hint == "Raise it: %worker=1;%memory= more than 100Mi"
+    assert ran.outcome.hint == "Raise it, for example %worker=1;%memory=200Mi"
 
 
 async def test_the_kernels_own_count_of_who_was_killed_for_memory_is_in_the_pods_status(

@@ -14,7 +14,8 @@ _UNITS = {"": 1.0, "m": 1e-3}
 _UNITS.update({unit: 1000.0**power for power, unit in enumerate("kMGTPE", start=1)})
 _UNITS.update({f"{unit}i": 1024.0**power for power, unit in enumerate("KMGTPE", start=1)})
 _QUANTITY = re.compile(r"([0-9.]+)(?:[eE]([+-]?[0-9]+)|([a-zA-Z]*))")
-_LIMIT = re.compile(r"limit of ([^\s:]+)")
+_SIMPLE = re.compile(r"([0-9]+)([kKMGTPE]i?)")
+_LIMIT = re.compile(r"limit of ([^\s:]+)(?:: ([0-9.]+[A-Za-z]+) when)?")
 
 
 def bytes_of(quantity: str | None) -> int | None:
@@ -53,4 +54,14 @@ def more_memory(evalue: str, replica: str, replicas: Collection[str] = ()) -> st
     count = sum(name.rpartition("-")[0] == role for name in replicas) or "N"
     if found is None:
         return f"State how much it needs: %{role}={count};%memory=8Gi"
-    return f"Raise it: %{role}={count};%memory= more than {found[1]}"
+    return f"Raise it, for example %{role}={count};%memory={_more(found[1], used=found[2])}"
+
+
+def _more(limit: str, *, used: str | None) -> str:
+    """Twice the limit, and again until it is more than was ``used``; in the limit's unit."""
+    least = bytes_of(limit) or 1024**3
+    times = 2
+    while times * least <= (bytes_of(used) or 0):
+        times *= 2
+    found = _SIMPLE.fullmatch(limit)
+    return f"{times * int(found[1])}{found[2]}" if found else in_words(times * least)

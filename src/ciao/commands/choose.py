@@ -39,7 +39,7 @@ class Chosen:
 
 
 async def named(backend: Backend, name: str, *, running_first: bool = False) -> Chosen:
-    """The job of this name, or the only one whose name begins so; if asked, the only one of those that run.
+    """The job of this name, or the only one whose name begins so; if asked, of those that run, if any of them does.
 
     Raises JobNotFound with the nearest name, or CommandError for the beginning of several.
     """
@@ -61,7 +61,7 @@ async def named(backend: Backend, name: str, *, running_first: bool = False) -> 
 async def newest(backend: Backend, name: str | None = None, *, own: Own | None = None) -> Chosen:
     """The job of this name; without one, the job that was created last, the asker's own before others."""
     if name is not None:
-        return await named(backend, name)
+        return await named(backend, name, running_first=True)
     listing = await listed(backend)
     for group, whose in _groups(listing.summaries, own):
         return Chosen(summary=group[0], note=f"{group[0].job.name} (the newest job{whose}{_unasked(listing)})")

@@ -84,7 +84,8 @@ def _overview(prefix: str, *, in_cell: bool) -> Iterator[str]:
     yield from _columns([(f"{prefix} {c.name}", c.summary) for c in offered])
     yield ""
     yield f"'{prefix} help options' lists what such lines may say; '{prefix} help worker' explains one of these."
-    yield f"'{prefix} help COMMAND' explains one. A job's name may be cut short while it stays the only one."
+    yield f"'{prefix} help COMMAND' explains one. A job's name may be cut short while it stays the only one,"
+    yield "or the only one that runs; to delete a job, the only one of all."
 
 
 def _one(command: Command, prefix: str) -> Iterator[str]:

@@ -271,7 +271,8 @@ class Budget:
     def _whole(self) -> str:
         """In a shell: what a cell prints is cut as well."""
         if self.lost:
-            return f"{self.lost:,} bytes more are not kept (keep.log); the rest: `ciao logs {self._job}` in a shell"
+            cut = f"{self.lost:,} bytes more went unread: the log outgrew keep.log"
+            return f"{cut}; what is kept: `ciao logs {self._job}` in a shell"
         return f"the whole log: `ciao logs {self._job}` in a shell"
 
     def _clear(self) -> None:

@@ -45,7 +45,10 @@ def test_a_peak_that_is_the_limit_when_it_is_rounded_is_barely_more() -> None:
 
 def test_the_way_out_names_the_limit_that_the_failure_tells_with_or_without_a_peak() -> None:
     for words in (out_of_memory("200Mi"), out_of_memory("200Mi", peak=220 * 1024**2)):
-        assert more_memory(words, "worker-10") == "Raise it: %worker=N;%memory= more than 200Mi"
+        assert more_memory(words, "worker-10") == "Raise it, for example %worker=N;%memory=400Mi"
     all_of_them = ("master-0", "worker-0", "worker-1", "worker-10")
-    assert more_memory(words, "worker-10", all_of_them) == "Raise it: %worker=3;%memory= more than 200Mi"
+    assert more_memory(words, "worker-10", all_of_them) == "Raise it, for example %worker=3;%memory=400Mi"
+    far = out_of_memory("200Mi", peak=900 * 1024**2)
+    assert more_memory(far, "worker-0") == "Raise it, for example %worker=N;%memory=1600Mi"
+    assert more_memory(out_of_memory("1.5Gi"), "worker-0") == "Raise it, for example %worker=N;%memory=3.0Gi"
     assert more_memory("its node had no memory left", "ps-0") == "State how much it needs: %ps=N;%memory=8Gi"

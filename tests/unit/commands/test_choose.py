@@ -76,10 +76,11 @@ async def test_a_beginning_of_several_names_says_too_little(known: Sequence[Summ
     assert str(caught.value) == message
 
 
-async def test_the_beginning_of_one_running_job_is_enough_for_what_is_only_done_to_those() -> None:
+async def test_the_beginning_of_one_running_job_is_enough_but_for_what_cannot_be_undone() -> None:
     assert (await choose.only_running(on(ENDED, RUNNING), "jax")).summary is RUNNING
     assert (await choose.to_cancel(on(ENDED, RUNNING), "jax")).summary is RUNNING
     assert (await choose.only_running(on(ENDED), "jax")).summary is ENDED
+    assert (await choose.newest(on(ENDED, RUNNING), "jax")).summary is RUNNING
     with pytest.raises(CommandError, match="2 jobs begin with 'jax'"):
         await choose.only_running(on(RUNNING, summary("jax-ccccc", Phase.RUNNING)), "jax")
 

@@ -225,13 +225,14 @@ def test_attach_fails_as_the_job_did_and_logs_do_not(ciao: Said) -> None:
     assert ciao("logs", "--follow", backend=backend)[:2] == (0, "worker-0 | a\n")
 
 
-def test_the_beginning_of_a_name_means_the_job_that_runs_to_whom_follows_it(ciao: Said) -> None:
+def test_the_beginning_of_a_name_means_the_job_that_runs_but_for_what_cannot_be_undone(ciao: Said) -> None:
     both = [summary("jax-aaaaa"), summary("jax-bbbbb", Phase.RUNNING)]
     backend = Scripted(summaries=both, script=[lines("a"), finished()])
     assert ciao("logs", "jax", "-f", backend=backend) == (
         0, "worker-0 | a\n", "jax-bbbbb\njax-bbbbb on local: 2 replicas\n",
     )  # fmt: skip
-    assert "2 jobs begin with 'jax'" in ciao("logs", "jax", backend=backend)[2]
+    assert "jax-bbbbb" in ciao("logs", "jax", backend=backend)[2]
+    assert "2 jobs begin with 'jax'" in ciao("delete", "jax", backend=backend)[2]
 
 
 def test_logs_that_follow_show_one_replica_with_times_if_asked(ciao: Said) -> None:

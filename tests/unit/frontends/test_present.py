@@ -115,6 +115,13 @@ def test_describe_shows_replicas_the_first_failure_and_its_echoes(monkeypatch: p
     """)
 
 
+def test_describe_names_no_replica_for_what_is_no_replicas_failure() -> None:
+    late = Failure(replica="", kind="timeout", time=NOON, ename="DeadlineExceeded", evalue="it ran longer than 1 s")
+    job = replace(summary("jax-aaaaa", Phase.FAILED), outcome=Outcome(phase=Phase.FAILED, ended=NOON + 9, failure=late))
+    text = shown(present.describe(Chosen(summary=job), now=NOON + 100))
+    assert text.endswith("\nfailed: DeadlineExceeded: it ran longer than 1 s")
+
+
 def test_describe_tells_the_words_of_a_long_error_once() -> None:
     words = "[../gloo/transport/tcp/pair.cc:598] Connection closed by peer [10.0.0.1]:35011"
     far_away = "its node gave no answer for longer than anybody cares to wait for one"

@@ -238,7 +238,8 @@ def test_a_flood_of_which_a_part_is_gone_says_how_much(screen: Screen) -> None:
     screen(Created(job=JOB))
     screen(replace(lines("worker-0", [f"line {n}" for n in range(60_000)]), lost=1234))
     screen(finished())
-    assert "; 1,234 bytes more are not kept (keep.log); the rest: `ciao logs jax-x1` in a shell" in screen.close()
+    unread = "1,234 bytes more went unread: the log outgrew keep.log"
+    assert f"; {unread}; what is kept: `ciao logs jax-x1` in a shell" in screen.close()
 
 
 def test_memory_and_output_are_bounded_in_a_flood_of_a_million_lines(screen: Screen, clock: Clock) -> None:

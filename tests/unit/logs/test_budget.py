@@ -148,8 +148,8 @@ def test_where_a_log_is_not_whole_any_more_nobody_is_promised_the_whole() -> Non
     budget.add(numbered("worker-0", 20_000))
     budget.lost += 6_801_620
     drawn = [*budget.take(0.0), *budget.close()]
-    missing = f"{budget.dropped:,} of 20,000 lines not shown; 6,801,620 bytes more are not kept (keep.log)"
-    assert texts(drawn, "") == [f"… {missing}; the rest: `ciao logs j` in a shell"]
+    missing = f"{budget.dropped:,} of 20,000 lines not shown; 6,801,620 bytes more went unread"
+    assert texts(drawn, "") == [f"… {missing}: the log outgrew keep.log; what is kept: `ciao logs j` in a shell"]
 
 
 def test_several_places_are_summed_up_at_the_end() -> None:

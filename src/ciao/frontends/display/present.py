@@ -226,7 +226,7 @@ def _long_reasons(summary: Summary) -> Iterator[str]:
 
 
 def _failure(failure: Failure) -> str:
-    return f"{failure.place} failed first: {reason_of(failure)}"
+    return f"{failure.place} failed first: {reason_of(failure)}" if failure.replica else f"failed: {reason_of(failure)}"
 
 
 def _check(check: Check) -> Iterator[tuple[str, ...]]:

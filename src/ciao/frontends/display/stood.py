@@ -131,7 +131,9 @@ def _folded(frames: Sequence[Frame]) -> str:
 
 def _package(file: str) -> str:
     found = PACKAGE.match(file)
-    return found["package"] if found else posixpath.basename(file).removesuffix(".py")
+    if found:
+        return found["package"]
+    return posixpath.basename(file.removesuffix("/__init__.py")).removesuffix(".py")
 
 
 def _called(function: str) -> str:

@@ -136,7 +136,7 @@ def test_out_of_memory_is_found_behind_the_error_of_the_replica_that_lost_its_pe
     assert outcome.failure is not None
     assert (outcome.failure.replica, outcome.failure.ename) == ("worker-0", "OOMKilled")
     assert outcome.failure.evalue == "it used more memory than its limit of 1Gi"
-    assert outcome.hint == "Raise it: %worker=1;%memory= more than 1Gi"
+    assert outcome.hint == "Raise it, for example %worker=1;%memory=2Gi"
     assert [f.replica for f in outcome.others] == ["master-0"]
 
 

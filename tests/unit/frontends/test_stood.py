@@ -66,6 +66,12 @@ def test_who_stands_elsewhere_is_first_and_those_at_one_place_are_together() -> 
         %ciao stacks pytorch-x1 REPLICA shows every frame and thread of one""")
 
 
+def test_a_package_of_the_standard_library_has_its_own_name() -> None:
+    inner = Frame(file="/usr/lib/python3.11/re/__init__.py", line=166, function="match")
+    found = shown([Standing(replica="worker-0", threads=(Thread(frames=(cell(3, "re.match(p, s)"), inner)),))])
+    assert "\n    re: match()\n" in found
+
+
 def test_one_replica_is_offered_only_if_there_is_more_to_show_of_one() -> None:
     same = [SLEEPS, replace(SLEEPS, replica="worker-2")]
     silent = Standing(replica="worker-3", silent="stopped")

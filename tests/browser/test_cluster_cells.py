@@ -106,5 +106,5 @@ def test_a_replica_that_needs_more_memory_than_its_limit_is_told_so(lab: Lab) ->
     notebook.run(0)
     ended(notebook)
     expect(notebook.output(0)).to_contain_text("OOMKilled: it used more memory than its limit of 100Mi")
-    expect(notebook.output(0)).to_contain_text("Raise it: %worker=2;%memory= more than 100Mi")
+    expect(notebook.output(0)).to_contain_text("Raise it, for example %worker=2;%memory=200Mi")
     in_both_themes(notebook, "cluster-6-out-of-memory")

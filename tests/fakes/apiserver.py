@@ -16,6 +16,7 @@ the request. What is not in the script gets Kubernetes' plain ``404 page not fou
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -165,7 +166,8 @@ class ApiServer:
     def cut(self) -> None:
         """Break every connection that was used, and go on listening."""
         for connection in self._connections:
-            connection.abort()  # type: ignore[attr-defined]  # every transport of a socket has it
+            with contextlib.suppress(AttributeError):  # Python 3.11.2, for TLS that was closed twice
+                connection.abort()  # type: ignore[attr-defined]  # every transport of a socket has it
         self._connections.clear()
 
     async def __aenter__(self) -> Self:

@@ -161,7 +161,7 @@ KINDS = (
         death="kept = [bytearray(b'x') * 9_000_000 for _ in range(200)]",
         ename="OOMKilled",
         words="limit of 200Mi",
-        shown=("Raise it: %worker=2;%memory= more than 200Mi",),
+        shown=("Raise it, for example %worker=2;%memory=",),
     ),
     Kind(
         name="rank",

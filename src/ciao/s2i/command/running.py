@@ -93,16 +93,17 @@ def _clean(line: str) -> str:
 
 
 async def _ended(process: asyncio.subprocess.Process, grace: float) -> None:
-    """A second cancellation is impatience: it is killed at once."""
+    """A second cancellation is impatience: it is killed at once.
+
+    Without a timeout of asyncio's: where a task is being cancelled, it ends as that, before Python 3.11.3.
+    """
+    leaving = asyncio.ensure_future(process.wait())
     try:
         _signal(process, signal.SIGTERM)
-        async with asyncio.timeout(grace):
-            await process.wait()
-    except TimeoutError:
-        pass
+        await asyncio.wait([leaving], timeout=grace)
     finally:
         _signal(process, signal.SIGKILL)  # also what it started and did not wait for
-    await process.wait()
+        await leaving
 
 
 def _signal(process: asyncio.subprocess.Process, which: signal.Signals) -> None:

@@ -117,7 +117,8 @@ def _with_role(setting: Setting, role: str, magic: MagicLine, cell: Sequence[Mag
 def _separator(magic: MagicLine, pos: int, setting: Setting, cell: Sequence[MagicLine]) -> int:
     """The start of the next option of the line, or the line's end."""
     start = skip(magic.text, pos)
-    if start == len(magic.text) or (magic.text[start] == "#" and start > pos):
+    blank = not magic.text[start:].strip()  # nothing, or what looks like that: a no-break space that came along
+    if blank or (magic.text[start] == "#" and start > pos):
         return len(magic.text)
     if after := LAST.match(magic.text, start):
         return _separator(magic, after.end(), setting, cell)

@@ -62,6 +62,8 @@ def check_place(error: CellError, source: list[str]) -> None:
 
 
 @given(texts)
+@example("%framework=jax \u2028\n%worker=2\nx")
+@example("%framework=jax \xa0")
 @example("")
 @example("%framework=jax\nif x:\n")
 @example("%framework=jax\r\r\n\\")

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 import sys
 
-__all__ = ["distribution_of", "standard"]
+__all__ = ["NO_MODULE", "distribution_of", "standard"]
+
+NO_MODULE = re.compile(r"No module named '([^'.]+)([^']*)")
+"""What an import raises: the module at the top, and the rest of the name with its dot, if there is one."""
 
 _NAMES = {
     "attr": "attrs",
@@ -24,22 +27,18 @@ _NAMES = {
 }
 
 
-_NO_MODULE = re.compile(r"No module named '([^'.]+)([^']*)'")
-
-
 def distribution_of(module: str) -> str:
     """What to install for a module; its own name, if no other is known."""
     return _NAMES.get(module.lower(), module)
 
 
-def standard(evalue: str, *, other: str) -> str:
+def standard(module: str, rest: str, *, other: str) -> str:
     """What to do about a module of the standard library that is missing; empty for any other module.
 
-    ``evalue`` is what its import raised, ``other`` how one chooses a Python that may have it. What a package index
-    has by such a name is another thing, and may be a trap.
+    ``module`` and ``rest`` are the parts of :data:`NO_MODULE`, ``other`` is how one chooses a Python that may have it.
+    What a package index has by such a name is another thing, and may be a trap.
     """
-    found = _NO_MODULE.search(evalue)
-    if found is None or found[1] not in sys.stdlib_module_names:
+    if module not in sys.stdlib_module_names:
         return ""
-    own = f"{found[1]} is of Python's own library"
-    return f"{own}, which has no {found[1]}{found[2]}" if found[2] else f"{own}, and this one lacks it: choose {other}"
+    own = f"{module} is of Python's own library"
+    return f"{own}, which has no {module}{rest}" if rest else f"{own}, and this one lacks it: choose {other}"

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection
 
 from ciao.backends.memory import more_memory
 from ciao.model import Failure
-from ciao.model.distributions import distribution_of, standard
+from ciao.model.distributions import NO_MODULE, distribution_of, standard
 
 __all__ = ["hint"]
-
-_NO_MODULE = re.compile(r"No module named '([^'.]+)")
-
 
 _HINTS = {
     "FileNotFoundError": (
@@ -35,18 +31,18 @@ def hint(failure: Failure, own: Callable[[str], str], replicas: Collection[str] 
     """
     if failure.ename == "OOMKilled":
         return more_memory(failure.evalue, failure.replica, replicas)
-    if failure.ename == "ModuleNotFoundError" and (found := _NO_MODULE.search(failure.evalue)) is not None:
-        return _missing(found[1], own(found[1]), failure.evalue)
+    if failure.ename == "ModuleNotFoundError" and (found := NO_MODULE.search(failure.evalue)) is not None:
+        return _missing(found[1], found[2], path=own(found[1]))
     if failure.ename == "EOFError" and "reading a line" in failure.evalue:
         return "A replica has no keyboard: write the value into the cell, or pass it by %env.NAME="
     return _HINTS.get(failure.ename, "")
 
 
-def _missing(module: str, path: str, evalue: str) -> str:
+def _missing(module: str, rest: str, *, path: str) -> str:
     """A stranger's package of the same name is not offered for what lies beside the notebook."""
     if path:
         return f"{module} lies beside the notebook, and not in its image: send it along with %include={path}"
-    if words := standard(evalue, other="another image with %image="):
+    if words := standard(module, rest, other="another image with %image="):
         return words
     return (
         f"{module} is not in its image: add %package={distribution_of(module)}, or %include={module} if it is your own"

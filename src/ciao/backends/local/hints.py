@@ -12,13 +12,12 @@ from ciao.backends.beside import beside
 from ciao.backends.memory import more_memory
 from ciao.home import JobFolder
 from ciao.model import Failure
-from ciao.model.distributions import distribution_of, standard
+from ciao.model.distributions import NO_MODULE, distribution_of, standard
 
 __all__ = ["files_made", "hint"]
 
 SHOWN = 4
 
-_NO_MODULE = re.compile(r"No module named '([^'.]+)")
 _NO_FILE = re.compile(r"No such file or directory: '([^'/][^']*)'")
 
 
@@ -70,7 +69,7 @@ def files_made(folder: JobFolder) -> str:
 
 
 def _missing_module(failure: Failure, python: str, notebook: Path) -> str:
-    found = _NO_MODULE.search(failure.evalue)
+    found = NO_MODULE.search(failure.evalue)
     if found is not None and (path := beside(notebook, found[1])):
         return (
             f"{found[1]} lies beside the notebook, and replicas run in a folder of their own: "
@@ -79,7 +78,7 @@ def _missing_module(failure: Failure, python: str, notebook: Path) -> str:
     where = f"{failure.replica} runs {python}"
     if found is None:
         return f"{where}: install what is missing there, or choose another Python with %python="
-    if words := standard(failure.evalue, other="another with %python="):
+    if words := standard(found[1], found[2], other="another with %python="):
         return f"{where}: {words}"
     wanted = distribution_of(found[1])
     return f"{where}: add %package={wanted}, install it there, or choose another Python with %python="
